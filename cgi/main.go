@@ -1,0 +1,88 @@
+// Comet.cgi is NovComet as a CGI program: a web server starts it for each request, and it answers that one and ends. It
+// needs nothing but a place in a cgi-bin.
+//
+// It never reads its arguments: a web server passes a query without "=" as such (RFC 3875, section 4.4), so they are
+// the visitor's words (CVE-2012-1823).
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cgi"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/pkg/errors"
+
+	"novcomet/conf"
+	"novcomet/core"
+	"novcomet/core/gateway"
+)
+
+const usage = `comet.cgi is a CGI program: a web server starts it, for one request each time.
+Put it into a cgi-bin; examples/apache/ and examples/lighttpd/ show how.
+Behind a FastCGI server (nginx, Caddy, mod_fcgid, spawn-fcgi) belongs comet-fcgi instead.
+`
+
+func main() {
+	os.Exit(run(os.Environ(), os.Stdin, os.Stderr))
+}
+
+// run answers the request that the environment describes, and returns the exit status. The answer goes to standard
+// output, where net/http/cgi writes it; problems go to stderr, one line each: the web server's error log.
+func run(environ []string, stdin io.Reader, stderr io.Writer) int {
+	variables := requestVariables(environ)
+	if variables["REQUEST_METHOD"] == "" {
+		fmt.Fprint(stderr, usage)
+		return 2
+	}
+	log := gateway.Log(stderr)
+	if err := serve(answering(environ, variables, stdin, log)); err != nil {
+		log.Error("comet.cgi could not answer", "error", err)
+		return 1
+	}
+	return 0
+}
+
+// requestVariables returns what the environment says about the request. COMET_* is left out: a CGI program's whole
+// environment is its configuration, and conf has it from there.
+func requestVariables(environ []string) map[string]string {
+	variables := make(map[string]string, len(environ))
+	for _, variable := range environ {
+		if name, value, _ := strings.Cut(variable, "="); !strings.HasPrefix(name, "COMET_") {
+			variables[name] = value
+		}
+	}
+	return variables
+}
+
+// answering returns the handler of this one request.
+func answering(environ []string, variables map[string]string, stdin io.Reader, log *slog.Logger) http.HandlerFunc {
+	config, err := conf.Load(conf.Source{Environ: environ})
+	if err != nil {
+		log.Error("comet.cgi is not configured right", "error", err)
+		return func(w http.ResponseWriter, _ *http.Request) {
+			core.WriteError(w, http.StatusInternalServerError, "comet.cgi is not configured right; the web server's error log says what is wrong")
+		}
+	}
+	return func(w http.ResponseWriter, _ *http.Request) {
+		length, _ := strconv.ParseInt(variables["CONTENT_LENGTH"], 10, 64) // What is no number, gateway refuses.
+		body := io.LimitReader(stdin, length)
+		gateway.New(config, gateway.Files(config), log).Serve(context.Background(), w, variables, body)
+	}
+}
+
+// serve lets net/http/cgi write the handler's answer. The request that it reads from the environment is not used:
+// what it would refuse is taken out of its way here, and gateway makes the real one.
+func serve(handler http.Handler) error {
+	os.Setenv("REQUEST_METHOD", http.MethodGet)
+	os.Setenv("SERVER_PROTOCOL", "HTTP/1.1")
+	os.Setenv("REQUEST_URI", "/")
+	os.Unsetenv("HTTP_HOST")
+	os.Unsetenv("CONTENT_LENGTH")
+	return errors.Wrap(cgi.Serve(handler), "write the answer")
+}

@@ -1,0 +1,160 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strconv"
+)
+
+// Endpoint is the URL where comet.php used to be.
+type Endpoint struct {
+	// Settings are those of every request that has none of its own ([WithSettings]).
+	Settings Settings
+	// MaxForm is the largest form body that is read, in bytes; 0: DefaultMaxForm. A larger one is answered with 413.
+	MaxForm int64
+	// Log gets a line for each problem; nil: slog.Default().
+	Log *slog.Logger
+
+	store Store
+	loop  *loop
+}
+
+// DefaultMaxForm is room for a thousand ids of ordinary length.
+const DefaultMaxForm = 64 << 10
+
+// NewEndpoint returns the endpoint of the events in the store.
+func NewEndpoint(store Store, s Settings) *Endpoint {
+	e := &Endpoint{Settings: s, store: store}
+	e.loop = newLoop(store, e.log)
+	return e
+}
+
+func (e *Endpoint) log() *slog.Logger {
+	if e.Log != nil {
+		return e.Log
+	}
+	return slog.Default()
+}
+
+// Drain answers every poll that waits, and every one that still comes, as soon as the rules of delivery allow: at the
+// latest within 3 s. It returns at once.
+func (e *Endpoint) Drain() { e.loop.Drain() }
+
+const methods = "GET, POST, HEAD, OPTIONS"
+
+// ServeHTTP answers one request: a publication at once, a poll when it is time.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch r.Method {
+	case http.MethodGet, http.MethodPost, http.MethodHead:
+	case http.MethodOptions:
+		w.Header().Set("Allow", methods)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	default:
+		w.Header().Set("Allow", methods)
+		WriteError(w, http.StatusMethodNotAllowed, "method "+strconv.Quote(r.Method)+" is not one of "+methods)
+		return
+	}
+	query, err := e.query(w, r)
+	switch {
+	case err != nil:
+		WriteError(w, statusOf(err), err.Error())
+	case r.Method == http.MethodHead: // It only asks what a GET would be answered with; it changes nothing and waits for nothing.
+		write(w, http.StatusOK, nil)
+	case !query.Publish.IsZero():
+		e.publish(r.Context(), w, query.Publish)
+	default:
+		e.poll(r.Context(), w, query)
+	}
+}
+
+var errNoQuery = errors.New("nothing asked: subscribe with ?subscribed[ID]=T (T: the Unix second last seen, or now), publish with ?publish=ID")
+
+// query reads the query string and, where that asks for nothing, a form body behind it.
+func (e *Endpoint) query(w http.ResponseWriter, r *http.Request) (Query, error) {
+	raw := r.URL.RawQuery
+	query, err := ParseQuery(raw)
+	if err != nil {
+		return Query{}, err
+	}
+	if query.IsEmpty() && r.Method == http.MethodPost && isForm(r) {
+		limit := e.MaxForm
+		if limit == 0 {
+			limit = DefaultMaxForm
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+		if err != nil {
+			return Query{}, err
+		}
+		raw += "&" + string(body)
+		if query, err = ParseQuery(raw); err != nil {
+			return Query{}, err
+		}
+	}
+	if raw == "" || raw == "&" {
+		return Query{}, errNoQuery
+	}
+	return query, nil
+}
+
+func isForm(r *http.Request) bool {
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return mediaType == "application/x-www-form-urlencoded"
+}
+
+func statusOf(err error) int {
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return http.StatusRequestEntityTooLarge
+	}
+	return http.StatusBadRequest
+}
+
+func (e *Endpoint) publish(ctx context.Context, w http.ResponseWriter, id ID) {
+	_, err := e.store.Publish(ctx, id)
+	if err == nil {
+		write(w, http.StatusOK, []byte("true"))
+		return
+	}
+	e.log().Error("can't publish", "event", id.String(), "error", err)
+	status := http.StatusOK // as comet.php said it
+	if errors.Is(err, ErrUnavailable) {
+		status = http.StatusServiceUnavailable
+	}
+	write(w, status, []byte("false"))
+}
+
+func (e *Endpoint) poll(ctx context.Context, w http.ResponseWriter, query Query) {
+	answer, err := e.loop.Wait(ctx, query, e.settings(ctx))
+	if err != nil {
+		return // The client has left; nobody hears an answer.
+	}
+	write(w, http.StatusOK, answer.appendJSON(nil))
+}
+
+// WriteError answers a request with {"error": message}. What stands in front of an Endpoint uses it, so that every
+// answer of the URL has the same form.
+func WriteError(w http.ResponseWriter, status int, message string) {
+	body, err := json.Marshal(map[string]string{"error": message})
+	if err != nil {
+		panic(fmt.Sprintf("a message that is no JSON: %v", err))
+	}
+	write(w, status, body)
+}
+
+func write(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if body != nil {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // If the client has left, nobody hears of it.
+}

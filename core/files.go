@@ -1,0 +1,130 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+)
+
+// Files is the Store of comet.php: an event is a file ID.comet directly in one directory, its stamp the file's mtime.
+// So any program publishes that touches or writes the file.
+//
+// Only regular files count. A directory, a FIFO, a socket or a link has no stamp, and is neither followed, opened nor
+// touched. The directory is opened anew for each look, so that it may be replaced at any time.
+type Files struct {
+	// Directory must be on a local file system; /dev/shm was comet.php's.
+	Directory string
+	// Mode is that of new files, whatever the umask; comet.php's PHP had 0644, so that only its own user could publish.
+	Mode fs.FileMode
+	// Fine says that the kernel gives every change that was looked at a stamp of its own, as Linux 6.13 and later do on
+	// most file systems. Elsewhere stamps move with the kernel's tick, and an answer waits until its newest stamp is
+	// 10 ms old. [Files.Probe] finds out.
+	Fine bool
+}
+
+var (
+	_ Store = (*Files)(nil)
+	_ Timed = (*Files)(nil)
+)
+
+// Timing of files: new stamps come from the kernel's coarse clock, which moves 100 to 1000 times a second.
+func (f *Files) Timing() Timing {
+	const tick, lag = 10 * time.Millisecond, 20 * time.Millisecond
+	if f.Fine {
+		return Timing{Lag: lag}
+	}
+	return Timing{Settle: tick, Lag: lag}
+}
+
+// Stamps looks at the files, with one system call each.
+func (f *Files) Stamps(_ context.Context, ids []ID) (Snapshot, error) {
+	directory, err := f.open()
+	if err != nil {
+		return Snapshot{}, err
+	}
+	defer unix.Close(directory)
+	snapshot := Snapshot{Now: StampOf(time.Now()), Stamps: make([]Stamp, len(ids))}
+	for i, id := range ids {
+		stamp, err := stampAt(directory, fileName(id))
+		if err != nil && !errors.Is(err, errNotRegular) {
+			return Snapshot{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		snapshot.Stamps[i] = stamp
+	}
+	return snapshot, nil
+}
+
+func (f *Files) open() (directory int, err error) {
+	err = ignoringEINTR(func() (err error) {
+		directory, err = unix.Open(f.Directory, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return -1, fmt.Errorf("%w: %w", ErrUnavailable, errors.Wrapf(err, "open the directory %s", f.Directory))
+	}
+	return directory, nil
+}
+
+func fileName(id ID) string { return id.String() + ".comet" }
+
+// stampAt returns the file's stamp, 0 where there is no such file.
+func stampAt(directory int, name string) (Stamp, error) {
+	var stat unix.Stat_t
+	err := ignoringEINTR(func() error {
+		return unix.Fstatat(directory, name, &stat, unix.AT_SYMLINK_NOFOLLOW)
+	})
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENAMETOOLONG): // Some file systems have shorter names.
+		return 0, nil
+	case err != nil:
+		return 0, errors.Wrapf(err, "look at %q", name)
+	case stat.Mode&unix.S_IFMT != unix.S_IFREG:
+		return 0, errors.WithMessagef(errNotRegular, "%q", name)
+	}
+	return StampOf(time.Unix(stat.Mtim.Unix())), nil
+}
+
+func ignoringEINTR(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// Probe checks that the directory can be looked into, and finds out whether stamps are Fine there; where it may not
+// create a file to try it on, it takes them for coarse.
+func (f *Files) Probe() error {
+	directory, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(directory)
+	f.Fine = false
+	file, err := os.CreateTemp(f.Directory, ".novcomet-probe-*")
+	if err != nil {
+		return nil
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+	f.Fine = finelyStamped(file.Name())
+	return nil
+}
+
+// finelyStamped reports whether a file gets another stamp each time it is touched and looked at, faster than any tick.
+func finelyStamped(name string) bool {
+	var last unix.Timespec
+	for range 8 {
+		var stat unix.Stat_t
+		if touch(unix.AT_FDCWD, name) != nil || unix.Lstat(name, &stat) != nil || stat.Mtim == last {
+			return false
+		}
+		last = stat.Mtim
+	}
+	return true
+}

@@ -1,0 +1,186 @@
+package core
+
+import (
+	"time"
+)
+
+// poll is one request of a subscriber while it waits: it knows when it is to be answered, and with what. It has no
+// clock of its own; whoever looks at the store tells it the time.
+type poll struct {
+	watches []watch
+	precise bool
+	timing  Timing
+
+	looked  bool  // the store has been looked at, so what follows is known:
+	arrival Stamp // when the poll came
+	due     Stamp // when it first could have been answered
+	heldTo  Stamp // not to be answered before, once it is due; 0: not held
+}
+
+// watch is one event of a poll.
+type watch struct {
+	Subscription
+	found  Stamp // on arrival
+	answer Stamp // what the event will be answered with; 0: it has not changed so far
+}
+
+func newPoll(subscriptions []Subscription, precise bool, timing Timing) *poll {
+	p := &poll{watches: make([]watch, len(subscriptions)), precise: precise, timing: timing}
+	for i, s := range subscriptions {
+		p.watches[i].Subscription = s
+	}
+	return p
+}
+
+// look takes in what the store saw: now and the stamps of the poll's events, in its order; waited is for how long the
+// poll has waited by then.
+func (p *poll) look(now Stamp, stamps []Stamp, waited time.Duration) {
+	if !p.looked {
+		p.looked, p.arrival = true, now.Add(-waited)
+		for i, stamp := range stamps {
+			p.watches[i].found = stamp
+			if p.settlesAt(stamp, now) > now {
+				// A publication after this look could be given the same stamp: rather once too often than never.
+				p.watches[i].found = 0
+			}
+		}
+	}
+	for i, stamp := range stamps {
+		w := &p.watches[i]
+		if stamp != 0 && p.concerns(w, stamp) && p.inTime(stamp, now) {
+			w.answer = stamp
+		}
+	}
+}
+
+// concerns reports whether the stamp is something that the subscriber has not seen.
+func (p *poll) concerns(w *watch, stamp Stamp) bool {
+	switch cursor := w.Cursor; {
+	case cursor.kind == precise:
+		return stamp != Stamp(cursor.value)
+	case cursor.kind == preciseNow, p.precise && cursor.fromNow():
+		return stamp != w.found
+	case p.precise:
+		return stamp.Second() >= cursor.value
+	default:
+		seen := cursor.value
+		if cursor.fromNow() {
+			seen = p.arrival.Second()
+		}
+		return stamp.Second() > seen || stamp != w.found || p.clockIsWrong(seen, stamp)
+	}
+}
+
+// clockIsWrong reports whether the whole-second client's clock is so far ahead that its T says nothing, and the event
+// was published about when the poll came. The answer heals it: from then on its T is the server's time.
+func (p *poll) clockIsWrong(t int64, stamp Stamp) bool {
+	const ahead, recent = 2 * second, 5 * second
+	return Stamp(t)*second > p.arrival+ahead && t != stamp.Second() && stamp >= p.arrival-recent
+}
+
+// inTime reports whether the stamp can go along with the answer. An answer that is being held takes along what was
+// published until the time it is held to. Anything later would have to be held in its turn, and under steady
+// publications never go: it is left to the next poll, which gets it at once, for that poll's cursor will be older.
+func (p *poll) inTime(stamp, now Stamp) bool {
+	return p.heldTo == 0 || p.safeAt(stamp) <= max(p.heldTo, now)
+}
+
+// safeAt returns when nothing new can hide behind the stamp any more: no later publication can be given what the
+// subscriber will send back as its cursor.
+func (p *poll) safeAt(stamp Stamp) Stamp {
+	if p.precise {
+		return stamp.Add(p.timing.Settle)
+	}
+	return p.secondIsOver(stamp.Second())
+}
+
+func (p *poll) secondIsOver(t int64) Stamp {
+	return Stamp(t+1)*second + Stamp(p.timing.Lag.Microseconds())
+}
+
+// changed reports whether there is anything to tell the subscriber.
+func (p *poll) changed() bool {
+	for i := range p.watches {
+		if p.watches[i].answer != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// hold returns until when an answer given now would have to be held back; at or before now: it can go.
+//
+// A whole-second answer has to wait for the end of every second that the client will send back as T, and that is
+// current or at most 2 s ahead; else a publication in the rest of it would never be seen. A precise answer has to wait
+// until its stamps can't be given again.
+//
+// It ends: the stamps of the answer only change within the time it is held to, and T not at all. A client with one clock
+// has at most two different seconds ahead, which takes 6 s; one that makes them up waits no longer than 8.
+func (p *poll) hold(now Stamp) Stamp {
+	const longest = 8 * time.Second
+	if p.due == 0 {
+		p.due = now
+	}
+	for i := range p.watches {
+		w := &p.watches[i]
+		if p.precise {
+			p.heldTo = max(p.heldTo, p.settlesAt(max(w.answer, w.found), now))
+		} else if !w.Cursor.fromNow() || w.answer != 0 {
+			p.heldTo = max(p.heldTo, p.secondEnds(w.seconds(), now))
+		}
+	}
+	return min(p.heldTo, p.due.Add(longest))
+}
+
+// seconds returns what the client will send back as T.
+func (w *watch) seconds() int64 {
+	if w.answer != 0 {
+		return w.answer.Second()
+	}
+	return w.Cursor.value
+}
+
+// secondEnds returns when the second t is over, if it is the current one or at most 2 s ahead, else 0.
+func (p *poll) secondEnds(t int64, now Stamp) Stamp {
+	const ahead = 2
+	if t > now.Second()+ahead || p.secondIsOver(t) <= now {
+		return 0
+	}
+	return p.secondIsOver(t)
+}
+
+// settlesAt returns from when no later publication can be given this stamp. One that is ahead of the clock by more than
+// the time between reading the clock and looking was not given by the clock and will not be given again: 0.
+func (p *poll) settlesAt(stamp, now Stamp) Stamp {
+	const looking = 10 * time.Millisecond
+	if stamp == 0 || stamp > now.Add(looking) {
+		return 0
+	}
+	return stamp.Add(p.timing.Settle)
+}
+
+// result is the answer as it stands.
+func (p *poll) result() Answer {
+	var a Answer
+	for _, w := range p.watches {
+		if w.answer != 0 {
+			a.Changed = append(a.Changed, Event{w.ID, w.answer})
+		}
+		if p.precise {
+			a.Cursors = append(a.Cursors, Subscription{w.ID, p.next(w)})
+		}
+	}
+	return a
+}
+
+// next returns the cursor that the subscriber should send in its next poll.
+func (p *poll) next(w watch) Cursor {
+	switch {
+	case w.answer != 0:
+		return Cursor{precise, int64(w.answer)}
+	case p.looked && (w.Cursor.kind == preciseNow || w.Cursor.fromNow()):
+		return Cursor{precise, int64(w.found)}
+	default:
+		return w.Cursor
+	}
+}

@@ -1,0 +1,130 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+)
+
+// Publish touches the event's file, or creates it. It holds a lock on the directory meanwhile (flock, for which it waits
+// 1 s at the most), so that of several processes that publish the same event each gives it a later stamp.
+//
+// The kernel sets the time, not the publisher: one that is delayed between reading a clock and setting the stamp could
+// else publish into a second that has been answered already.
+func (f *Files) Publish(ctx context.Context, id ID) (Stamp, error) {
+	directory, err := f.open()
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(directory) // releases the lock, too
+	if err := lock(ctx, directory); err != nil {
+		return 0, errors.WithMessagef(err, "%s", f.Directory)
+	}
+	name := fileName(id)
+	for range 3 { // Somebody else may create or delete the file between two of our steps.
+		before, err := stampAt(directory, name)
+		if err != nil {
+			return 0, err
+		}
+		var stamp Stamp
+		if before == 0 {
+			stamp, err = create(directory, name, uint32(f.Mode.Perm()))
+		} else {
+			stamp, err = touchLater(directory, name, before)
+		}
+		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOENT) {
+			return stamp, err
+		}
+	}
+	return 0, errors.Errorf("%q: somebody creates and deletes it all the time", name)
+}
+
+// lock waits for the lock by asking again and again: a flock that blocks could not be given up.
+func lock(ctx context.Context, directory int) error {
+	const patience, longestPause = time.Second, 5 * time.Millisecond
+	giveUp := time.Now().Add(patience)
+	for pause := 100 * time.Microsecond; ; pause = min(2*pause, longestPause) {
+		err := ignoringEINTR(func() error { return unix.Flock(directory, unix.LOCK_EX|unix.LOCK_NB) })
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return errors.Wrap(err, "lock the directory")
+		}
+		if time.Now().After(giveUp) {
+			return errors.Errorf("another program has kept the directory locked for %v", patience)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func create(directory int, name string, mode uint32) (Stamp, error) {
+	const exclusive = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	file, err := unix.Openat(directory, name, exclusive, mode)
+	if err != nil {
+		return 0, errors.Wrapf(err, "create %q", name)
+	}
+	defer unix.Close(file)
+	if err := unix.Fchmod(file, mode); err != nil { // The umask may have taken something away.
+		return 0, errors.Wrapf(err, "set the mode of %q", name)
+	}
+	return stampAt(directory, name)
+}
+
+// touch gives the file the kernel's time. It needs no ownership, only that the file may be written.
+func touch(directory int, name string) error {
+	now := unix.Timespec{Nsec: unix.UTIME_NOW}
+	return ignoringEINTR(func() error {
+		return unix.UtimesNanoAt(directory, name, []unix.Timespec{now, now}, unix.AT_SYMLINK_NOFOLLOW)
+	})
+}
+
+// touchLater touches the file so that its stamp is later than before. It is not, by itself, within one tick of the
+// kernel's clock, and where the clock was set back or somebody has set the file ahead.
+func touchLater(directory int, name string, before Stamp) (Stamp, error) {
+	const far = 2 * time.Second // A stamp that is further ahead is left behind; polls are answered all the same.
+	if err := touch(directory, name); err != nil {
+		return 0, errors.Wrapf(err, "touch %q", name)
+	}
+	stamp, err := stampAt(directory, name)
+	if err != nil || stamp > before || before.Sub(stamp) > far {
+		return stamp, err
+	}
+	next := unix.NsecToTimespec(time.UnixMicro(int64(before + microsecond)).UnixNano())
+	omit := unix.Timespec{Nsec: unix.UTIME_OMIT}
+	err = ignoringEINTR(func() error {
+		return unix.UtimesNanoAt(directory, name, []unix.Timespec{omit, next}, unix.AT_SYMLINK_NOFOLLOW)
+	})
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return touchUntilChanged(directory, name, before)
+	case err != nil:
+		return 0, errors.Wrapf(err, "set the time of %q", name)
+	}
+	if stamp, err = stampAt(directory, name); err == nil && stamp <= before {
+		err = fmt.Errorf("%q: its file system does not keep microseconds", name)
+	}
+	return stamp, err
+}
+
+// touchUntilChanged is for another user's file, on which only the kernel's own time can be set: the tick after the next
+// one at the latest makes it another.
+func touchUntilChanged(directory int, name string, before Stamp) (Stamp, error) {
+	const patience = 20 * time.Millisecond
+	for giveUp := time.Now().Add(patience); ; {
+		if err := touch(directory, name); err != nil {
+			return 0, errors.Wrapf(err, "touch %q", name)
+		}
+		stamp, err := stampAt(directory, name)
+		if err != nil || stamp != before {
+			return stamp, err
+		}
+		if time.Now().After(giveUp) {
+			return 0, errors.Errorf("%q: another user's file, whose stamp did not change in %v", name, patience)
+		}
+	}
+}

@@ -1,0 +1,36 @@
+package core
+
+import (
+	"context"
+	"time"
+)
+
+// Settings are what may differ from one location of a web site to another.
+type Settings struct {
+	// Tries is how often a poll's events are looked at, with Sleep between, until it is answered unchanged; below 1: it
+	// is answered at once. comet.php had 20.
+	Tries int
+	// Sleep is the pause between two tries; below 10 ms counts as 10 ms. comet.php had 2 s.
+	Sleep time.Duration
+}
+
+// Wait is how long a poll waits until it is answered unchanged. (A whole-second poll can be held up to 3 s longer, until
+// the second is over that its client goes by.)
+func (s Settings) Wait() time.Duration {
+	return time.Duration(max(s.Tries, 0)) * max(s.Sleep, 0)
+}
+
+type settingsKey struct{}
+
+// WithSettings gives one request settings of its own, instead of those of the [Endpoint]. Whatever stands in front of
+// the endpoint calls it: what reads a web server's variables, or a Go program's own middleware.
+func WithSettings(ctx context.Context, s Settings) context.Context {
+	return context.WithValue(ctx, settingsKey{}, s)
+}
+
+func (e *Endpoint) settings(ctx context.Context) Settings {
+	if s, ok := ctx.Value(settingsKey{}).(Settings); ok {
+		return s
+	}
+	return e.Settings
+}

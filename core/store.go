@@ -1,0 +1,56 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Store is where stamps live. It may be shared by many processes; all its methods may be called at the same time.
+type Store interface {
+	// Stamps looks at the events once.
+	Stamps(ctx context.Context, ids []ID) (Snapshot, error)
+
+	// Publish makes the event's stamp strictly later than it was, and returns it. However far the publisher was
+	// delayed, the stamp is not earlier than the store's clock when it was set.
+	Publish(ctx context.Context, id ID) (Stamp, error)
+}
+
+// ErrUnavailable is wrapped by the error of a store that can't be reached at all: nothing can be published now, but
+// later perhaps. Any other error of Publish is about that one event.
+var ErrUnavailable = errors.New("the store is not available")
+
+// errNotRegular is about a directory, FIFO, socket or link where an event's file would be.
+var errNotRegular = errors.New("not a regular file")
+
+// Snapshot is what a Store saw when it looked.
+type Snapshot struct {
+	// Now is the store's clock, read before it looked at the first event. All rules of delivery go by it.
+	Now Stamp
+	// Stamps are those of the events asked for, in that order; 0 where there is no such event.
+	Stamps []Stamp
+}
+
+// Timing says how far a Store's stamps can be trusted.
+type Timing struct {
+	// Settle is the age from which a stamp can't be given again to a later publication. At least 1 µs, for that is
+	// a stamp's unit.
+	Settle time.Duration
+	// Lag is how far a new stamp may lie behind the store's clock.
+	Lag time.Duration
+}
+
+// Timed is a Store that knows its Timing. Of others it is assumed that their stamps are as fine as their unit and lag
+// by 20 ms at the most.
+type Timed interface {
+	Timing() Timing
+}
+
+func timingOf(store Store) Timing {
+	timing := Timing{Lag: 20 * time.Millisecond}
+	if timed, ok := store.(Timed); ok {
+		timing = timed.Timing()
+	}
+	timing.Settle = max(timing.Settle, time.Microsecond)
+	return timing
+}

@@ -1,0 +1,75 @@
+package core
+
+import (
+	"container/heap"
+	"time"
+)
+
+// waiter is a poll in the loop.
+type waiter struct {
+	*poll
+	sleep    time.Duration
+	since    time.Time
+	deadline time.Time    // when it is answered even if nothing changed
+	next     time.Time    // when it has to be looked at, whatever the rounds do: at its deadline, or when its hold is over
+	done     func(Answer) // told the answer
+	gone     bool         // it was answered, or left
+	index    int          // in the schedule; -1: not in it
+}
+
+func newWaiter(p *poll, s Settings, maxWait time.Duration, done func(Answer)) *waiter {
+	const shortest = 10 * time.Millisecond
+	w := &waiter{poll: p, sleep: max(s.Sleep, shortest), since: time.Now(), done: done, index: -1}
+	wait := s.Wait()
+	if maxWait >= 0 {
+		wait = min(wait, maxWait)
+	}
+	w.deadline = w.since.Add(wait)
+	return w
+}
+
+func shortestSleep(waiters []*waiter) time.Duration {
+	shortest := waiters[0].sleep
+	for _, w := range waiters {
+		shortest = min(shortest, w.sleep)
+	}
+	return shortest
+}
+
+// schedule is a heap of waiters, the one that has to be looked at next on top.
+type schedule []*waiter
+
+var _ heap.Interface = (*schedule)(nil)
+
+func (s schedule) Len() int           { return len(s) }
+func (s schedule) Less(i, j int) bool { return s[i].next.Before(s[j].next) }
+
+func (s schedule) Swap(i, j int) {
+	s[i], s[j] = s[j], s[i]
+	s[i].index, s[j].index = i, j
+}
+
+// Push is called by package heap alone, as is Pop.
+func (s *schedule) Push(x any) {
+	w := x.(*waiter)
+	w.index = len(*s)
+	*s = append(*s, w)
+}
+
+func (s *schedule) Pop() any {
+	last := len(*s) - 1
+	w := (*s)[last]
+	(*s)[last] = nil
+	*s = (*s)[:last]
+	w.index = -1
+	return w
+}
+
+func (s *schedule) takeAll() []*waiter {
+	all := *s
+	for _, w := range all {
+		w.index = -1
+	}
+	*s = nil
+	return all
+}

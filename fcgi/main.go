@@ -1,0 +1,93 @@
+// Comet-fcgi is NovComet as a FastCGI backend: one process holds thousands of waiting requests for nginx, Apache, lighttpd
+// or Caddy.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"novcomet/conf"
+	"novcomet/core/gateway"
+)
+
+func main() {
+	if os.Getenv("GATEWAY_INTERFACE") != "" { // before any argument: they would be the visitor's
+		answerAsCGI(os.Stdout)
+		os.Exit(1)
+	}
+	// Without this, a log that nobody reads any more would end the process.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+// run serves until ctx ends, and returns the exit status.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	options, err := parseOptions(args)
+	switch {
+	case errors.Is(err, errHelp):
+		fmt.Fprint(stdout, usage())
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "comet-fcgi: %v\n", err)
+		return 2
+	case options.version:
+		fmt.Fprintln(stdout, versionText())
+		return 0
+	}
+	err = serve(ctx, options, environ, stderr)
+	switch {
+	case errors.Is(err, errNoSocket):
+		fmt.Fprint(stderr, usage())
+		return 2
+	case err != nil:
+		fmt.Fprintf(stderr, "comet-fcgi: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+var errNoSocket = errors.New("no socket to listen on")
+
+func serve(ctx context.Context, options options, environ []string, stderr io.Writer) error {
+	config, err := conf.Load(options.source(environ))
+	if err != nil {
+		return err
+	}
+	log := gateway.Log(stderr)
+	for _, warning := range config.Warnings() {
+		log.Warn(warning)
+	}
+	store := gateway.Files(config)
+	if err := store.Probe(); err != nil {
+		return fmt.Errorf("file.directory: %w", err)
+	}
+	listeners, err := listen(config, options.flags["listen"] != "")
+	if err != nil {
+		return err
+	}
+	server := newServer(gateway.New(config, store, log), limits{config.MaxRequest, config.RequestTimeout}, log)
+	var accepting sync.WaitGroup
+	for _, l := range listeners {
+		accepting.Go(func() { server.serve(l) })
+	}
+
+	<-ctx.Done()
+	const enough = 4500 * time.Millisecond // Whole-second answers are held for 3 s; web servers and systemd want it soon.
+	ending, cancel := context.WithTimeout(context.Background(), enough)
+	defer cancel()
+	for _, l := range listeners {
+		l.Close()
+	}
+	accepting.Wait()
+	server.stop(ending)
+	return nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/pflag"
+
+	"novcomet/conf"
+)
+
+// options are those of the command line.
+type options struct {
+	config  string
+	flags   map[string]string // the keys of comet.yaml that were given as flags
+	version bool
+}
+
+var errHelp = pflag.ErrHelp
+
+func parseOptions(args []string) (options, error) {
+	o := options{flags: map[string]string{}}
+	flags := flagSet(&o)
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			return o, errHelp
+		}
+		return o, fmt.Errorf("%w; --help lists what there is", err)
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("%q: there are no arguments besides flags; --help lists them", flags.Arg(0))
+	}
+	if listen := flags.Lookup("listen"); listen.Changed {
+		o.flags["listen"] = listen.Value.String()
+	}
+	return o, nil
+}
+
+func flagSet(o *options) *pflag.FlagSet {
+	flags := pflag.NewFlagSet("comet-fcgi", pflag.ContinueOnError)
+	flags.Usage = func() {}
+	flags.StringVar(&o.config, "config", "", "read this `FILE` (default: comet.yaml beside the program, else /etc/novcomet/comet.yaml)")
+	flags.String("listen", "", "listen on this `ADDRESS`: unix:/run/novcomet/comet.sock or 127.0.0.1:9000")
+	flags.BoolVar(&o.version, "version", false, "print the version and end")
+	flags.SortFlags = false
+	return flags
+}
+
+func (o options) source(environ []string) conf.Source {
+	return conf.Source{File: o.config, Environ: environ, Flags: o.flags}
+}
+
+func usage() string {
+	return `comet-fcgi is a FastCGI backend: nginx, Apache, lighttpd or Caddy ask it. Its socket comes from the first of these:
+  comet-fcgi --listen unix:/run/novcomet/comet.sock     (or --listen 127.0.0.1:9000)
+  a systemd socket unit                                 (examples/systemd/)
+  a listening socket on fd 0                            (spawn-fcgi, mod_fcgid, lighttpd)
+  listen: unix:/run/novcomet/comet.sock                 (in comet.yaml)
+
+` + flagSet(new(options)).FlagUsages()
+}
+
+// versionText is the module's version as the Go toolchain recorded it at the build.
+func versionText() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "comet-fcgi (unknown version)"
+	}
+	return fmt.Sprintf("comet-fcgi %s (%s)", info.Main.Version, info.GoVersion)
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// request is one request as the web server sent it.
+type request struct {
+	id        uint16
+	keep      bool // the connection is to be kept for another one
+	variables map[string]string
+	body      []byte // at most one byte more than the limit: enough to see that it was exceeded
+	refused   error  // why it can't be served, where it can't; it is complete all the same
+}
+
+var (
+	errNotFastCGI = errors.New("not a FastCGI record")
+	errAborted    = errors.New("the web server aborted the request")
+	errProtocol   = errors.New("a record out of order")
+)
+
+// limits are those of one request.
+type limits struct {
+	bytes int           // of its variables, and of its body
+	time  time.Duration // from its first byte to its last
+}
+
+// read reads one request, and answers what else comes meanwhile. io.EOF is a connection that ended between two requests.
+//
+// A request that exceeds a limit of bytes is read to its end, without being kept: a web server that is still sending would
+// not listen to an answer.
+func (c *connection) read(limit limits) (*request, error) {
+	var r *request
+	var names []byte
+	var namesDone bool
+	for {
+		h, err := c.readHeader()
+		if err != nil {
+			return nil, err
+		}
+		content, err := c.readContent(h)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case h.id == 0:
+			c.manage(h, content)
+		case h.kind == beginRequest && r == nil:
+			r, err = c.begin(h.id, content)
+		case h.kind == beginRequest && h.id != r.id:
+			c.write(appendEnd(nil, h.id, cantMultiplex))
+		case r == nil || h.id != r.id: // of a request that was refused: to be ignored
+		case h.kind == abortRequest:
+			return nil, errAborted
+		case h.kind == params && !namesDone && len(content) > 0:
+			if len(names)+len(content) > limit.bytes {
+				r.refused = fmt.Errorf("the web server's variables, the query among them, take more than %d bytes", limit.bytes)
+				continue
+			}
+			names = append(names, content...)
+		case h.kind == params && !namesDone:
+			namesDone = true
+			if r.refused == nil {
+				r.variables, r.refused = parsePairs(names)
+			}
+		case h.kind == stdin && namesDone && len(content) > 0:
+			room := max(limit.bytes+1-len(r.body), 0)
+			r.body = append(r.body, content[:min(len(content), room)]...)
+		case h.kind == stdin && namesDone:
+			return r, nil
+		case h.kind == beginRequest, h.kind == params, h.kind == stdin:
+			err = errProtocol
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (c *connection) begin(id uint16, content []byte) (*request, error) {
+	if len(content) < headerLength {
+		return nil, errProtocol
+	}
+	if role := int(content[0])<<8 | int(content[1]); role != roleResponder {
+		c.write(appendEnd(nil, id, unknownRole))
+		return nil, nil
+	}
+	return &request{id: id, keep: content[2]&flagKeepConn != 0}, nil
+}
+
+// manage answers a record about the connection.
+func (c *connection) manage(h header, content []byte) {
+	if h.kind != getValues {
+		c.write(appendRecord(nil, unknownType, 0, []byte{byte(h.kind), 0, 0, 0, 0, 0, 0, 0}))
+		return
+	}
+	asked, err := parsePairs(content)
+	if err != nil {
+		return
+	}
+	values := map[string]string{}
+	if _, ok := asked["FCGI_MPXS_CONNS"]; ok {
+		values["FCGI_MPXS_CONNS"] = "0" // one request at a time
+	}
+	c.write(appendRecord(nil, getValuesResult, 0, appendPairs(nil, values)))
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+
+	"novcomet/conf"
+)
+
+// listen returns the listeners to serve on, from the first of these that there is: what --listen says, sockets that
+// systemd passes, a listening socket on fd 0 (spawn-fcgi, mod_fcgid, lighttpd), what comet.yaml says.
+func listen(config conf.Config, byFlag bool) ([]net.Listener, error) {
+	if byFlag {
+		return one(listenOn(config.Listen, config.Socket))
+	}
+	passed, err := activation.Listeners()
+	if err != nil {
+		return nil, errors.Wrap(err, "the sockets passed by systemd")
+	}
+	if len(passed) > 0 {
+		return passed, nil
+	}
+	if isListening(unix.Stdin) {
+		return one(net.FileListener(os.Stdin))
+	}
+	if config.Listen != "" {
+		return one(listenOn(config.Listen, config.Socket))
+	}
+	return nil, errNoSocket
+}
+
+func one(l net.Listener, err error) ([]net.Listener, error) {
+	if err != nil {
+		return nil, errors.WithStack(err)
+	}
+	return []net.Listener{l}, nil
+}
+
+// isListening reports whether the file descriptor is a listening socket. A connected one would not do: it is what inetd
+// passes.
+func isListening(fd int) bool {
+	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	return err == nil && listening == 1
+}
+
+func listenOn(address string, socket conf.Socket) (net.Listener, error) {
+	path, isUnix := strings.CutPrefix(address, "unix:")
+	if !isUnix {
+		l, err := net.Listen("tcp", address)
+		return l, errors.Wrap(err, "listen")
+	}
+	if err := removeStale(path); err != nil {
+		return nil, err
+	}
+	// Until the socket has its mode and group, nobody else may connect.
+	mask := unix.Umask(0o177)
+	l, err := net.Listen("unix", path)
+	unix.Umask(mask)
+	if err != nil {
+		return nil, errors.Wrap(err, "listen")
+	}
+	if err := admit(path, socket); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// removeStale removes a socket file that a process left behind that was killed: nobody answers on it.
+func removeStale(path string) error {
+	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSocket == 0 {
+		return nil // There is none, or net.Listen will say what is in the way.
+	}
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		c.Close()
+		return errors.Errorf("%s: another process listens here already", path)
+	}
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		return errors.Wrap(err, "look whether somebody listens here already")
+	}
+	return errors.Wrap(os.Remove(path), "remove a stale socket")
+}
+
+// admit lets the web server in.
+func admit(path string, socket conf.Socket) error {
+	if socket.Group != "" {
+		group, err := groupID(socket.Group)
+		if err != nil {
+			return err
+		}
+		if err := os.Chown(path, -1, group); err != nil {
+			return errors.Wrapf(err, "socket.group %s: only a member of the group, or root, can give it the socket", socket.Group)
+		}
+	}
+	return errors.Wrap(os.Chmod(path, socket.Mode), "socket.mode")
+}
+
+func groupID(name string) (int, error) {
+	if id, err := strconv.Atoi(name); err == nil {
+		return id, nil
+	}
+	group, err := user.LookupGroup(name)
+	if err != nil {
+		return 0, errors.Wrap(err, "socket.group")
+	}
+	id, err := strconv.Atoi(group.Gid)
+	return id, errors.Wrap(err, "socket.group")
+}
