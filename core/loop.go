@@ -127,9 +127,7 @@ func (l *loop) plan() (due []*waiter, sleep time.Duration, idle bool) {
 		if len(l.waiting)+len(due) == 0 || now.Add(w.sleep).Before(l.nextRound) {
 			l.nextRound = now.Add(w.sleep)
 		}
-		if !w.gone {
-			due = append(due, w)
-		}
+		due = append(due, w)
 	}
 	l.arrived = nil
 	if len(l.waiting) > 0 && !now.Before(l.nextRound) {

@@ -124,8 +124,8 @@ func (p *poll) hold(now Stamp) Stamp {
 	for i := range p.watches {
 		w := &p.watches[i]
 		if p.precise {
-			p.heldTo = max(p.heldTo, p.settlesAt(max(w.answer, w.found), now))
-		} else if !w.Cursor.fromNow() || w.answer != 0 {
+			p.heldTo = max(p.heldTo, p.settlesAt(w.answer, now))
+		} else {
 			p.heldTo = max(p.heldTo, p.secondEnds(w.seconds(), now))
 		}
 	}

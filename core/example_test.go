@@ -1,0 +1,70 @@
+package core_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"time"
+
+	"novcomet/core"
+)
+
+// The endpoint is an http.Handler: a Go program mounts it in its own mux, beside its pages.
+func Example() {
+	store := &core.Files{Directory: "/dev/shm", Mode: 0o664}
+	mux := http.NewServeMux()
+	mux.Handle("/comet.php", core.NewEndpoint(store, core.Settings{Tries: 20, Sleep: 2 * time.Second}))
+	// http.ListenAndServe("127.0.0.1:8080", mux)
+}
+
+// What setCallbackCheck was for comet.php, a Store of one's own is here: whatever can tell when something last happened.
+func ExampleStore() {
+	orders := &orderBook{changed: map[string]time.Time{}}
+	endpoint := core.NewEndpoint(orders, core.Settings{Tries: 20, Sleep: 2 * time.Second})
+	server := httptest.NewServer(endpoint)
+	defer server.Close()
+
+	orders.book("shop-5", time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC))
+	answer, err := http.Get(server.URL + "/?subscribed[shop-5]=0.000000")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer answer.Body.Close()
+	body, _ := io.ReadAll(answer.Body)
+	fmt.Println(string(body))
+	// Output: {"s":1,"k":{"shop-5":1767268800.000000},"at":{"shop-5":"1767268800.000000"}}
+}
+
+// orderBook has no files: its events are shops, published by their orders.
+type orderBook struct {
+	mu      sync.Mutex
+	changed map[string]time.Time
+}
+
+func (o *orderBook) book(shop string, at time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.changed[shop] = at
+}
+
+func (o *orderBook) Stamps(_ context.Context, ids []core.ID) (core.Snapshot, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	seen := core.Snapshot{Now: core.StampOf(time.Now())}
+	for _, id := range ids {
+		var stamp core.Stamp // 0: no such event so far
+		if at, ok := o.changed[id.String()]; ok {
+			stamp = core.StampOf(at)
+		}
+		seen.Stamps = append(seen.Stamps, stamp)
+	}
+	return seen, nil
+}
+
+func (o *orderBook) Publish(_ context.Context, id core.ID) (core.Stamp, error) {
+	return 0, fmt.Errorf("%s: only an order publishes", id)
+}

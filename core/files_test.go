@@ -1,0 +1,395 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"novcomet/core"
+)
+
+func newFiles(t testing.TB) (*core.Files, string) {
+	directory := t.TempDir()
+	return &core.Files{Directory: directory, Mode: 0o664}, directory
+}
+
+// stamp looks at one event.
+func stamp(t testing.TB, store core.Store, name string) core.Stamp {
+	t.Helper()
+	snapshot, err := store.Stamps(t.Context(), []core.ID{mustID(t, name)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snapshot.Stamps[0]
+}
+
+func mustWrite(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStampsAreTheFilesMtimesInTheOrderAsked(t *testing.T) {
+	store, directory := newFiles(t)
+	for name, at := range map[string]time.Time{"a": time.Unix(1763800000, 123456789), "b": time.Unix(5, 0), "old": time.Unix(-7, 0)} {
+		path := filepath.Join(directory, name+".comet")
+		mustWrite(t, path, "")
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := core.StampOf(time.Now())
+	ids := []core.ID{mustID(t, "b"), mustID(t, "nothing"), mustID(t, "a"), mustID(t, "old")}
+	snapshot, err := store.Stamps(t.Context(), ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []core.Stamp{5_000_000, 0, 1763800000_123456, 1}
+	for i := range want {
+		if snapshot.Stamps[i] != want[i] {
+			t.Errorf("%s: %v; want %v", ids[i], snapshot.Stamps[i], want[i])
+		}
+	}
+	if snapshot.Now < before || snapshot.Now > core.StampOf(time.Now()) {
+		t.Errorf("the store's clock is %v, some time before or after the look", snapshot.Now)
+	}
+}
+
+// What is no regular file has no stamp, and a publication leaves it, and what it points to, as it is.
+func TestOnlyRegularFilesAreEvents(t *testing.T) {
+	for name, make := range map[string]func(path, outside string) error{
+		"directory":        func(path, _ string) error { return os.Mkdir(path, 0o777) },
+		"FIFO":             func(path, _ string) error { return unix.Mkfifo(path, 0o666) },
+		"socket":           func(path, _ string) error { return unix.Mknod(path, unix.S_IFSOCK|0o666, 0) },
+		"outward link":     func(path, outside string) error { return os.Symlink(outside, path) },
+		"dangling link":    func(path, outside string) error { return os.Symlink(outside+"-missing", path) },
+		"link to itself":   func(path, _ string) error { return os.Symlink(path, path) },
+		"link to an event": func(path, _ string) error { return os.Symlink("good.comet", path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, directory := newFiles(t)
+			old := time.Unix(1000, 0)
+			outside := filepath.Join(t.TempDir(), "outside")
+			path := filepath.Join(directory, "x.comet")
+			for _, file := range []string{outside, filepath.Join(directory, "good.comet")} {
+				mustWrite(t, file, "as it was")
+				if err := os.Chtimes(file, old, old); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := make(path, outside); err != nil {
+				t.Fatal(err)
+			}
+			before := lstat(t, path)
+
+			if got := stamp(t, store, "x"); got != 0 {
+				t.Errorf("its stamp is %v; want none", got)
+			}
+			if got := stamp(t, store, "good"); got != core.StampOf(old) {
+				t.Errorf("the event beside it has the stamp %v; want %v", got, core.StampOf(old))
+			}
+			if _, err := store.Publish(t.Context(), mustID(t, "x")); err == nil || !strings.Contains(err.Error(), "x.comet") {
+				t.Errorf("publishing it: %v; want an error that names it", err)
+			}
+			if after := lstat(t, path); after.Mtim != before.Mtim || after.Ino != before.Ino {
+				t.Error("it was touched")
+			}
+			if _, err := os.Lstat(outside + "-missing"); err == nil {
+				t.Error("the link's target was created")
+			}
+			if info, err := os.Stat(outside); err != nil || !info.ModTime().Equal(old) {
+				t.Error("the link's target was touched")
+			}
+		})
+	}
+}
+
+func lstat(t testing.TB, path string) (stat unix.Stat_t) {
+	t.Helper()
+	if err := unix.Lstat(path, &stat); err != nil {
+		t.Fatal(err)
+	}
+	return stat
+}
+
+func TestAMissingDirectoryIsAStoreThatIsNotAvailable(t *testing.T) {
+	notThere := filepath.Join(t.TempDir(), "gone")
+	aFile := filepath.Join(t.TempDir(), "file")
+	mustWrite(t, aFile, "")
+	for _, directory := range []string{notThere, aFile} {
+		store := &core.Files{Directory: directory, Mode: 0o664}
+		_, look := store.Stamps(t.Context(), []core.ID{mustID(t, "a")})
+		_, publish := store.Publish(t.Context(), mustID(t, "a"))
+		for what, err := range map[string]error{"look": look, "publish": publish, "probe": store.Probe()} {
+			if !errors.Is(err, core.ErrUnavailable) || !strings.Contains(err.Error(), directory) {
+				t.Errorf("%s in %s: %v; want ErrUnavailable with the directory's name", what, directory, err)
+			}
+		}
+	}
+}
+
+func TestADirectoryThatIsReplacedIsTheNewOne(t *testing.T) {
+	store, directory := newFiles(t)
+	if _, err := store.Publish(t.Context(), mustID(t, "a")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(directory, directory+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(directory, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if got := stamp(t, store, "a"); got != 0 {
+		t.Errorf("the stamp is still %v", got)
+	}
+	if _, err := store.Publish(t.Context(), mustID(t, "a")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(directory, "a.comet")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProbeFindsOutAboutStampsAndLeavesNothingBehind(t *testing.T) {
+	store, directory := newFiles(t)
+	if store.Timing().Settle != 10*time.Millisecond {
+		t.Error("what was not probed is not taken for coarse")
+	}
+	if err := store.Probe(); err != nil {
+		t.Fatal(err)
+	}
+	if store.Fine && store.Timing().Settle > time.Microsecond {
+		t.Errorf("fine stamps settle in %v", store.Timing().Settle)
+	}
+	// It is the truth: where it says so, no two publications that were looked at have the same stamp.
+	path := filepath.Join(directory, "a.comet")
+	mustWrite(t, path, "")
+	same := 0
+	for range 200 {
+		before := lstat(t, path).Mtim
+		now := unix.Timespec{Nsec: unix.UTIME_NOW}
+		if err := unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{now, now}, 0); err != nil {
+			t.Fatal(err)
+		}
+		if lstat(t, path).Mtim == before {
+			same++
+		}
+	}
+	if store.Fine != (same == 0) {
+		t.Errorf("Fine is %v, but %d of 200 stamps were given twice", store.Fine, same)
+	}
+	if entries, _ := os.ReadDir(directory); len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+func TestEveryPublicationGetsALaterStamp(t *testing.T) {
+	store, directory := newFiles(t)
+	id := mustID(t, "a")
+	var last core.Stamp
+	for i := range 2000 {
+		stamp, err := store.Publish(t.Context(), id)
+		if err != nil || stamp <= last {
+			t.Fatalf("publication %d: %v after %v, %v", i, stamp, last, err)
+		}
+		last = stamp
+	}
+	if mode := lstat(t, filepath.Join(directory, "a.comet")).Mode & 0o7777; mode != 0o664 {
+		t.Errorf("the file's mode is %o; want 664", mode)
+	}
+}
+
+func TestOfManyWhoPublishTheSameEventEachGetsAStampOfItsOwn(t *testing.T) {
+	store, _ := newFiles(t)
+	id := mustID(t, "a")
+	const publishers, each = 8, 200
+	var mu sync.Mutex
+	seen := map[core.Stamp]bool{}
+	var publishing sync.WaitGroup
+	for range publishers {
+		publishing.Go(func() {
+			var last core.Stamp
+			for range each {
+				stamp, err := store.Publish(t.Context(), id)
+				if err != nil || stamp <= last {
+					t.Errorf("%v after %v, %v", stamp, last, err)
+					return
+				}
+				last = stamp
+				mu.Lock()
+				seen[stamp] = true
+				mu.Unlock()
+			}
+		})
+	}
+	publishing.Wait()
+	if len(seen) != publishers*each {
+		t.Errorf("%d stamps for %d publications", len(seen), publishers*each)
+	}
+}
+
+func TestAStampThatIsAheadOfTheClock(t *testing.T) {
+	for name, test := range map[string]struct {
+		ahead time.Duration
+		later bool
+	}{
+		"by up to 2 s is left in order":   {1500 * time.Millisecond, true},
+		"by more than 2 s is left behind": {time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, directory := newFiles(t)
+			path := filepath.Join(directory, "a.comet")
+			mustWrite(t, path, "")
+			ahead := time.Now().Add(test.ahead)
+			if err := os.Chtimes(path, ahead, ahead); err != nil {
+				t.Fatal(err)
+			}
+			before := stamp(t, store, "a")
+			got, err := store.Publish(t.Context(), mustID(t, "a"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.later && got != before+1 || !test.later && got > core.StampOf(time.Now()) {
+				t.Errorf("the stamp became %v after %v", got, before)
+			}
+			if now := stamp(t, store, "a"); now != got {
+				t.Errorf("Publish returned %v, but the stamp is %v", got, now)
+			}
+		})
+	}
+}
+
+func TestWhileAnotherProgramKeepsTheLockPublishingFailsInTimeAndLookingWorks(t *testing.T) {
+	store, directory := newFiles(t)
+	if _, err := store.Publish(t.Context(), mustID(t, "a")); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.Open(directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := unix.Flock(int(other.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	before := stamp(t, store, "a")
+	if _, err := store.Publish(t.Context(), mustID(t, "a")); err == nil || !strings.Contains(err.Error(), directory) {
+		t.Errorf("%v; want an error that names the directory", err)
+	}
+	if after := stamp(t, store, "a"); after != before {
+		t.Error("it was published without the lock")
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	leaving := errors.New("leaving")
+	cancel(leaving)
+	if _, err := store.Publish(ctx, mustID(t, "a")); !errors.Is(err, leaving) {
+		t.Errorf("%v; want the context's cause", err)
+	}
+	if err := unix.Flock(int(other.Fd()), unix.LOCK_UN); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Publish(t.Context(), mustID(t, "a")); err != nil {
+		t.Errorf("the lock is free, but %v", err)
+	}
+}
+
+// As an ordinary user: a file that only may be written, one that only is one's own, and one that is neither.
+func TestAFileOfAnotherUserIsPublishedIfItMayBeWritten(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files to another user and become one")
+	}
+	const me, other = 65534, 12345
+	for _, test := range []struct {
+		name  string
+		owner int
+		mode  os.FileMode
+		works bool
+	}{
+		{"another user's, writable", other, 0o666, true},
+		{"another user's, not writable", other, 0o644, false},
+		{"one's own, not readable", me, 0o000, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			directory, err := os.MkdirTemp("/dev/shm", "novcomet-test-*") // where any user can reach it
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.RemoveAll(directory) })
+			path := filepath.Join(directory, "a.comet")
+			mustWrite(t, path, "")
+			for _, err := range []error{os.Chmod(directory, 0o1777), os.Chown(path, test.owner, test.owner), os.Chmod(path, test.mode)} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			store := &core.Files{Directory: directory, Mode: 0o664}
+			asUser(t, me, func() {
+				var last core.Stamp
+				for range 50 {
+					got, err := store.Publish(t.Context(), mustID(t, "a"))
+					if works := err == nil && got != last; works != test.works {
+						t.Errorf("published %v after %v, %v; want success %v", got, last, err, test.works)
+						return
+					}
+					if got, err := store.Stamps(t.Context(), []core.ID{mustID(t, "a")}); err != nil || got.Stamps[0] == 0 {
+						t.Errorf("looked at it: %v, %v", got, err)
+					}
+					last = got
+				}
+			})
+		})
+	}
+}
+
+// asUser runs f with that user's rights to files, which on Linux are a thread's own.
+func asUser(t *testing.T, uid int, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its rights with it
+		for _, call := range [][2]uintptr{{unix.SYS_SETFSGID, uintptr(uid)}, {unix.SYS_SETFSUID, uintptr(uid)}} {
+			syscall.RawSyscall(call[0], call[1], 0, 0)
+		}
+		f()
+	}()
+	<-done
+}
+
+func TestADirectoryThatIsFullSaysSo(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can mount a small file system")
+	}
+	directory := t.TempDir()
+	if err := unix.Mount("tmpfs", directory, "tmpfs", 0, "nr_inodes=3"); err != nil {
+		t.Skipf("no small file system can be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(directory, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	store := &core.Files{Directory: directory, Mode: 0o664}
+	var err error
+	for _, name := range []string{"a", "b", "c", "d"} {
+		if _, err = store.Publish(t.Context(), mustID(t, name)); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, unix.ENOSPC) || errors.Is(err, core.ErrUnavailable) {
+		t.Errorf("%v; want ENOSPC, about that event alone", err)
+	}
+	if _, err := store.Publish(t.Context(), mustID(t, "a")); err != nil {
+		t.Errorf("the event that is there can't be published: %v", err)
+	}
+}

@@ -1,0 +1,102 @@
+package core_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"novcomet/core"
+)
+
+// memory is a Store by the clock of a synctest bubble, with everything at hand that a test may want to go wrong.
+type memory struct {
+	mu     sync.Mutex
+	stamps map[core.ID]core.Stamp
+	timing core.Timing
+	fails  error
+	slow   time.Duration // how long each look takes
+	looks  []time.Time
+	asked  int // events, in all looks
+}
+
+func newMemory() *memory {
+	return &memory{stamps: map[core.ID]core.Stamp{}, timing: core.Timing{Lag: 20 * time.Millisecond}}
+}
+
+func (m *memory) Timing() core.Timing { return m.timing }
+
+func (m *memory) Stamps(_ context.Context, ids []core.ID) (core.Snapshot, error) {
+	time.Sleep(m.slow)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.looks = append(m.looks, time.Now())
+	m.asked += len(ids)
+	snapshot := core.Snapshot{Now: core.StampOf(time.Now())}
+	for _, id := range ids {
+		snapshot.Stamps = append(snapshot.Stamps, m.stamps[id])
+	}
+	return snapshot, m.fails
+}
+
+// looked returns when the store was looked at, after the start of the bubble.
+func (m *memory) looked() (at []time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, look := range m.looks {
+		at = append(at, look.Sub(start))
+	}
+	return at
+}
+
+func (m *memory) Publish(_ context.Context, id core.ID) (core.Stamp, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fails != nil {
+		return 0, m.fails
+	}
+	m.stamps[id] = max(core.StampOf(time.Now()), m.stamps[id]+1)
+	return m.stamps[id], nil
+}
+
+// set gives the event the stamp of a time; the zero time removes it.
+func (m *memory) set(t testing.TB, name string, at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if at.IsZero() {
+		delete(m.stamps, mustID(t, name))
+	} else {
+		m.stamps[mustID(t, name)] = core.StampOf(at)
+	}
+}
+
+func (m *memory) fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fails = err
+}
+
+func mustID(t testing.TB, name string) core.ID {
+	t.Helper()
+	id, err := core.ParseID(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// ask sends a GET request and returns the status and the body of its answer.
+func ask(t testing.TB, h http.Handler, query string) (status int, body string) {
+	t.Helper()
+	return send(t, h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/comet.php?"+query, nil))
+}
+
+func send(t testing.TB, h http.Handler, r *http.Request) (status int, body string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code, strings.TrimSpace(w.Body.String())
+}
