@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -305,23 +306,13 @@ func (d delivery) run(t *testing.T) {
 	time.Sleep(time.Hour) // The steps end in the bubble, too.
 }
 
+var secondsInBraces = regexp.MustCompile(`\{-?[0-9.]+\}`)
+
 // withTimes puts times in the place of {x} and {x.y}.
 func withTimes(text string) string {
-	for {
-		open, close := strings.Index(text, "{"), strings.Index(text, "}")
-		for open >= 0 && !strings.ContainsAny(text[open+1:open+2], "-0123456789") { // a brace of the JSON
-			next := strings.Index(text[open+1:], "{")
-			if next < 0 {
-				return text
-			}
-			open += 1 + next
-		}
-		if open < 0 {
-			return text
-		}
-		close = open + strings.Index(text[open:], "}")
-		text = text[:open] + timeOf(text[open+1:close]) + text[close+1:]
-	}
+	return secondsInBraces.ReplaceAllStringFunc(text, func(braced string) string {
+		return timeOf(strings.Trim(braced, "{}"))
+	})
 }
 
 func timeOf(seconds string) string {

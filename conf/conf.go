@@ -1,0 +1,106 @@
+// Package conf reads what can be configured: the keys of comet.yaml.
+//
+// A value comes from the first of these that sets it:
+//
+//   - a flag of the command line,
+//   - an environment variable, named like the key: COMET_FILE_DIRECTORY is file.directory,
+//   - the configuration file,
+//   - [YAML], the commented comet.yaml of this package: the only place where defaults stand.
+//
+// A web server can set some keys for one location: [Config.Locate].
+//
+// A new key is a field in [Config], a commented line in comet.yaml and a line in settings.go.
+package conf
+
+import (
+	_ "embed"
+	"io/fs"
+	"time"
+
+	"github.com/pkg/errors"
+	"github.com/spf13/viper"
+)
+
+// YAML is comet.yaml as it is shipped: every key, its default, and what it is for.
+//
+//go:embed comet.yaml
+var YAML []byte
+
+// Config is what can be configured; comet.yaml tells when to change what. Every value that comes
+// from [Load] or [Config.Locate] is within its range.
+type Config struct {
+	// Tries is how often a poll looks for a change (1 to 100,000), Sleep the pause between two
+	// looks (10 ms to 1 h).
+	Tries int           `mapstructure:"tries"`
+	Sleep time.Duration `mapstructure:"sleep"`
+
+	// Store says where stamps live. There is only "files" so far, described by File.
+	Store string `mapstructure:"store"`
+	File  File   `mapstructure:"file"`
+
+	// Listen is where comet-fcgi listens: "unix:" and an absolute path, or host:port, or empty if
+	// the socket is handed over. Socket describes the file made for "unix:".
+	Listen string `mapstructure:"listen"`
+	Socket Socket `mapstructure:"socket"`
+
+	// MaxRequest limits one request's variables, and also its form body, in bytes (4 KiB to 16 MiB).
+	MaxRequest int `mapstructure:"max_request"`
+	// RequestTimeout is how long a web server may take to send a request (100 ms to 10 min).
+	RequestTimeout time.Duration `mapstructure:"request_timeout"`
+}
+
+// File describes the files of the events.
+type File struct {
+	Directory string      `mapstructure:"directory"` // absolute
+	Mode      fs.FileMode `mapstructure:"mode"`      // of new files: contains 0600, at most 0666
+}
+
+// Socket describes the socket file that comet-fcgi creates.
+type Socket struct {
+	Mode  fs.FileMode `mapstructure:"mode"`  // contains 0600, at most 0666
+	Group string      `mapstructure:"group"` // a name or a number; empty: the group of the process
+}
+
+// Wait is how long a poll waits when nothing changes: tries × sleep.
+func (c Config) Wait() time.Duration { return time.Duration(c.Tries) * c.Sleep }
+
+// Load reads the configuration. An error is one line that names the file, the variable or the
+// flag, the key, the value and what is allowed.
+func Load(from Source) (Config, error) {
+	file, err := from.file()
+	if err != nil {
+		return Config{}, err
+	}
+	environment, err := from.environment()
+	if err != nil {
+		return Config{}, err
+	}
+	flags, err := from.flags()
+	if err != nil {
+		return Config{}, err
+	}
+
+	// viper is given values as the text they were written in, with the layer they came from known
+	// here: read by viper itself, `sleep: 2` would be two nanoseconds and 0664 would be 436, and a
+	// message could not say where a bad value stands.
+	v := viper.New()
+	defaults := shipped()
+	for key, value := range defaults.values {
+		v.SetDefault(key, value)
+	}
+	for _, over := range []layer{file, environment} {
+		if err := v.MergeConfigMap(over.values); err != nil {
+			return Config{}, errors.Wrap(err, "configuration")
+		}
+	}
+	for key, value := range flags.values {
+		v.Set(key, value)
+	}
+
+	var c Config
+	err = v.UnmarshalExact(&c, strictly)
+	if err := check(c, err, flags, environment, file, defaults); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}

@@ -1,0 +1,179 @@
+package conf_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"novcomet/conf"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// keys has three allowed values for each key, none of them the default, and the field they go to.
+var keys = []struct {
+	key                      string
+	file, environment, flags string
+	field                    func(conf.Config) any
+	want                     [4]any // by default, file, environment and flags
+}{
+	{"tries", "1", "7", "100000", func(c conf.Config) any { return c.Tries }, [4]any{20, 1, 7, 100000}},
+	{"sleep", "0.01", "500ms", "1h", func(c conf.Config) any { return c.Sleep },
+		[4]any{2 * time.Second, 10 * time.Millisecond, 500 * time.Millisecond, time.Hour}},
+	{"store", "files", "files", "files", func(c conf.Config) any { return c.Store }, [4]any{"files", "files", "files", "files"}},
+	{"file.directory", "/a", "/b", "/c d", func(c conf.Config) any { return c.File.Directory }, [4]any{"/dev/shm", "/a", "/b", "/c d"}},
+	{"file.mode", "0600", "666", "0o640", func(c conf.Config) any { return c.File.Mode },
+		[4]any{fs.FileMode(0o664), fs.FileMode(0o600), fs.FileMode(0o666), fs.FileMode(0o640)}},
+	{"listen", "unix:/a", "127.0.0.1:9000", "'[::1]:1'", func(c conf.Config) any { return c.Listen }, [4]any{"", "unix:/a", "127.0.0.1:9000", "[::1]:1"}},
+	{"socket.mode", "0666", "0600", "0662", func(c conf.Config) any { return c.Socket.Mode },
+		[4]any{fs.FileMode(0o660), fs.FileMode(0o666), fs.FileMode(0o600), fs.FileMode(0o662)}},
+	{"socket.group", "www-data", "33", "adm", func(c conf.Config) any { return c.Socket.Group }, [4]any{"", "www-data", "33", "adm"}},
+	{"max_request", "4096", "4097", "16777216", func(c conf.Config) any { return c.MaxRequest }, [4]any{65536, 4096, 4097, 16777216}},
+	{"request_timeout", "0.1", "2", "10m", func(c conf.Config) any { return c.RequestTimeout },
+		[4]any{10 * time.Second, 100 * time.Millisecond, 2 * time.Second, 10 * time.Minute}},
+}
+
+func variable(key string) string {
+	return "COMET_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// Every combination of layers, for every key: the strongest layer that sets the key decides.
+func TestFlagsBeatEnvironmentBeatsFileBeatsDefault(t *testing.T) {
+	for _, k := range keys {
+		for layers := range 8 {
+			from, want := conf.Source{File: os.DevNull}, k.want[0]
+			if layers&1 != 0 {
+				from.File, want = write(t, k.key+": "+k.file+"\n"), k.want[1]
+			}
+			if layers&2 != 0 {
+				from.Environ, want = []string{"PATH=/bin", variable(k.key) + "=" + k.environment}, k.want[2]
+			}
+			if layers&4 != 0 {
+				from.Flags, want = map[string]string{k.key: strings.Trim(k.flags, "'")}, k.want[3]
+			}
+			t.Run(fmt.Sprintf("%s/%03b", k.key, layers), func(t *testing.T) {
+				if got := k.field(load(t, from)); got != want {
+					t.Errorf("%s is %v, want %v", k.key, got, want)
+				}
+			})
+		}
+	}
+}
+
+// A key of comet.yaml without a row above, or a field that no key sets, would escape the tests.
+func TestEveryKeyIsTestedAndHasAField(t *testing.T) {
+	var shipped, tested, fields []string
+	walk(t, "", document(t), func(key string, _, value *yaml.Node) {
+		if value.Kind == yaml.ScalarNode {
+			shipped = append(shipped, key)
+		}
+	})
+	for _, k := range keys {
+		tested = append(tested, k.key)
+	}
+	var collect func(prefix string, s reflect.Type)
+	collect = func(prefix string, s reflect.Type) {
+		for i := range s.NumField() {
+			key := prefix + s.Field(i).Tag.Get("mapstructure")
+			if s.Field(i).Type.Kind() == reflect.Struct {
+				collect(key+".", s.Field(i).Type)
+				continue
+			}
+			fields = append(fields, key)
+		}
+	}
+	collect("", reflect.TypeFor[conf.Config]())
+	if !reflect.DeepEqual(shipped, tested) || !reflect.DeepEqual(shipped, fields) {
+		t.Errorf("keys of comet.yaml:\n%q\nof the tests:\n%q\nof Config:\n%q", shipped, tested, fields)
+	}
+}
+
+func TestEveryKeyHasAVariableOfItsOwn(t *testing.T) {
+	keyOf := map[string]string{"COMET_CONFIG": "the file itself"}
+	for _, k := range keys {
+		if other, ok := keyOf[variable(k.key)]; ok {
+			t.Errorf("%s means %s and %s", variable(k.key), k.key, other)
+		}
+		keyOf[variable(k.key)] = k.key
+	}
+}
+
+func TestShippedFileSaysWhatHoldsWithoutIt(t *testing.T) {
+	if got, want := load(t, conf.Source{File: write(t, string(conf.YAML))}), defaults(t); got != want {
+		t.Errorf("with the shipped file %+v\nwithout       %+v", got, want)
+	}
+}
+
+func TestEveryKeyOfTheShippedFileIsExplained(t *testing.T) {
+	walk(t, "", document(t), func(key string, name, _ *yaml.Node) {
+		if len(name.HeadComment) < 40 {
+			t.Errorf("%s: its comment is %q", key, name.HeadComment)
+		}
+	})
+}
+
+func TestDefaultsWarnOfNothing(t *testing.T) {
+	if lines := defaults(t).Warnings(); len(lines) != 0 {
+		t.Errorf("%q", lines)
+	}
+}
+
+func TestWarningsSayWhatToDo(t *testing.T) {
+	for text, words := range map[string][]string{
+		"{tries: 26, sleep: 2}":  {"52s", "fastcgi_read_timeout", "ProxyTimeout", "FcgidIOTimeout", "72 seconds"},
+		"listen: 0.0.0.0:9000":   {"0.0.0.0:9000", "firewall"},
+		"listen: '[::]:9000'":    {"[::]:9000", "firewall"},
+		"listen: backend:9000":   {"backend:9000", "firewall"},
+		"{tries: 25, sleep: 2}":  nil,
+		"listen: unix:/run/x":    nil,
+		"listen: 127.0.0.2:9000": nil,
+		"listen: '[::1]:9000'":   nil,
+		"listen: localhost:9000": nil,
+	} {
+		lines := load(t, conf.Source{File: write(t, text)}).Warnings()
+		if words == nil && len(lines) > 0 || words != nil && len(lines) != 1 {
+			t.Errorf("%s: %q", text, lines)
+			continue
+		}
+		for _, word := range words {
+			if !strings.Contains(lines[0], word) || strings.Contains(lines[0], "\n") {
+				t.Errorf("%s: %q does not say %q in one line", text, lines[0], word)
+			}
+		}
+	}
+}
+
+func TestWaitIsTriesTimesSleep(t *testing.T) {
+	if wait := defaults(t).Wait(); wait != 40*time.Second {
+		t.Errorf("by default %v", wait)
+	}
+	longest := load(t, conf.Source{File: write(t, "tries: 100000\nsleep: 1h\n")})
+	if wait := longest.Wait(); wait != 100000*time.Hour {
+		t.Errorf("the longest is %v", wait)
+	}
+}
+
+func document(t *testing.T) *yaml.Node {
+	t.Helper()
+	var document yaml.Node
+	if err := yaml.Unmarshal(conf.YAML, &document); err != nil {
+		t.Fatal(err)
+	}
+	return document.Content[0]
+}
+
+// walk calls visit for every key of a mapping and of those in it.
+func walk(t *testing.T, above string, mapping *yaml.Node, visit func(key string, name, value *yaml.Node)) {
+	t.Helper()
+	for i := 0; i < len(mapping.Content); i += 2 {
+		name, value := mapping.Content[i], mapping.Content[i+1]
+		visit(above+name.Value, name, value)
+		if value.Kind == yaml.MappingNode {
+			walk(t, above+name.Value+".", value, visit)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package conf_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"novcomet/conf"
+)
+
+// Whatever stands in a file: Load answers with a configuration within its ranges, or with one line.
+func FuzzLoad(f *testing.F) {
+	f.Add(conf.YAML)
+	for _, w := range wrong {
+		f.Add([]byte(w.key + ": " + w.values[0]))
+	}
+	path := filepath.Join(f.TempDir(), "comet.yaml")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := conf.Load(conf.Source{File: path})
+		if err != nil {
+			if c != (conf.Config{}) || strings.ContainsAny(err.Error(), "\n\r\x00\x1b") || !strings.HasPrefix(err.Error(), path) {
+				t.Errorf("%+v, %q", c, err)
+			}
+			return
+		}
+		mode := func(m fs.FileMode) bool { return m&0o600 == 0o600 && m&^0o666 == 0 }
+		if c.Tries < 1 || c.Tries > 100_000 || c.Sleep < 10*time.Millisecond || c.Sleep > time.Hour || c.Store != "files" ||
+			!filepath.IsAbs(c.File.Directory) || !mode(c.File.Mode) || !mode(c.Socket.Mode) ||
+			c.MaxRequest < 4096 || c.MaxRequest > 16<<20 || c.RequestTimeout < 100*time.Millisecond || c.RequestTimeout > 10*time.Minute ||
+			c.Listen != "" && !strings.Contains(c.Listen, ":") || strings.ContainsAny(c.Socket.Group+c.Listen+c.File.Directory, "\n\x00") {
+			t.Errorf("out of range: %+v", c)
+		}
+	})
+}
+
+func BenchmarkLoadDefaults(b *testing.B) { benchmarkLoad(b, os.DevNull) }
+
+func BenchmarkLoadFile(b *testing.B) { benchmarkLoad(b, write(b, string(conf.YAML))) }
+
+func benchmarkLoad(b *testing.B, file string) {
+	from := conf.Source{File: file, Environ: os.Environ()}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := conf.Load(from); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

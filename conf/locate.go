@@ -1,0 +1,86 @@
+package conf
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/pkg/errors"
+)
+
+// Locate is the configuration of one location: c with the COMET_* that the web server set among the
+// variables of a request (SetEnv, fastcgi_param). Request headers arrive as HTTP_* and cannot set
+// anything.
+//
+// A variable that is unknown, has a bad value or cannot be set per location is an error that names
+// it; an empty value is not set. The caller must then refuse the request: c may be more open than
+// what the location asked for.
+//
+// It is meant to be called for every request: without any COMET_* it allocates nothing.
+func (c Config) Locate(variables map[string]string) (Config, error) {
+	for name := range variables {
+		if strings.HasPrefix(name, prefix) {
+			return located(c, variables)
+		}
+	}
+	return c, nil
+}
+
+func located(c Config, variables map[string]string) (Config, error) {
+	set := layer{func(key string) string { return "variable " + nameOf(key) }, map[string]any{}}
+	tree := map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(variables)) { // the same of two errors each time
+		value := variables[name]
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		s, ok := named(name)
+		switch {
+		case !ok && name != namesFile:
+			return Config{}, errors.Errorf("unknown variable %s", unknown(name, perLocation()))
+		case value == "":
+		case !s.perLocation:
+			return Config{}, errors.Errorf("variable %s cannot be set for a location: only %s can",
+				name, strings.Join(perLocation(), ", "))
+		default:
+			set.values[s.key] = value
+			graft(tree, s.key, value)
+		}
+	}
+
+	config := mapstructure.DecoderConfig{Result: &c}
+	strictly(&config)
+	decoder, err := mapstructure.NewDecoder(&config)
+	if err != nil {
+		return Config{}, errors.Wrap(err, "configuration")
+	}
+	if err := check(c, decoder.Decode(tree), set); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// graft sets a key in nested maps, which is how mapstructure sees groups.
+func graft(tree map[string]any, key string, value any) {
+	if group, rest, ok := strings.Cut(key, "."); ok {
+		branch, _ := tree[group].(map[string]any)
+		if branch == nil {
+			branch = map[string]any{}
+			tree[group] = branch
+		}
+		graft(branch, rest, value)
+		return
+	}
+	tree[key] = value
+}
+
+// perLocation is the names of the variables that a location may set.
+func perLocation() (all []string) {
+	for _, s := range settings {
+		if s.perLocation {
+			all = append(all, nameOf(s.key))
+		}
+	}
+	return all
+}

@@ -1,0 +1,84 @@
+package conf
+
+import (
+	"io/fs"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// A setting is what must hold for the value of a key.
+type setting struct {
+	key         string
+	perLocation bool   // a web server may set it for one location
+	allowed     string // completes "give …" in a message
+	ok          func(Config) bool
+}
+
+const (
+	octal    = `an octal mode such as "0660" that contains 0600 and is at most 0666`
+	location = true
+)
+
+// settings has every key of comet.yaml, in its order.
+var settings = []setting{
+	{"tries", location, "a whole number from 1 to 100000",
+		func(c Config) bool { return 1 <= c.Tries && c.Tries <= 100_000 }},
+	{"sleep", location, "seconds (2, 0.5) or a unit (500ms, 1m), from 10ms to 1h",
+		func(c Config) bool { return 10*time.Millisecond <= c.Sleep && c.Sleep <= time.Hour }},
+	{"store", !location, "files",
+		func(c Config) bool { return c.Store == "files" }},
+	{"file.directory", !location, "an absolute path such as /dev/shm",
+		func(c Config) bool { return isPath(c.File.Directory) }},
+	{"file.mode", !location, octal,
+		func(c Config) bool { return isMode(c.File.Mode) }},
+	{"listen", !location, "unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if the socket is handed over",
+		func(c Config) bool { return c.Listen == "" || isAddress(c.Listen) }},
+	{"socket.mode", !location, octal,
+		func(c Config) bool { return isMode(c.Socket.Mode) }},
+	{"socket.group", !location, "a group's name or number, or nothing",
+		func(c Config) bool { return c.Socket.Group == "" || isGroup(c.Socket.Group) }},
+	{"max_request", !location, "bytes, a whole number from 4096 to 16777216",
+		func(c Config) bool { return 4096 <= c.MaxRequest && c.MaxRequest <= 16<<20 }},
+	{"request_timeout", !location, "seconds (2, 0.5) or a unit (500ms, 1m), from 100ms to 10m",
+		func(c Config) bool {
+			return 100*time.Millisecond <= c.RequestTimeout && c.RequestTimeout <= 10*time.Minute
+		}},
+}
+
+func isPath(s string) bool {
+	return filepath.IsAbs(s) && len(s) < 4096 && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// isMode keeps the owner able to use what is created, and nothing executable or setuid.
+func isMode(m fs.FileMode) bool { return m&0o600 == 0o600 && m&^0o666 == 0 }
+
+func isAddress(s string) bool {
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		return isPath(path) && len(path) <= 107 // sockaddr_un has 108 bytes, the last one is NUL
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || host == "" || strings.ContainsFunc(host, notInHost) {
+		return false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
+}
+
+func notInHost(r rune) bool {
+	return unicode.IsControl(r) || unicode.IsSpace(r) || r == '/'
+}
+
+// isGroup is wide about names, which a directory service may shape in its own way, but a number
+// must be a group id: 4294967295 is -1 to the kernel and would change nothing.
+func isGroup(s string) bool {
+	if strings.Trim(s, "0123456789") == "" {
+		n, err := strconv.ParseUint(s, 10, 32)
+		return err == nil && n < 1<<32-1
+	}
+	return len(s) <= 256 && s[0] != '-' && s[0] != '+' &&
+		!strings.ContainsAny(s, ":,/") && !strings.ContainsFunc(s, unicode.IsControl)
+}

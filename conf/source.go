@@ -1,0 +1,167 @@
+package conf
+
+import (
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/pkg/errors"
+)
+
+// Source says where the configuration comes from. The zero Source is the defaults and what is
+// found in a file beside the program or in /etc/novcomet.
+type Source struct {
+	// File is what --config names: a file that must exist. When it is empty, COMET_CONFIG may name
+	// one; else it is comet.yaml beside the program, else /etc/novcomet/comet.yaml, else none.
+	File string
+
+	// Environ is the environment, as [os.Environ] gives it. Every COMET_* in it must be known.
+	Environ []string
+
+	// Flags has the keys set on the command line: "listen" for --listen. An empty value is a value.
+	Flags map[string]string
+}
+
+const (
+	prefix     = "COMET_"
+	namesFile  = "COMET_CONFIG" // the only COMET_* that is no key
+	fileName   = "comet.yaml"
+	systemFile = "/etc/novcomet/" + fileName
+	maxFile    = 1 << 20 // bytes: a mistyped --config should not read a disk into memory
+)
+
+// A layer is the values of one place, by key; each is a string, or a list of strings as []any.
+type layer struct {
+	origin func(key string) string // how a message calls the place where the key is set
+	values map[string]any
+}
+
+// shipped is the layer of the defaults.
+func shipped() layer {
+	values, err := parse(YAML)
+	if err != nil {
+		panic("conf: " + fileName + " as shipped: " + err.Error())
+	}
+	return layer{func(string) string { return fileName + " as shipped" }, values}
+}
+
+// file is the layer of the configuration file, empty if there is none.
+func (s Source) file() (layer, error) {
+	path, text, err := s.find()
+	if err != nil {
+		return layer{}, err
+	}
+	values, err := parse(text)
+	if err != nil {
+		return layer{}, errors.WithMessage(err, path)
+	}
+	return layer{func(string) string { return path }, values}, nil
+}
+
+func (s Source) find() (path string, text []byte, err error) {
+	if s.File != "" {
+		text, err = read(s.File)
+		return s.File, text, errors.WithMessage(err, "--config")
+	}
+	if path := s.getenv(namesFile); path != "" {
+		text, err = read(path)
+		return path, text, errors.WithMessage(err, namesFile)
+	}
+	for _, path := range append(beside(), systemFile) {
+		text, err = read(path)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			continue
+		}
+		return path, text, err
+	}
+	return "", nil, nil
+}
+
+// beside is where a file beside the program may be: first where the program was called, which may
+// be a symbolic link in a cgi-bin, then where it is. Web servers call a program by its path; called
+// by a bare name, it is not looked for in the current directory, which may be somebody else's.
+func beside() []string {
+	program, err := os.Executable() // on Linux, links are resolved already
+	if err != nil {
+		return nil
+	}
+	paths := []string{filepath.Join(filepath.Dir(program), fileName)}
+	if len(os.Args) > 0 && strings.Contains(os.Args[0], "/") && same(os.Args[0], program) {
+		called := filepath.Join(filepath.Dir(os.Args[0]), fileName)
+		paths = slices.Insert(paths, 0, called)
+	}
+	return paths
+}
+
+// same keeps a made-up argv[0], which leads to another program or to none, from choosing the file.
+func same(name, program string) bool {
+	a, err := os.Stat(name)
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(program)
+	return err == nil && os.SameFile(a, b)
+}
+
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, errors.Wrap(err, "configuration")
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, errors.Wrap(err, "configuration")
+	}
+	if len(text) > maxFile {
+		return nil, errors.Errorf("%s: is larger than 1 MiB: give a comet.yaml", path)
+	}
+	return text, nil
+}
+
+// getenv is the value of a variable, empty if there is none.
+func (s Source) getenv(name string) string {
+	for _, variable := range s.Environ {
+		if n, value, _ := strings.Cut(variable, "="); n == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// environment is the layer of the variables. An unknown name is an error even if it is empty: it
+// may be a misspelt restriction. A known one that is empty is not set.
+func (s Source) environment() (layer, error) {
+	values := map[string]any{}
+	for _, variable := range s.Environ {
+		name, value, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, prefix) || name == namesFile {
+			continue
+		}
+		set, ok := named(name)
+		if !ok {
+			return layer{}, errors.Errorf("unknown environment variable %s", unknown(name, names()))
+		}
+		if value != "" {
+			values[set.key] = value
+		}
+	}
+	return layer{func(key string) string { return "environment variable " + nameOf(key) }, values}, nil
+}
+
+// flags is the layer of the command line.
+func (s Source) flags() (layer, error) {
+	values := map[string]any{}
+	for _, key := range slices.Sorted(maps.Keys(s.Flags)) {
+		if _, ok := keyed(key); !ok {
+			return layer{}, errors.Errorf("flag --%s: unknown key %s", key, unknown(key, keys()))
+		}
+		values[key] = s.Flags[key]
+	}
+	return layer{func(key string) string { return "flag --" + key }, values}, nil
+}

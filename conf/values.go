@@ -1,0 +1,80 @@
+package conf
+
+import (
+	"io/fs"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/pkg/errors"
+)
+
+// strictly makes mapstructure read values as they are meant here, and nothing else: by itself it
+// takes "" for 0 and a number where text is wanted.
+func strictly(d *mapstructure.DecoderConfig) {
+	d.DecodeHook = mapstructure.DecodeHookFuncType(fromText)
+	d.WeaklyTypedInput = false
+	d.ErrorUnused = true
+	d.ZeroFields = true // a list must not be written into the array of another Config's list
+}
+
+// fromText turns the text of a value into what its field is made of.
+func fromText(_, to reflect.Type, value any) (any, error) {
+	text, ok := value.(string)
+	if !ok {
+		return value, nil
+	}
+	switch to {
+	case reflect.TypeFor[int]():
+		return whole(text)
+	case reflect.TypeFor[time.Duration]():
+		return duration(text)
+	case reflect.TypeFor[fs.FileMode]():
+		return mode(text)
+	}
+	return value, nil
+}
+
+// whole, duration and mode give the nearest value there is for one that is too large for the type:
+// it is then refused by its range, never wrapped around into it.
+
+func whole(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, errors.New("is not a whole number")
+	}
+	return n, nil
+}
+
+func duration(text string) (time.Duration, error) {
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return 0, errors.New("is not a duration")
+		}
+		return d, nil
+	}
+	nanoseconds := math.Round(seconds * float64(time.Second))
+	switch {
+	case math.IsNaN(nanoseconds):
+		return 0, errors.New("is not a duration")
+	case nanoseconds >= math.MaxInt64:
+		return math.MaxInt64, nil
+	case nanoseconds <= math.MinInt64:
+		return math.MinInt64, nil
+	}
+	return time.Duration(nanoseconds), nil
+}
+
+// mode reads 664, 0664 and 0o664 as the same thing, quoted or not.
+func mode(text string) (fs.FileMode, error) {
+	m, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, errors.New("is not an octal mode")
+	}
+	return fs.FileMode(m), nil
+}

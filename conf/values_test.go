@@ -1,0 +1,146 @@
+package conf_test
+
+import (
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"novcomet/conf"
+)
+
+const (
+	allowedMode     = `give an octal mode such as "0660" that contains 0600 and is at most 0666`
+	allowedAddress  = "give unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535"
+	allowedSleep    = "give seconds (2, 0.5) or a unit (500ms, 1m), from 10ms to 1h"
+	allowedTimeout  = "give seconds (2, 0.5) or a unit (500ms, 1m), from 100ms to 10m"
+	allowedTries    = "give a whole number from 1 to 100000"
+	allowedBytes    = "give bytes, a whole number from 4096 to 16777216"
+	allowedPath     = "give an absolute path such as /dev/shm"
+	allowedGroup    = "give a group's name or number"
+	hugeNumber      = "99999999999999999999999999"
+	wrapsIntoRange  = "18446744073709551626" // 2^64 + 10
+	modeWrapsToGood = "40000000000660"       // 2^32 × something + 0660, in octal
+)
+
+// wrong values of each key, as a user may write them.
+var wrong = []struct {
+	key, allowed string
+	values       []string
+}{
+	{"tries", allowedTries, []string{"0", "-1", "100001", "2.5", "20.0", "1e9", "1_000", "0x14", "many", "true",
+		"", " 5", hugeNumber, "-" + hugeNumber, wrapsIntoRange, "inf", ".inf", "NaN", "2s", "20\n", "5\x1b[31m"}},
+	{"sleep", allowedSleep, []string{"0", "0.009", "9ms", "-2", "-2s", "3601", "61m", "1e9", "1e400", "-1e400", "inf", "-inf", "NaN", ".nan",
+		"2 seconds", "2 s", "two", "", "1d", "9223372036.854775808", "18446744073709.551616", hugeNumber, hugeNumber + "h", "true"}},
+	{"store", "give files", []string{"", "Files", "file", "redis", "5", "files\n"}},
+	{"file.directory", allowedPath, []string{"", ".", "events", "./dev/shm", "~/events", "/a\nb", "/a\x1bb", "/" + strings.Repeat("x", 5000)}},
+	{"file.mode", allowedMode, []string{"", "0", "0400", "0060", "0777", "0700", "02664", "-0664", "436", "rw-rw-r--", "0x1b4", "0999", "664.0",
+		hugeNumber, strings.Repeat("7", 40), modeWrapsToGood}},
+	{"listen", allowedAddress, []string{":9000", "9000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:http",
+		"::1:9000", "a b:9000", "unix:", "unix:comet.sock", "unix:/" + strings.Repeat("x", 107), "/run/comet.sock", "http://a:9000", "tcp:/a:1", "a:1\n"}},
+	{"socket.mode", allowedMode, []string{"", "0", "0060", "0770", "01660", "all", "-1", modeWrapsToGood}},
+	{"socket.group", allowedGroup, []string{"-1", "+5", "4294967295", "4294967296", hugeNumber, "a:b", "a/b", "a,b", "a\nb", strings.Repeat("x", 300)}},
+	{"max_request", allowedBytes, []string{"0", "-65536", "4095", "16777217", "64k", "64 KiB", "65536.0", "", hugeNumber, wrapsIntoRange}},
+	{"request_timeout", allowedTimeout, []string{"0", "0.099", "99ms", "-1", "601", "11m", "NaN", "inf", "", "soon", hugeNumber}},
+}
+
+func TestWrongValuesAreRefusedByNameFromEverySource(t *testing.T) {
+	tested := map[string]bool{}
+	for _, w := range wrong {
+		tested[w.key] = true
+		for _, value := range w.values {
+			shown := strconv.Quote(value)
+			if len(value) > 100 {
+				shown = strconv.Quote(value[:100]) + "…"
+			}
+			t.Run(w.key+"="+shown, func(t *testing.T) {
+				path := write(t, w.key+": "+strconv.Quote(value)+"\n")
+				_, err := conf.Load(conf.Source{File: path})
+				mustSay(t, err, path+": "+w.key+": "+shown+" is not ", w.allowed)
+
+				_, err = conf.Load(conf.Source{File: os.DevNull, Flags: map[string]string{w.key: value}})
+				mustSay(t, err, "flag --"+w.key+": "+w.key+": "+shown+" is not ", w.allowed)
+
+				if value == "" {
+					return // a variable without a value is not set
+				}
+				_, err = conf.Load(conf.Source{File: os.DevNull, Environ: []string{variable(w.key) + "=" + value}})
+				mustSay(t, err, "environment variable "+variable(w.key)+": "+w.key+": "+shown+" is not ", w.allowed)
+			})
+		}
+		for _, list := range []string{"[1, 2]", "[]", "\n  - files"} {
+			path := write(t, w.key+": "+list+"\n")
+			_, err := conf.Load(conf.Source{File: path})
+			mustSay(t, err, path+": "+w.key+": a list is not allowed", w.allowed)
+		}
+		for _, mapping := range []string{"{a: 1}", "{}"} {
+			path := write(t, w.key+": "+mapping+"\n")
+			_, err := conf.Load(conf.Source{File: path})
+			mustSay(t, err, path+": line 1: "+w.key+": keys below it are not allowed", w.allowed)
+		}
+	}
+	for _, k := range keys {
+		if !tested[k.key] {
+			t.Errorf("no wrong value of %s is tested", k.key)
+		}
+	}
+}
+
+// Unreadable is told apart from out of range, and never taken for zero.
+func TestAnErrorSaysWhatAValueIsNot(t *testing.T) {
+	for text, says := range map[string]string{
+		"tries: many": "is not a whole number", "tries: 2.5": "is not a whole number", "tries: ''": "is not a whole number",
+		"tries: 0": "is not allowed", "tries: " + hugeNumber: "is not allowed", "tries: -" + hugeNumber: "is not allowed",
+		"sleep: 2 seconds": "is not a duration", "sleep: nan": "is not a duration", "sleep: ''": "is not a duration",
+		"sleep: -1": "is not allowed", "sleep: inf": "is not allowed", "sleep: 1e400": "is not allowed", "sleep: " + hugeNumber: "is not allowed",
+		"file.mode: rw": "is not an octal mode", "file.mode: 0888": "is not an octal mode", "file.mode: -1": "is not an octal mode",
+		"file.mode: 0777": "is not allowed", "file.mode: " + modeWrapsToGood: "is not allowed",
+	} {
+		_, err := conf.Load(conf.Source{File: write(t, text)})
+		mustSay(t, err, " "+says+": give ")
+	}
+}
+
+// A value that a stronger layer replaces is not looked at: an administrator can try another one by a
+// variable before mending the file.
+func TestOnlyTheValueThatCountsIsChecked(t *testing.T) {
+	c := load(t, conf.Source{File: write(t, "tries: many\n"), Environ: []string{"COMET_TRIES=3"}})
+	if c.Tries != 3 {
+		t.Errorf("tries %d", c.Tries)
+	}
+}
+
+func TestAnErrorNamesTheLayerOfTheValue(t *testing.T) {
+	_, err := conf.Load(conf.Source{File: write(t, "tries: 5\n"), Environ: []string{"COMET_TRIES=0"}})
+	mustSay(t, err, "environment variable COMET_TRIES: tries: \"0\"")
+	_, err = conf.Load(conf.Source{File: os.DevNull, Environ: []string{"COMET_TRIES=5"}, Flags: map[string]string{"tries": "0"}})
+	mustSay(t, err, "flag --tries: tries: \"0\"")
+}
+
+func TestDurationsAreSecondsOrHaveAUnit(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"2": 2 * time.Second, "0.5": 500 * time.Millisecond, ".5": 500 * time.Millisecond, "2.0": 2 * time.Second,
+		"0.57": 570 * time.Millisecond, "1.001": 1001 * time.Millisecond, "0.01": 10 * time.Millisecond, "3600": time.Hour, "500ms": 500 * time.Millisecond,
+		"2s": 2 * time.Second, "1m": time.Minute, "1m30s": 90 * time.Second, "1h": time.Hour, "1e1": 10 * time.Second,
+	} {
+		for _, written := range []string{text, `"` + text + `"`} {
+			if got := load(t, conf.Source{File: write(t, "sleep: "+written)}).Sleep; got != want {
+				t.Errorf("sleep: %s in a file is %v, want %v", written, got, want)
+			}
+		}
+		if got := load(t, conf.Source{File: os.DevNull, Environ: []string{"COMET_SLEEP=" + text}}).Sleep; got != want {
+			t.Errorf("COMET_SLEEP=%s is %v, want %v", text, got, want)
+		}
+	}
+}
+
+// YAML takes 0664 without quotes for the number 436.
+func TestModesAreOctalHoweverWritten(t *testing.T) {
+	for _, written := range []string{`"0640"`, "0640", "640", "0o640", "'0640'"} {
+		if got := load(t, conf.Source{File: write(t, "file: {mode: "+written+"}")}).File.Mode; got != fs.FileMode(0o640) {
+			t.Errorf("mode: %s is %#o", written, got)
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package conf
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// patience is how long every web server waits for an answer unless told otherwise, less what an
+// answer may take on top of the wait.
+const patience = 50 * time.Second
+
+// Warnings tells what is allowed but probably not wanted, one line each.
+func (c Config) Warnings() []string {
+	var lines []string
+	if wait := c.Wait(); wait > patience {
+		seconds := int(wait/time.Second) + 20
+		lines = append(lines, fmt.Sprintf("tries × sleep is %s, longer than a web server waits unless told: "+
+			"set nginx's fastcgi_read_timeout (60s), Apache's TimeOut or ProxyTimeout (60), mod_fcgid's FcgidIOTimeout (40) to %d seconds or more",
+			wait, seconds))
+	}
+	if open(c.Listen) {
+		lines = append(lines, fmt.Sprintf("listen: %s can be reached by other machines, and FastCGI knows no password: "+
+			"use 127.0.0.1 or a socket file (unix:/run/novcomet/comet.sock), or a firewall", c.Listen))
+	}
+	return lines
+}
+
+// open tells whether another machine can reach the address. A name is not looked up: only localhost
+// is known to stay here.
+func open(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if listen == "" || strings.HasPrefix(listen, "unix:") || err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && !ip.IsLoopback() || err != nil && !strings.EqualFold(host, "localhost")
+}

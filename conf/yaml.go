@@ -1,0 +1,151 @@
+package conf
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pkg/errors"
+	"go.yaml.in/yaml/v3"
+)
+
+// parse reads the text of a configuration file into values by key. A group may be written as
+// `file:` with indented lines or as `file.directory:`. Every scalar stays the text it was written
+// as, so that it means the same in a file, a variable and a flag; null is not set.
+//
+// What viper's own reading would decide silently is an error: a key written twice (also as Tries and
+// tries, where the order is random), a second document, an alias.
+func parse(text []byte) (map[string]any, error) {
+	if err := legible(text); err != nil {
+		return nil, err
+	}
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	var document yaml.Node
+	if err := documents.Decode(&document); err == io.EOF {
+		return map[string]any{}, nil
+	} else if err != nil {
+		return nil, syntax(err)
+	}
+	if err := documents.Decode(new(yaml.Node)); err == nil {
+		return nil, errors.New("has a second document after a line ---: write all keys into one")
+	} else if err != io.EOF {
+		return nil, syntax(err)
+	}
+
+	r := reading{values: map[string]any{}, lines: map[string]int{}}
+	root := document.Content[0]
+	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+		return r.values, nil
+	}
+	if root.Kind != yaml.MappingNode {
+		return nil, errors.Errorf("line %d: keys and values are wanted here, such as tries: 20", root.Line)
+	}
+	return r.values, r.group("", root)
+}
+
+// A reading collects what a file sets, and where it did.
+type reading struct {
+	values map[string]any
+	lines  map[string]int
+}
+
+func (r reading) group(above string, group *yaml.Node) error {
+	if err := plain(group); err != nil {
+		return err
+	}
+	for i := 0; i < len(group.Content); i += 2 {
+		name, value := group.Content[i], group.Content[i+1]
+		if err := plain(name); err != nil {
+			return err
+		}
+		if name.Kind != yaml.ScalarNode {
+			return errors.Errorf("line %d: a key must be a word", name.Line)
+		}
+		if err := r.key(above+strings.ToLower(name.Value), name.Line, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r reading) key(key string, line int, value *yaml.Node) error {
+	if err := plain(value); err != nil {
+		return err
+	}
+	if first, ok := r.lines[key]; ok {
+		return errors.Errorf("line %d: %s is already there in line %d: keep one of them", line, quote(key), first)
+	}
+	r.lines[key] = line
+
+	null := value.Kind == yaml.ScalarNode && value.Tag == "!!null"
+	if members := below(key); len(members) > 0 {
+		if null {
+			return nil
+		}
+		if value.Kind != yaml.MappingNode {
+			return errors.Errorf("line %d: %s has no value of its own: below it, indented, come %s",
+				line, key, strings.Join(members, ", "))
+		}
+		return r.group(key+".", value)
+	}
+
+	s, ok := keyed(key)
+	switch {
+	case !ok:
+		return errors.Errorf("line %d: unknown key %s", line, unknown(key, keys()))
+	case null:
+		return nil
+	case value.Kind == yaml.ScalarNode:
+		r.values[key] = value.Value
+	case value.Kind == yaml.SequenceNode:
+		list := []any{}
+		for _, element := range value.Content {
+			if err := plain(element); err != nil {
+				return err
+			}
+			if element.Kind != yaml.ScalarNode {
+				return errors.Errorf("line %d: %s: a list may have no lists or keys in it", element.Line, key)
+			}
+			list = append(list, element.Value)
+		}
+		r.values[key] = list
+	default:
+		return errors.Errorf("line %d: %s: keys below it are not allowed: give %s", line, key, s.allowed)
+	}
+	return nil
+}
+
+// plain refuses what makes a value come from, or mean, something else than what stands there.
+func plain(n *yaml.Node) error {
+	if n.Kind == yaml.AliasNode || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
+		return errors.Errorf("line %d: anchors (&), aliases (*) and tags (!) are not allowed: write the value", n.Line)
+	}
+	return nil
+}
+
+// legible finds what the YAML library refuses without saying in which line.
+func legible(text []byte) error {
+	line := 1
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return errors.Errorf("line %d: this is not text in UTF-8", line)
+		case r == '\n':
+			line++
+		case r < ' ' && r != '\t' && r != '\r', 0x7f <= r && r <= 0x9f && r != 0x85, r == 0xfffe, r == 0xffff:
+			return errors.Errorf("line %d: the character %U is not allowed", line, r)
+		}
+		i += size
+	}
+	return nil
+}
+
+// syntax adds the line to a message that has none, which is what the YAML library does for the first.
+func syntax(err error) error {
+	if strings.Contains(err.Error(), "yaml: line ") {
+		return errors.WithStack(err)
+	}
+	return errors.Wrap(err, "line 1")
+}

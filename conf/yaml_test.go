@@ -1,0 +1,80 @@
+package conf_test
+
+import (
+	"strings"
+	"testing"
+
+	"novcomet/conf"
+)
+
+func TestFilesThatSetNothingAreFine(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty": "", "blank": "\n \n", "comments": "# tries: 5\n", "document mark": "---\n", "document marks": "---\n...\n", "null": "~\n",
+		"null values": "tries:\nsleep: null\nfile: ~\nsocket:\n  group:\n  mode: Null\n", "empty groups": "file: {}\n",
+		"byte order mark": "\ufeff# nothing\n", "directive": "%YAML 1.1\n---\n# nothing\n", "empty mapping": "{}",
+	} {
+		if got := load(t, conf.Source{File: write(t, text)}); got != defaults(t) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestWaysToWriteTheSame(t *testing.T) {
+	for _, text := range []string{
+		"tries: 5\nfile:\n  directory: /e\n", "tries: 5\nfile.directory: /e\n", "{tries: 5, file: {directory: /e}}", "TRIES: '5'\nFile:\n  Directory: \"/e\"\n",
+		"tries: 5\r\nfile:\r\n  directory: /e\r\n", "\ufefftries: 5\nfile.directory: /e", "tries: 5 # five\nfile:\n  directory: >-\n    /e\n",
+		"---\ntries: 5\nfile.directory: /e\n...\n",
+	} {
+		if c := load(t, conf.Source{File: write(t, text)}); c.Tries != 5 || c.File.Directory != "/e" {
+			t.Errorf("%q: %+v", text, c)
+		}
+	}
+}
+
+func TestFilesThatAreNotUnderstoodAreRefused(t *testing.T) {
+	for text, says := range map[string]string{
+		"slep: 2":                              `line 1: unknown key "slep": did you mean sleep?`,
+		"\n\nmax-request: 65536":               `line 3: unknown key "max-request": did you mean max_request?`,
+		"file:\n  dir: /e":                     `line 2: unknown key "file.dir": the shipped comet.yaml lists`,
+		"file:\n  mod: 0664":                   `line 2: unknown key "file.mod": did you mean file.mode?`,
+		"directory: /e":                        `line 1: unknown key "directory": did you mean file.directory?`,
+		"redis: {}":                            `line 1: unknown key "redis": the shipped comet.yaml lists`,
+		"{5: 6}":                               `line 1: unknown key "5"`,
+		"'': 6":                                `line 1: unknown key ""`,
+		"file.: 6":                             `line 1: unknown key "file."`,
+		`"a\x1bb": 6`:                          `line 1: unknown key "a\x1bb"`,
+		"file: /dev/shm":                       "line 1: file has no value of its own: below it, indented, come directory, mode",
+		"socket: [a]":                          "line 1: socket has no value of its own: below it, indented, come mode, group",
+		"tries: 5\ntries: 6":                   `line 2: "tries" is already there in line 1`,
+		"tries: 5\nTries: 6":                   `line 2: "tries" is already there in line 1`,
+		"tries: 5\ntries:":                     `line 2: "tries" is already there in line 1`,
+		"file.mode: 0600\nfile: {mode: 0600}":  `line 2: "file.mode" is already there in line 1`,
+		"file: {}\nfile: {}":                   `line 2: "file" is already there in line 1`,
+		"tries: 5\n---\ntries: 6":              "second document",
+		"tries: &t 5\nmax_request: *t":         "line 1: anchors (&), aliases (*) and tags (!)",
+		"file: &f\n  directory: *f":            "line 1: anchors",
+		"<<: {tries: 5}":                       `line 1: unknown key "<<"`,
+		"tries: !!str 5":                       "line 1: anchors (&), aliases (*) and tags (!)",
+		"&a tries: 5":                          "line 1: anchors",
+		"? [a]\n: 5":                           "line 1: a key must be a word",
+		"store: [[a]]":                         "line 1: store: a list may have no lists",
+		"store: [!!str a]":                     "line 1: anchors",
+		"5":                                    "line 1: keys and values are wanted here",
+		"\n- tries: 5":                         "line 2: keys and values are wanted here",
+		"tries=5":                              "line 1: keys and values are wanted here",
+		"tries: 5: 6":                          "line 1: yaml: mapping values are not allowed",
+		"tries: 5\nsleep: 2: 3":                "yaml: line 2: mapping values are not allowed",
+		"tries: 5\n\tsleep: 2":                 "yaml: line 2: ",
+		"tries: 5\nlisten: \"a":                "yaml: line 2: ",
+		"tries: *nobody":                       "unknown anchor",
+		"tries: 5\n---\n*nobody":               "unknown anchor",
+		"tries: 5\nlisten: \xff":               "line 2: this is not text in UTF-8",
+		"tries: 5\nlisten: a\x00b":             "line 2: the character U+0000 is not allowed",
+		"\xff\xfet\x00:\x00":                   "line 1: this is not text in UTF-8",
+		"# x\n" + strings.Repeat("[", 100_000): "yaml: ",
+	} {
+		path := write(t, text)
+		_, err := conf.Load(conf.Source{File: path})
+		mustSay(t, err, path+": ", says)
+	}
+}

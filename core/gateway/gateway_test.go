@@ -1,0 +1,126 @@
+package gateway_test
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"novcomet/conf"
+	"novcomet/core"
+	"novcomet/core/gateway"
+)
+
+// get are the variables of a plain request, and what a test adds to them.
+func get(more map[string]string) map[string]string {
+	variables := map[string]string{"REQUEST_METHOD": "GET", "SERVER_PROTOCOL": "HTTP/1.1", "SCRIPT_NAME": "/comet.php"}
+	maps.Copy(variables, more)
+	return variables
+}
+
+func TestTheRequestIsMadeOfTheVariablesAsForAPHPScript(t *testing.T) {
+	for name, test := range map[string]struct {
+		variables   map[string]string
+		query, host string
+	}{
+		"QUERY_STRING wins, for a rewrite may have added to it": {
+			map[string]string{"QUERY_STRING": "publish=a&x=1", "REQUEST_URI": "/comet.php?publish=b"}, "publish=a&x=1", ""},
+		"also when it is empty":                {map[string]string{"QUERY_STRING": "", "REQUEST_URI": "/comet.php?publish=b"}, "", ""},
+		"without it, REQUEST_URI is there":     {map[string]string{"REQUEST_URI": "/comet.php?publish=b"}, "publish=b", ""},
+		"a query that is no query of a URL":    {map[string]string{"QUERY_STRING": "publish=100%&a=\x7f b"}, "publish=100%&a=\x7f b", ""},
+		"a Host that is no host of a URL":      {map[string]string{"HTTP_HOST": "a b@c:d", "REQUEST_URI": "/"}, "", "a b@c:d"},
+		"a path that is no path of a URL":      {map[string]string{"REQUEST_URI": "/%zz\x01?publish=a"}, "publish=a", ""},
+		"a protocol that net/http has no word": {map[string]string{"SERVER_PROTOCOL": "HTTP/3", "QUERY_STRING": "a"}, "a", ""},
+		"an empty length is none":              {map[string]string{"CONTENT_LENGTH": "", "CONTENT_TYPE": ""}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := gateway.Request(get(test.variables), strings.NewReader(""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.URL.RawQuery != test.query || r.Host != test.host {
+				t.Errorf("query %q, host %q; want %q, %q", r.URL.RawQuery, r.Host, test.query, test.host)
+			}
+		})
+	}
+}
+
+func TestARequestThatIsNoneIsAnError(t *testing.T) {
+	for name, variables := range map[string]map[string]string{
+		"no method":  {"SERVER_PROTOCOL": "HTTP/1.1"},
+		"bad length": get(map[string]string{"CONTENT_LENGTH": "many"}),
+	} {
+		if _, err := gateway.Request(variables, strings.NewReader("")); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// serve answers a request with the configuration as shipped, and returns what was logged, too.
+func serve(t *testing.T, store core.Store, variables map[string]string) (*httptest.ResponseRecorder, string) {
+	t.Helper()
+	config, err := conf.Load(conf.Source{Environ: []string{"COMET_CONFIG=/dev/null", "COMET_TRIES=1", "COMET_SLEEP=0.01"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	w := httptest.NewRecorder()
+	gateway.New(config, store, gateway.Log(&log)).Serve(t.Context(), w, variables, strings.NewReader(""))
+	return w, log.String()
+}
+
+func TestALocationThatIsNotConfiguredRightAnswersNothingElse(t *testing.T) {
+	for _, variable := range []string{"COMET_TRYS", "COMET_FILE_DIRECTORY", "COMET_TRIES"} {
+		store := &touchy{}
+		w, log := serve(t, store, get(map[string]string{"QUERY_STRING": "publish=a", variable: "many"}))
+		if w.Code != 500 || strings.Contains(w.Body.String(), variable) || store.published {
+			t.Errorf("%s: HTTP %d %s, published %v; want 500 that keeps the details to itself", variable, w.Code, w.Body, store.published)
+		}
+		if !strings.Contains(log, variable) || strings.Count(log, "\n") != 1 {
+			t.Errorf("%s: logged %q; want one line that names it", variable, log)
+		}
+	}
+}
+
+func TestARequestHeaderConfiguresNothing(t *testing.T) {
+	store := &touchy{}
+	w, log := serve(t, store, get(map[string]string{"QUERY_STRING": "publish=a", "HTTP_COMET_TRIES": "many", "HTTP_COMET_X": "1"}))
+	if w.Code != 200 || !store.published || log != "" {
+		t.Errorf("HTTP %d %s, logged %q", w.Code, w.Body, log)
+	}
+}
+
+func TestAPanicEndsWithItsRequest(t *testing.T) {
+	w, log := serve(t, &touchy{panics: true}, get(map[string]string{"QUERY_STRING": "publish=a"}))
+	if w.Code != 500 || strings.Contains(w.Body.String(), "ouch") {
+		t.Errorf("HTTP %d %s; want 500 that keeps the details to itself", w.Code, w.Body)
+	}
+	if !strings.Contains(log, "ouch") || !strings.Contains(log, "gateway_test.go") || strings.Count(log, "\n") != 1 {
+		t.Errorf("logged %q; want one line with the reason and where", log)
+	}
+}
+
+func TestALogLineHasNoTimeOfItsOwn(t *testing.T) {
+	var line strings.Builder
+	gateway.Log(&line).Error("it broke", slog.String("time", "now"), slog.Group("g", "time", "then"))
+	if want := "level=ERROR msg=\"it broke\" g.time=then\n"; line.String() != want {
+		t.Errorf("%q; want %q", line.String(), want)
+	}
+}
+
+// touchy is a store that knows whether anybody published.
+type touchy struct{ published, panics bool }
+
+func (s *touchy) Stamps(_ context.Context, ids []core.ID) (core.Snapshot, error) {
+	return core.Snapshot{Now: 1, Stamps: make([]core.Stamp, len(ids))}, nil
+}
+
+func (s *touchy) Publish(context.Context, core.ID) (core.Stamp, error) {
+	if s.panics {
+		panic("ouch\nouch")
+	}
+	s.published = true
+	return 1, nil
+}
