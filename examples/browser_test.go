@@ -1,0 +1,135 @@
+package examples_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"novcomet/examples/demo/launch"
+)
+
+const connected = `body[data-state="connected"]`
+
+// publishLink selects the link that publishes the event.
+func publishLink(id string) chromedp.CSS {
+	return chromedp.CSS(`.event[data-event="` + id + `"] .publish`)
+}
+
+// shown selects the line of the page's log that tells of this very publication of the event.
+func shown(id, stamp string) string {
+	return `#log li[data-event="` + id + `"] time[data-stamp="` + stamp + `"]`
+}
+
+func TestPageShowsEveryPublicationInEveryWindow(t *testing.T) {
+	for _, server := range []launch.Server{launch.Nginx, launch.ApacheCGI} {
+		t.Run(string(server), func(t *testing.T) {
+			site := startSite(t, server)
+			browser := startBrowser(t)
+			// The neighbour shares connections, cache and cookies with the first window; the stranger shares nothing.
+			first := openWindow(t, browser, site.URL)
+			neighbour := openWindow(t, browser, site.URL)
+			stranger := openWindow(t, browser, site.URL, chromedp.WithNewBrowserContext())
+			windows := []*window{first, neighbour, stranger}
+			for _, w := range windows {
+				w.waitFor(t, connected)
+			}
+
+			// The first two make the files, as the server's user; a file made by the user who runs the tests
+			// could not be published through the server any more.
+			publications := []struct {
+				by, id  string
+				publish func(t *testing.T)
+			}{
+				{"click", "chat", func(t *testing.T) { first.do(t, chromedp.Click(publishLink("chat"))) }},
+				{"Enter key", "news", func(t *testing.T) { stranger.do(t, chromedp.SendKeys(publishLink("news"), kb.Enter)) }},
+				{"touch", "news", func(t *testing.T) { touch(t, eventFile(site, "news")) }},
+				{"address of the link", "chat", func(t *testing.T) {
+					address := evaluate[string](t, neighbour, fmt.Sprintf("document.querySelector(%q).href", publishLink("chat")))
+					wantBody(t, within(t, patience, asking(request(t, http.MethodGet, address, ""))), "true")
+				}},
+			}
+			for _, p := range publications {
+				t.Run(p.by, func(t *testing.T) {
+					before := stampOf(t, site, p.id)
+					p.publish(t)
+					for _, w := range windows {
+						w.waitForPublication(t, site, p.id, before)
+					}
+				})
+			}
+			for _, w := range windows {
+				w.wantNoComplaints(t)
+			}
+		})
+	}
+}
+
+func TestPageMissesNothingWhileTheServerRestarts(t *testing.T) {
+	site := startSite(t, launch.Nginx)
+	w := openWindow(t, startBrowser(t), site.URL)
+	w.waitFor(t, connected)
+	for _, id := range []string{"news", "chat"} {
+		before := stampOf(t, site, id)
+		w.do(t, chromedp.Click(publishLink(id)))
+		w.waitForPublication(t, site, id, before)
+	}
+
+	if err := site.StopDaemon(); err != nil {
+		t.Fatal(err)
+	}
+	w.waitFor(t, `body[data-state="lost"]`)
+	news, chat := stampOf(t, site, "news"), stampOf(t, site, "chat")
+	touch(t, eventFile(site, "news"))
+	touch(t, eventFile(site, "chat"))
+	if err := site.StartDaemon(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	w.waitFor(t, connected)
+	w.waitForPublication(t, site, "news", news)
+	chat = w.waitForPublication(t, site, "chat", chat)
+	w.do(t, chromedp.Click(publishLink("chat")))
+	w.waitForPublication(t, site, "chat", chat)
+	// While comet-fcgi was away nginx said so, and the browser notes each failed request by itself.
+	w.wantNoComplaints(t, site.URL+"/comet.php")
+}
+
+// startSite starts a real server with examples/browser as its pages. Polls are short, so that a test sees many.
+func startSite(t *testing.T, server launch.Server) *launch.Site {
+	t.Helper()
+	return launchSite(t, launch.Options{
+		Server:   server,
+		Settings: map[string]string{"tries": "20", "sleep": "0.1"},
+	})
+}
+
+func eventFile(site *launch.Site, id string) string {
+	return filepath.Join(site.Events, id+".comet")
+}
+
+// stampOf returns the event's stamp as the protocol writes it, "" where there is none yet.
+func stampOf(t *testing.T, site *launch.Site, id string) string {
+	t.Helper()
+	info, err := os.Lstat(eventFile(site, id))
+	if os.IsNotExist(err) {
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	microseconds := info.ModTime().UnixMicro()
+	return fmt.Sprintf("%d.%06d", microseconds/1e6, microseconds%1e6)
+}
+
+func touch(t *testing.T, file string) {
+	t.Helper()
+	if output, err := exec.Command("touch", file).CombinedOutput(); err != nil {
+		t.Fatalf("touch %s: %v: %s", file, err, output)
+	}
+}

@@ -1,0 +1,62 @@
+package launch
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/pkg/errors"
+)
+
+// StartDaemon starts comet-fcgi again, after StopDaemon, and returns when it accepts connections.
+func (s *Site) StartDaemon(ctx context.Context) error {
+	if !s.options.Server.HasDaemon() {
+		return errors.Errorf("%s has no comet-fcgi beside it", s.options.Server)
+	}
+	program := filepath.Join(s.dir, canonical[bin], "comet-fcgi")
+	if s.held != nil {
+		fd, err := s.held.File()
+		if err != nil {
+			return errors.Wrap(err, "handing over the listening socket")
+		}
+		defer fd.Close()
+		s.daemon, err = s.run(fd, program)
+		return err // the socket accepts connections all the time
+	}
+	p, err := s.run(nil, program, "--listen", "unix:"+s.socket())
+	if err != nil {
+		return err
+	}
+	s.daemon = p
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	err = until(ctx, p.done, func() error {
+		c, err := net.Dial("unix", s.socket())
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	})
+	return errors.Wrap(err, "starting comet-fcgi")
+}
+
+// StopDaemon ends comet-fcgi alone, by SIGTERM, and returns when it has ended; the web server stays.
+func (s *Site) StopDaemon() error {
+	if s.daemon == nil {
+		return errors.Errorf("%s: no comet-fcgi was started beside it", s.options.Server)
+	}
+	return s.daemon.end()
+}
+
+// listen makes the socket that HoldSocket keeps, with the mode and owner of examples/systemd.
+func listen(path string, owner *credential) (*net.UnixListener, error) {
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, errors.Wrap(err, "listening")
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		return nil, errors.Wrap(err, "the socket's mode")
+	}
+	return l, own(path, owner)
+}

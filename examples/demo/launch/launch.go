@@ -1,0 +1,84 @@
+package launch
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/pkg/errors"
+)
+
+// startTime bounds the wait for a server's first answer; a loaded machine may need some seconds.
+const startTime = 20 * time.Second
+
+// Options say what to start. Only Server is needed.
+type Options struct {
+	Server    Server
+	Root      string            // the directory of the pages; default: examples/browser
+	Directory string            // where the events are; default: a new one inside the temporary directory
+	Port      int               // on 127.0.0.1; default: a free one
+	Settings  map[string]string // further keys of comet.yaml and their values, as YAML: "sleep": "0.1", "file.mode": `"0600"`
+	Extra     string            // lines for the web server's own configuration, in nginx' server block, in Caddy's site block; not for GoCGI
+	Log       io.Writer         // gets what the server and NovComet have to say, besides Site.Log; default: nothing
+
+	// Uncomment puts into force the commented lines of the shipped file that contain it: "COMET_".
+	Uncomment string
+
+	// HoldSocket keeps comet-fcgi's listening socket open in this process, as systemd does: requests
+	// wait while comet-fcgi is stopped. Default: comet-fcgi listens for itself, and a web server
+	// answers 502 or 503 meanwhile.
+	HoldSocket bool
+}
+
+// Site is a running server. Its fields must not be changed.
+type Site struct {
+	URL    string // "http://127.0.0.1:PORT", without a slash at the end; the endpoint is URL + "/comet.php"
+	Events string // the directory of the events
+	User   string // whom the server and NovComet run as: this process's user, or if that is root an ordinary one
+
+	options    Options
+	dir        string      // everything the server reads and writes
+	source     string      // the clone it is started from
+	credential *credential // nil: this process's own user
+	log        *log
+	server     running
+	daemon     *process // comet-fcgi, where it was started here
+	held       *net.UnixListener
+	stop       sync.Once
+	stopped    error
+}
+
+// running is what answers the port: a web server's process, or the Go host in this one.
+type running interface {
+	ended() <-chan struct{}
+	end() error
+}
+
+// Start starts a server and returns when it answers. The context only bounds the start: a site runs
+// until Stop, which must be called, or until this process ends, however it ends.
+func Start(ctx context.Context, o Options) (*Site, error) {
+	v, ok := variants[o.Server]
+	if !ok {
+		_, err := Parse(string(o.Server))
+		return nil, err
+	}
+	if v.host != nil && o.Extra+o.Uncomment != "" {
+		return nil, errors.Errorf("%s has no configuration, and so neither Extra nor Uncomment", o.Server)
+	}
+	if err := v.installed(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTime+buildTime)
+	defer cancel()
+	s, err := prepare(ctx, o, v)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx, v); err != nil {
+		s.Stop()
+		return nil, errors.Wrapf(err, "%s does not start; it said:\n%s\n", o.Server, s.Log())
+	}
+	return s, nil
+}

@@ -1,0 +1,78 @@
+package launch
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/pkg/errors"
+)
+
+// log collects what a site's processes say on one pipe, their common standard error. Its end also proves
+// that all of them have ended, whoever started them.
+type log struct {
+	w    *os.File
+	r    *os.File
+	done chan struct{}
+
+	mu   sync.Mutex
+	text bytes.Buffer
+	also io.Writer
+}
+
+func newLog(also io.Writer, owner *credential) (*log, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Wrap(err, "making a pipe for the log")
+	}
+	if owner != nil {
+		// Apache opens it by name, /dev/stderr, and that asks for rights.
+		if err := w.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
+			return nil, errors.Wrap(err, "giving the log to the server's user")
+		}
+	}
+	l := &log{w: w, r: r, done: make(chan struct{}), also: also}
+	go func() {
+		defer close(l.done)
+		io.Copy(l, r)
+	}()
+	return l, nil
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.also != nil {
+		l.also.Write(p)
+	}
+	return l.text.Write(p)
+}
+
+// mute ends the copying to Options.Log.
+func (l *log) mute() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.also = nil
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// close waits for the last writer to end.
+func (l *log) close() error {
+	l.w.Close()
+	defer l.r.Close()
+	select {
+	case <-l.done:
+		return nil
+	case <-time.After(stopTime):
+		l.r.SetReadDeadline(time.Now())
+		<-l.done
+		return errors.New("something that the server started still runs")
+	}
+}

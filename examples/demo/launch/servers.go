@@ -1,0 +1,154 @@
+package launch
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pkg/errors"
+)
+
+// Server is a web server and the way in which it runs NovComet.
+type Server string
+
+// The servers. Parse also takes "apache" for ApacheCGI.
+const (
+	GoCGI       Server = "go"           // Go's own net/http/cgi, in this process: needs nothing installed
+	ApacheCGI   Server = "apache-cgi"   // mod_cgid starts comet.cgi for each request
+	ApacheProxy Server = "apache-proxy" // mod_proxy_fcgi in front of comet-fcgi
+	ApacheFcgid Server = "apache-fcgid" // mod_fcgid starts comet-fcgi, one process for each waiter
+	Nginx       Server = "nginx"        // in front of comet-fcgi
+	LighttpdCGI Server = "lighttpd-cgi" // mod_cgi starts comet.cgi for each request
+	Lighttpd    Server = "lighttpd"     // mod_fastcgi starts one comet-fcgi
+	Caddy       Server = "caddy"        // in front of comet-fcgi
+)
+
+// Servers returns all of them, the Go host first.
+func Servers() []Server {
+	return []Server{GoCGI, ApacheCGI, ApacheProxy, ApacheFcgid, Nginx, LighttpdCGI, Lighttpd, Caddy}
+}
+
+// Parse finds a server by its name; the error names all of them.
+func Parse(name string) (Server, error) {
+	if name == "apache" {
+		return ApacheCGI, nil
+	}
+	if !slices.Contains(Servers(), Server(name)) {
+		return "", errors.Errorf("%q is no server known here: take one of %v, or apache for %s", name, Servers(), ApacheCGI)
+	}
+	return Server(name), nil
+}
+
+// HasDaemon tells whether the server stands in front of a comet-fcgi of its own, which StopDaemon and
+// StartDaemon can restart. The others start their programs themselves.
+func (s Server) HasDaemon() bool {
+	return variants[s].daemon
+}
+
+// variant is how one Server is started.
+type variant struct {
+	shipped string   // the file in examples/ that is tried
+	paths   []string // the canonical paths which that file must contain
+	main    string   // the main configuration around it: text/template over site
+	program string
+	args    []string // {dir} stands for the temporary directory
+	beside  string   // a file of the system's that the shipped one includes by name
+	module  string   // a file that is missing when the package is
+	install string   // the packages that bring all this
+	daemon  bool     // needs a comet-fcgi beside it
+
+	host func(s *Site, address string) (running, error) // instead of all this: the Go host
+}
+
+const modules = "/usr/lib/apache2/modules/"
+
+var variants = map[Server]variant{
+	GoCGI: {host: hostCGI},
+	ApacheCGI: {
+		shipped: "apache/comet-cgi.conf", paths: []string{cgiBin},
+		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
+		module: modules + "mod_cgid.so",
+	},
+	ApacheProxy: {
+		shipped: "apache/comet-proxy.conf", paths: []string{socket},
+		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
+		module: modules + "mod_proxy_fcgi.so", daemon: true,
+	},
+	ApacheFcgid: {
+		shipped: "apache/comet-fcgid.conf", paths: []string{bin},
+		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2 libapache2-mod-fcgid",
+		module: modules + "mod_fcgid.so",
+	},
+	Nginx: {
+		shipped: "nginx/comet.conf", paths: []string{socket},
+		main: nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
+		beside: "/etc/nginx/fastcgi_params", daemon: true,
+	},
+	LighttpdCGI: {
+		shipped: "lighttpd/50-comet-cgi.conf", paths: []string{cgiBin},
+		main: lighttpdMain, program: "lighttpd", args: []string{"-D", "-f", "{dir}/main.conf"}, install: "lighttpd",
+	},
+	Lighttpd: {
+		shipped: "lighttpd/50-comet-fcgi.conf", paths: []string{bin, lighttpdSocket},
+		main: lighttpdMain, program: "lighttpd", args: []string{"-D", "-f", "{dir}/main.conf"}, install: "lighttpd",
+	},
+	Caddy: {
+		shipped: "caddy/comet.caddy", paths: []string{socket},
+		main: caddyMain, program: "caddy", args: []string{"run", "--adapter", "caddyfile", "--config", "{dir}/main.conf"}, install: "caddy",
+		daemon: true,
+	},
+}
+
+// installed returns an error that names the packages to install, or nil.
+func (v variant) installed() error {
+	if v.host != nil {
+		return nil
+	}
+	_, err := find(v.program)
+	if err == nil && v.module != "" {
+		_, err = os.Stat(v.module)
+	}
+	if err != nil {
+		return &Missing{Program: v.program, Packages: v.install, cause: err}
+	}
+	return nil
+}
+
+// command returns the command line that starts the server in the foreground.
+func (v variant) command(s *Site) ([]string, error) {
+	program, err := find(v.program)
+	if err != nil {
+		return nil, err
+	}
+	argv := []string{program}
+	for _, arg := range v.args {
+		argv = append(argv, strings.ReplaceAll(arg, "{dir}", s.dir))
+	}
+	return argv, nil
+}
+
+// find also looks where Debian keeps servers, which is not in an ordinary user's PATH.
+func find(program string) (string, error) {
+	path, err := exec.LookPath(program)
+	if err == nil {
+		return path, nil
+	}
+	return exec.LookPath(filepath.Join("/usr/sbin", program))
+}
+
+// Missing says that a server is not installed here, and what to install.
+type Missing struct {
+	Program  string
+	Packages string // Debian's names, separated by spaces
+	cause    error
+}
+
+func (m *Missing) Error() string {
+	return fmt.Sprintf("%s is not (completely) installed: %v; on Debian: apt install %s", m.Program, m.cause, m.Packages)
+}
+
+// Unwrap returns what was not found.
+func (m *Missing) Unwrap() error { return m.cause }

@@ -1,0 +1,123 @@
+package launch
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/pkg/errors"
+)
+
+// prepare makes the temporary directory: the binaries with a comet.yaml beside each, the pages, the events.
+func prepare(ctx context.Context, o Options, v variant) (*Site, error) {
+	programs, err := build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if o.Root == "" {
+		o.Root = filepath.Join(programs.source, "examples", "browser")
+	}
+	name, credential, err := ordinaryUser(v)
+	if err != nil {
+		return nil, err
+	}
+	// Not below a test's own directory: that is closed to other users, and too long for a socket's path.
+	dir, err := os.MkdirTemp("", "novcomet-")
+	if err != nil {
+		return nil, errors.Wrap(err, "making a temporary directory")
+	}
+	s := &Site{options: o, dir: dir, credential: credential, User: name, Events: o.Directory}
+	if s.Events == "" {
+		s.Events = filepath.Join(dir, "events")
+	}
+	if err := s.fill(programs); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Site) start(ctx context.Context, v variant) error {
+	port, err := freePort(s.options.Port)
+	if err != nil {
+		return err
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	s.URL = "http://" + address
+	if v.daemon {
+		if s.options.HoldSocket {
+			if s.held, err = listen(s.socket(), s.credential); err != nil {
+				return err
+			}
+		}
+		if err := s.StartDaemon(ctx); err != nil {
+			return err
+		}
+	}
+	if v.host != nil {
+		s.server, err = v.host(s, address)
+	} else {
+		s.server, err = s.serve(v, port)
+	}
+	if err != nil {
+		return err
+	}
+	return s.answers(ctx)
+}
+
+// serve writes the configuration and starts the web server with it.
+func (s *Site) serve(v variant, port int) (running, error) {
+	if err := s.configure(v, port); err != nil {
+		return nil, err
+	}
+	argv, err := v.command(s)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.run(nil, argv...)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// answers waits until the port answers a request for the front page, with whatever status.
+func (s *Site) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	return until(ctx, s.server.ended(), func() error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodHead, s.URL+"/", nil)
+		if err != nil {
+			return err
+		}
+		answer, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		return answer.Body.Close()
+	})
+}
+
+// until asks again and again, and gives up when the process has ended or the context's time is over.
+func until(ctx context.Context, ended <-chan struct{}, ready func() error) error {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		err := ready()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ended:
+			return errors.New("its process has ended")
+		case <-ctx.Done():
+			return errors.Wrapf(err, "no answer in time (%v)", ctx.Err())
+		case <-again.C:
+		}
+	}
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"novcomet/examples/demo/launch"
+)
+
+// asDemo makes the test binary the demo itself, so that a test can run it as a process of its own.
+const asDemo = "NOVCOMET_TEST_AS_DEMO"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asDemo) != "" {
+		main()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestDemoServesThePageAndTheEndpoint(t *testing.T) {
+	directory := t.TempDir()
+	d := start(t, "--port", freePort(t), "--directory", directory)
+	page, err := os.ReadFile("../browser/index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.get(t, "/"); got != string(page) {
+		t.Errorf("/ is not the page: %.200q", got)
+	}
+	if got := d.get(t, "/comet.php?publish=news"); got != "true" {
+		t.Errorf("publishing: %s", got)
+	}
+	if _, err := os.Stat(filepath.Join(directory, "news.comet")); err != nil {
+		t.Errorf("the publication is not in --directory: %v", err)
+	}
+	for _, command := range []string{"touch " + directory + "/news.comet", "curl '" + d.url + "/comet.php?publish=chat'"} {
+		if !strings.Contains(d.said.String(), command) {
+			t.Errorf("it does not say %q but\n%s", command, d.said)
+		}
+	}
+	d.interrupt()
+	if err := <-d.ended; err != nil {
+		t.Errorf("it did not end cleanly: %v", err)
+	}
+}
+
+func TestDemoRunsAnyServer(t *testing.T) {
+	d := start(t, "--port", freePort(t), "--directory", openDirectory(t), "--with", "nginx")
+	if got := d.get(t, "/comet.php?publish=news"); got != "true" {
+		t.Errorf("publishing: %s", got)
+	}
+	d.interrupt()
+	if err := <-d.ended; err != nil {
+		t.Errorf("it did not end cleanly: %v", err)
+	}
+}
+
+func TestDemoRefusesWhatItCannotDo(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--port", port, "--directory", t.TempDir()}, "port " + port + " is in use"},
+		{[]string{"--port", "0"}, "1 to 65535"},
+		{[]string{"--port", "65536"}, "1 to 65535"},
+		{[]string{"--with", "iis"}, "apache-cgi"},
+		{[]string{"--directory", "/nowhere"}, "/nowhere is not a directory"},
+		{[]string{"--directory", "main.go"}, "main.go is not a directory"},
+		{[]string{"nginx"}, `"nginx" is not understood`},
+		{[]string{"--wiht", "nginx"}, "--wiht"},
+	} {
+		err := run(t.Context(), test.args, io.Discard, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v: got %v, want an error with %q", test.args, err, test.want)
+		}
+	}
+}
+
+// A demo that is killed takes its servers along: nothing stays behind to hold the port.
+func TestKilledDemoLeavesNoServer(t *testing.T) {
+	port := freePort(t)
+	cmd := exec.Command(os.Args[0], "--port", port, "--directory", openDirectory(t), "--with", "nginx")
+	cmd.Env = append(os.Environ(), asDemo+"=1", "TMPDIR="+openDirectory(t)) // what it leaves behind goes with the test
+	said := &buffer{}
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, said.String, func() bool { return strings.Contains(said.String(), "Ctrl-C") || skipped(t, said) })
+	cmd.Process.Kill()
+	cmd.Wait()
+	waitUntil(t, said.String, func() bool {
+		c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+}
+
+// demo is a demo that runs in this process.
+type demo struct {
+	url       string
+	said      *buffer
+	interrupt context.CancelFunc
+	ended     chan error
+}
+
+func start(t *testing.T, args ...string) *demo {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	d := &demo{said: &buffer{}, interrupt: cancel, ended: make(chan error, 1)}
+	failed := make(chan error, 1)
+	go func() {
+		err := run(ctx, args, d.said, d.said)
+		failed <- err
+		d.ended <- err
+	}()
+	waitUntil(t, d.said.String, func() bool {
+		select {
+		case err := <-failed:
+			if missing := new(launch.Missing); errors.As(err, &missing) && os.Getenv("NOVCOMET_REQUIRE_SERVERS") != "1" {
+				t.Skip(err)
+			}
+			t.Fatalf("the demo ended: %v", err)
+		default:
+		}
+		return strings.Contains(d.said.String(), "Ctrl-C")
+	})
+	d.url = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(d.said.String())
+	return d
+}
+
+func (d *demo) get(t *testing.T, path string) string {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get(d.url + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// waitUntil looks again and again, for two minutes: the first run builds.
+func waitUntil(t *testing.T, what func() string, done func() bool) {
+	t.Helper()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(2 * time.Minute)
+	for !done() {
+		select {
+		case <-again.C:
+		case <-late:
+			t.Fatalf("not in time; so far: %s", what())
+		}
+	}
+}
+
+func skipped(t *testing.T, said *buffer) bool {
+	t.Helper()
+	if strings.Contains(said.String(), "apt install") && os.Getenv("NOVCOMET_REQUIRE_SERVERS") != "1" {
+		t.Skip(said)
+	}
+	return false
+}
+
+// openDirectory returns a directory in which the server's user may write, also when the tests are root's.
+func openDirectory(t *testing.T) string {
+	t.Helper()
+	directory, err := os.MkdirTemp("", "novcomet-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(directory) })
+	if err := os.Chmod(directory, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return directory
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+// buffer is what a demo says, to be read while it speaks.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

@@ -1,0 +1,84 @@
+package examples_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// units are the two files of systemd/, with the binary at a place where there is one.
+func units(t *testing.T) (service, socket string) {
+	t.Helper()
+	dir := t.TempDir()
+	place := func(name string) string {
+		text := strings.ReplaceAll(shipped(t, "systemd", name), "/usr/local/bin/comet-fcgi", "/bin/true")
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	return place("comet-fcgi.service"), place("comet-fcgi.socket")
+}
+
+func shipped(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(path...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestUnitsPassSystemdsOwnCheck(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		skipOrFail(t, "systemd-analyze is not installed; on Debian: apt install systemd")
+	}
+	service, socket := units(t)
+	// It warns of unknown settings without failing, so that any word counts.
+	output, err := exec.Command(analyze, "verify", "--man=no", service, socket).CombinedOutput()
+	if err != nil || len(output) > 0 {
+		t.Errorf("systemd-analyze verify: %v\n%s", err, output)
+	}
+}
+
+func TestTmpfilesMakeADirectoryForSeveralUsers(t *testing.T) {
+	tmpfiles, err := exec.LookPath("systemd-tmpfiles")
+	if err != nil {
+		skipOrFail(t, "systemd-tmpfiles is not installed; on Debian: apt install systemd")
+	}
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// The names are this user's numbers here, for anybody else's would need root.
+	config := strings.NewReplacer(" root root ", " - - ", " root novcomet ", " - - ").Replace(shipped(t, "systemd", "novcomet.conf"))
+	file := filepath.Join(root, "novcomet.conf")
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := exec.Command(tmpfiles, "--create", "--root="+root, file).CombinedOutput(); err != nil {
+		t.Fatalf("systemd-tmpfiles: %v\n%s", err, output)
+	}
+	events, err := os.Stat(filepath.Join(root, "run/novcomet/events"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := events.Mode(), os.ModeDir|os.ModeSetgid|0o775; got != want {
+		t.Errorf("the directory's mode is %v, want %v", got, want)
+	}
+}
+
+func TestTheWebServersConnectToSystemdsSocket(t *testing.T) {
+	const socket = "/run/novcomet/comet.sock"
+	for _, file := range [][]string{
+		{"systemd", "comet-fcgi.socket"}, {"nginx", "comet.conf"}, {"apache", "comet-proxy.conf"}, {"caddy", "comet.caddy"},
+	} {
+		if !strings.Contains(shipped(t, file...), socket) {
+			t.Errorf("%v does not use %s", file, socket)
+		}
+	}
+}
