@@ -50,7 +50,8 @@ func (c *connection) readContent(h header) ([]byte, error) {
 	return content, errors.Wrap(err, "read")
 }
 
-// write writes whole records. Nobody waits for its error: where the web server is gone, the next read tells.
+// write writes whole records. Nobody waits for its error: the connection is closed then, for nothing can follow half a record,
+// and the next read tells.
 func (c *connection) write(records []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -58,6 +59,9 @@ func (c *connection) write(records []byte) (int, error) {
 		return 0, errors.Wrap(err, "write")
 	}
 	n, err := c.Conn.Write(records)
+	if err != nil {
+		c.Close()
+	}
 	return n, errors.Wrap(err, "write")
 }
 

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
@@ -75,9 +74,8 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 		return err
 	}
 	server := newServer(gateway.New(config, store, log), limits{config.MaxRequest, config.RequestTimeout}, log)
-	var accepting sync.WaitGroup
 	for _, l := range listeners {
-		accepting.Go(func() { server.serve(l) })
+		server.working.Go(func() { server.serve(l) })
 	}
 
 	<-ctx.Done()
@@ -85,9 +83,8 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	ending, cancel := context.WithTimeout(context.Background(), enough)
 	defer cancel()
 	for _, l := range listeners {
-		l.Close()
+		server.working.Go(func() { l.Close() }) // It waits for accept.
 	}
-	accepting.Wait()
 	server.stop(ending)
 	return nil
 }

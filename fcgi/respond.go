@@ -10,12 +10,13 @@ import (
 )
 
 // respond lets net/http/fcgi serve the handler and write its answer to the connection. It returns at once; done is closed
-// when the answer is written.
+// when the answer is written. Whoever reads the connection meanwhile is interrupted before the answer's last record, which
+// goes out when unwatched is closed: what the web server sends after that record is its next request.
 //
 // net/http/fcgi gets a connection of its own, on which a request of a few bytes has just come in: the real one has been read
 // already, and the handler knows it. So nothing that comes from outside is in its hands.
-func (c *connection) respond(id uint16, handler http.Handler) (done <-chan struct{}) {
-	stand := &standIn{connection: c, input: bytes.NewReader(smallRequest(id)), closed: make(chan struct{})}
+func (c *connection) respond(id uint16, unwatched <-chan struct{}, handler http.Handler) (done <-chan struct{}) {
+	stand := &standIn{connection: c, input: bytes.NewReader(smallRequest(id)), unwatched: unwatched, closed: make(chan struct{})}
 	_ = fcgi.Serve(&onlyOnce{conn: stand}, handler) // It returns when there is nothing more to accept.
 	return stand.closed
 }
@@ -36,9 +37,10 @@ func smallRequest(id uint16) []byte {
 // standIn is the connection that net/http/fcgi sees.
 type standIn struct {
 	*connection
-	input  *bytes.Reader
-	once   sync.Once
-	closed chan struct{}
+	input     *bytes.Reader
+	unwatched <-chan struct{}
+	once      sync.Once
+	closed    chan struct{}
 }
 
 // Read returns the request, and then nothing until the connection is closed.
@@ -50,16 +52,18 @@ func (s *standIn) Read(b []byte) (int, error) {
 	return 0, io.EOF
 }
 
-// Write passes on what net/http/fcgi writes: whole records each time.
-func (s *standIn) Write(b []byte) (int, error) { return s.connection.write(b) }
-
-// Close says that the answer is written. The connection itself may carry another request; whoever watches it meanwhile is
-// told, before that request can be waited for.
-func (s *standIn) Close() error {
-	s.once.Do(func() {
+// Write passes on what net/http/fcgi writes: one whole record each time.
+func (s *standIn) Write(b []byte) (int, error) {
+	if len(b) > 1 && recordType(b[1]) == endRequest {
 		s.connection.interrupt()
-		close(s.closed)
-	})
+		<-s.unwatched
+	}
+	return s.connection.write(b)
+}
+
+// Close says that the answer is written. The connection itself may carry another request.
+func (s *standIn) Close() error {
+	s.once.Do(func() { close(s.closed) })
 	return nil
 }
 

@@ -21,7 +21,7 @@ type server struct {
 	limits  limits
 	log     *slog.Logger
 
-	working sync.WaitGroup // the connections
+	working sync.WaitGroup // the listeners and the connections
 
 	mu       sync.Mutex // protects the following
 	idle     map[*connection]bool
@@ -79,7 +79,8 @@ func (s *server) handle(c *connection) {
 func (s *server) answer(c *connection, r *request) error {
 	ctx, callOff := context.WithCancelCause(context.Background())
 	defer callOff(nil)
-	done := c.respond(r.id, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	unwatched := make(chan struct{})
+	done := c.respond(r.id, unwatched, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		switch {
 		case errors.Is(r.refused, errPairs):
 			core.WriteError(w, http.StatusBadRequest, r.refused.Error())
@@ -90,6 +91,7 @@ func (s *server) answer(c *connection, r *request) error {
 		}
 	}))
 	err := c.watch(r, callOff)
+	close(unwatched)
 	<-done
 	return err
 }
@@ -150,6 +152,10 @@ func (s *server) stop(ctx context.Context) {
 			c.Close()
 		}
 		s.mu.Unlock()
-		<-finished
+	}
+	// An accept can't be interrupted where somebody else has made the shared socket a blocking one.
+	select {
+	case <-finished:
+	case <-time.After(200 * time.Millisecond):
 	}
 }

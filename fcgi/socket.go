@@ -21,12 +21,8 @@ func listen(config conf.Config, byFlag bool) ([]net.Listener, error) {
 	if byFlag {
 		return one(listenOn(config.Listen, config.Socket))
 	}
-	passed, err := activation.Listeners()
-	if err != nil {
-		return nil, errors.Wrap(err, "the sockets passed by systemd")
-	}
-	if len(passed) > 0 {
-		return passed, nil
+	if passed := activation.Files(true); len(passed) > 0 {
+		return all(passed)
 	}
 	if isListening(unix.Stdin) {
 		return one(net.FileListener(os.Stdin))
@@ -42,6 +38,23 @@ func one(l net.Listener, err error) ([]net.Listener, error) {
 		return nil, errors.WithStack(err)
 	}
 	return []net.Listener{l}, nil
+}
+
+// all returns listeners on the sockets that systemd passes.
+func all(passed []*os.File) ([]net.Listener, error) {
+	var listeners []net.Listener
+	for _, socket := range passed {
+		if !isListening(int(socket.Fd())) {
+			return nil, errors.Errorf("%s, passed by systemd, is no listening socket: the socket unit must have ListenStream= and Accept=no", socket.Name())
+		}
+		l, err := net.FileListener(socket)
+		if err != nil {
+			return nil, errors.Wrapf(err, "%s, passed by systemd", socket.Name())
+		}
+		socket.Close()
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
 }
 
 // isListening reports whether the file descriptor is a listening socket. A connected one would not do: it is what inetd
@@ -76,8 +89,12 @@ func listenOn(address string, socket conf.Socket) (net.Listener, error) {
 
 // removeStale removes a socket file that a process left behind that was killed: nobody answers on it.
 func removeStale(path string) error {
-	if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSocket == 0 {
-		return nil // There is none, or net.Listen will say what is in the way.
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil // There is none, or net.Listen will say what is wrong.
+	}
+	if info.Mode()&fs.ModeSocket == 0 {
+		return errors.Errorf("%s is in the way, and not a socket: remove it, or listen elsewhere", path)
 	}
 	c, err := net.Dial("unix", path)
 	if err == nil {

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// It answers, but never with something more open than what was configured.
+func TestAWrongConfigurationRefusesEverything(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []string{"COMET_TRYS=5", "COMET_SLEEP=soon", "COMET_TRIES=0", "COMET_FILE_DIRECTORY=shm", "COMET_X=\x1b[2J\nsecond line", "COMET_CONFIG=/nonexistent"} {
+		for _, query := range []string{"publish=a", "subscribed[a]=0"} {
+			directory := t.TempDir()
+			a := request(t, append(settings(directory), append(asked(query), wrong)...), "")
+			if a.exit != 0 || a.status != 500 {
+				t.Errorf("%s: exit status %d, HTTP %d", wrong, a.exit, a.status)
+			}
+			wantText(t, a.body, `{"error":"comet.cgi is not configured right`)
+			name, _, _ := strings.Cut(wrong, "=")
+			wantLine(t, a.stderr, "level=ERROR", name)
+			if got := events(t, directory); len(got) > 0 {
+				t.Errorf("%s: published %q", wrong, got)
+			}
+		}
+	}
+}
+
+func TestAClientsHeaderConfiguresNothing(t *testing.T) {
+	t.Parallel()
+	environ := append(settings(t.TempDir()), append(asked("subscribed[a]=now"), "HTTP_COMET_TRIES=1", "HTTP_COMET_SLEEP=10ms", "HTTP_COMET_NONSENSE=1")...)
+	a := request(t, environ, "")
+	a.want(t, 200, `{"s":0,"at":{"a":"0.000000"}}`)
+	if a.took < 200*time.Millisecond {
+		t.Errorf("it waited for %v only", a.took)
+	}
+}
+
+// By hand, or by what takes it for a FastCGI program and gives it a socket.
+func TestStartedWithoutARequestItSaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	socket, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	for _, args := range [][]string{nil, {"--help"}, {"publish=a"}} {
+		a := execute(t, executable(t), settings(t.TempDir()), args, socket)
+		if a.exit != 2 || a.stdout != "" {
+			t.Errorf("%q: exit status %d, %q", args, a.exit, a.stdout)
+		}
+		wantText(t, a.stderr, "comet.cgi is a CGI program", "comet-fcgi", "examples/apache/")
+	}
+}
+
+// comet.yaml is found beside the program: first where it is called, which may be a link in a cgi-bin, then where it is.
+func TestTheConfigurationIsFoundBesideTheProgram(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	installed, linked := filepath.Join(root, "installed"), filepath.Join(root, "cgi-bin")
+	ofInstalled, ofLinked := filepath.Join(root, "events-installed"), filepath.Join(root, "events-linked")
+	for _, directory := range []string{installed, linked, ofInstalled, ofLinked} {
+		if err := os.Mkdir(directory, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	program := filepath.Join(installed, "comet.cgi")
+	copyFile(t, executable(t), program)
+	link := filepath.Join(linked, "comet.cgi")
+	if err := os.Symlink(program, link); err != nil {
+		t.Fatal(err)
+	}
+	configure := func(beside, directory string) {
+		t.Helper()
+		text := "tries: 1\nsleep: 10ms\nfile:\n  directory: " + directory + "\n"
+		if err := os.WriteFile(filepath.Join(beside, "comet.yaml"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish := func(called, id string) {
+		t.Helper()
+		environ := append(asked("publish="+id), asProgram+"=1", "GORACE=atexit_sleep_ms=0", "SCRIPT_FILENAME="+called)
+		execute(t, called, environ, nil, nil).want(t, 200, "true")
+	}
+
+	configure(installed, ofInstalled)
+	publish(program, "called")
+	publish(link, "through-the-link")
+	configure(linked, ofLinked)
+	publish(link, "with-one-beside-the-link")
+	publish(program, "again")
+	if got, want := events(t, ofInstalled), []string{"again", "called", "through-the-link"}; !slices.Equal(got, want) {
+		t.Errorf("beside the program: %q, want %q", got, want)
+	}
+	if got, want := events(t, ofLinked), []string{"with-one-beside-the-link"}; !slices.Equal(got, want) {
+		t.Errorf("beside the link: %q, want %q", got, want)
+	}
+}
+
+func copyFile(t testing.TB, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

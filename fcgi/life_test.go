@@ -1,0 +1,184 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// long makes polls wait far longer than any test.
+const long = "COMET_TRIES=100000"
+
+func TestSIGTERMAnswersWhoeverWaitsAndEnds(t *testing.T) {
+	t.Parallel()
+	p, path := served(t, t.TempDir(), long)
+	form := "subscribed[a]=now"
+	polls := []struct {
+		variables  map[string]string
+		body, want string
+	}{
+		{asked(fmt.Sprintf("&subscribed[a]=%d&subscribed[b]=%d&%d", time.Now().Unix(), time.Now().Unix()+1, time.Now().UnixMilli())), "", `{"s":0}`},
+		{asked("subscribed[a]=0&subscribed[b]="), "", `{"s":0}`},
+		{asked("subscribed[a]=now"), "", `{"s":0,"at":{"a":"0.000000"}}`},
+		{posted(len(form)), form, `{"s":0,"at":{"a":"0.000000"}}`},
+	}
+	var waiting []*webServer
+	for _, poll := range polls {
+		w := connect(t, path)
+		w.send(t, sentRequest(1, 0, poll.variables, poll.body))
+		waiting = append(waiting, w)
+	}
+	kept := connect(t, path)
+	kept.send(t, sentRequest(1, keep, asked("publish=kept"), ""))
+	kept.wantResponse(t, 1, http.StatusOK, "true")
+	// All were accepted before this one is answered, and what has been accepted is read.
+	wantAnswer(t, ask(t, path, asked("publish=other"), ""), http.StatusOK, "true")
+
+	if took := p.terminate(); took >= 5*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+	kept.wantEnd(t)
+	for i, poll := range polls {
+		waiting[i].wantResponse(t, 1, http.StatusOK, poll.want)
+		waiting[i].wantEnd(t)
+	}
+	if s := p.stderr.String(); strings.Contains(s, "ERROR") {
+		t.Errorf("it said: %s", s)
+	}
+}
+
+func TestIdleConnectionsDoNotDelayTheEnd(t *testing.T) {
+	t.Parallel()
+	p, path := served(t, t.TempDir(), long)
+	for range 20 {
+		w := connect(t, path)
+		w.send(t, sentRequest(1, keep, asked("publish=kept"), ""))
+		w.wantResponse(t, 1, http.StatusOK, "true")
+	}
+	if took := p.terminate(); took > 3*time.Second { // With a hold it would be 4.5 s.
+		t.Errorf("it took %v to end", took)
+	}
+}
+
+func TestAnUnfinishedRequestDoesNotKeepItFromEnding(t *testing.T) {
+	t.Parallel()
+	p, path := served(t, t.TempDir(), long)
+	w := connect(t, path)
+	w.send(t, sentRequest(1, keep, asked("publish=never"), "")[:50])
+	wantAnswer(t, ask(t, path, asked("publish=other"), ""), http.StatusOK, "true")
+	if took := p.terminate(); took >= 5500*time.Millisecond {
+		t.Errorf("it took %v to end", took)
+	}
+	w.wantEnd(t)
+}
+
+// Another process that shares the socket may make it a blocking one: nothing can interrupt an accept then.
+func TestABlockingSocketDoesNotKeepItFromEnding(t *testing.T) {
+	t.Parallel()
+	socket, path := boundSocket(t)
+	p := start(t, t.TempDir(), arrangement{socket: socket})
+	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+	if err := unix.SetNonblock(int(socket.Fd()), false); err != nil {
+		t.Fatal(err)
+	}
+	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+	if took := p.terminate(); took >= 5500*time.Millisecond {
+		t.Errorf("it took %v to end", took)
+	}
+}
+
+// The next process takes over what waits in the backlog.
+func TestNobodyIsLostBetweenTwoProcessesOnOneSocket(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	socket, path := boundSocket(t)
+	first := start(t, directory, arrangement{socket: socket, env: []string{long}})
+	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+	first.terminate()
+	var waiting []*webServer
+	for range 50 {
+		w := connect(t, path)
+		w.send(t, sentRequest(1, 0, asked("subscribed[a]=1&1763800000000"), ""))
+		waiting = append(waiting, w)
+	}
+	start(t, directory, arrangement{socket: socket, env: []string{long}})
+	for _, w := range waiting {
+		w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+	}
+}
+
+func TestSeveralProcessesServeOneSocket(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	socket, path := boundSocket(t)
+	var programs []*program
+	for range 3 {
+		programs = append(programs, start(t, directory, arrangement{socket: socket, env: []string{long}}))
+	}
+	var waiting []*webServer
+	for range 30 {
+		w := connect(t, path)
+		w.send(t, sentRequest(1, 0, asked("subscribed[a]=0.0"), ""))
+		waiting = append(waiting, w)
+	}
+	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+	for _, w := range waiting {
+		w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+	}
+	for i, p := range programs {
+		p.terminate()
+		if i < len(programs)-1 {
+			wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+		}
+	}
+}
+
+func TestTooManyOpenFilesDoNotEndTheService(t *testing.T) {
+	t.Parallel()
+	socket, path := boundSocket(t)
+	p := start(t, t.TempDir(), arrangement{part: asCramped, socket: socket, env: []string{"COMET_REQUEST_TIMEOUT=10m"}})
+	var idle []*webServer
+	for range 2 * crampedFiles {
+		idle = append(idle, connect(t, path))
+	}
+	eventually(t, "accept has failed", func() bool { return strings.Contains(p.stderr.String(), "too many open files") })
+	for _, w := range idle {
+		w.Close()
+	}
+	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+	if took := p.terminate(); took >= 5*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+}
+
+func TestAPublicationFreesThePollsOfItsEventOnly(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	_, path := served(t, directory, long)
+	news, other := connect(t, path), connect(t, path)
+	news.send(t, sentRequest(1, 0, asked("subscribed[news]=0.0&subscribed[x]=0.0"), ""))
+	other.send(t, sentRequest(1, 0, asked("subscribed[other]=0.0"), ""))
+	touchFile(t, filepath.Join(directory, "news.comet"))
+	news.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
+	write(t, filepath.Join(directory, "other.comet"), "written by another program")
+	other.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"other":`)
+}
+
+// A service manager ends programs by SIGTERM, a terminal by SIGINT.
+func TestSIGINTEndsItToo(t *testing.T) {
+	t.Parallel()
+	p, path := served(t, t.TempDir(), long)
+	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+	if err := p.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.status(); status != 0 {
+		t.Errorf("status %d, want 0", status)
+	}
+}
