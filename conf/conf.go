@@ -45,6 +45,10 @@ type Config struct {
 
 	// MaxRequest limits one request's variables, and also its form body, in bytes (4 KiB to 16 MiB).
 	MaxRequest int `mapstructure:"max_request"`
+	// MaxWaiting is how many polls may wait (0 to 1,000,000; 0: as many as the file limit allows), MaxServing how many
+	// answers and publications are written at the same time (1 to 10,000).
+	MaxWaiting int `mapstructure:"max_waiting"`
+	MaxServing int `mapstructure:"max_serving"`
 	// RequestTimeout is how long a web server may take to send a request (100 ms to 10 min).
 	RequestTimeout time.Duration `mapstructure:"request_timeout"`
 }
@@ -53,6 +57,7 @@ type Config struct {
 type File struct {
 	Directory string      `mapstructure:"directory"` // absolute
 	Mode      fs.FileMode `mapstructure:"mode"`      // of new files: contains 0600, at most 0666
+	Notify    bool        `mapstructure:"notify"`    // watch the directory
 }
 
 // Socket describes the socket file that comet-fcgi creates.

@@ -35,6 +35,7 @@ var settings = []setting{
 		func(c Config) bool { return isPath(c.File.Directory) }},
 	{"file.mode", !location, octal,
 		func(c Config) bool { return isMode(c.File.Mode) }},
+	{"file.notify", !location, "true or false", func(Config) bool { return true }},
 	{"listen", !location, "unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if the socket is handed over",
 		func(c Config) bool { return c.Listen == "" || isAddress(c.Listen) }},
 	{"socket.mode", !location, octal,
@@ -43,6 +44,10 @@ var settings = []setting{
 		func(c Config) bool { return c.Socket.Group == "" || isGroup(c.Socket.Group) }},
 	{"max_request", !location, "bytes, a whole number from 4096 to 16777216",
 		func(c Config) bool { return 4096 <= c.MaxRequest && c.MaxRequest <= 16<<20 }},
+	{"max_waiting", !location, "a whole number from 0 to 1000000",
+		func(c Config) bool { return 0 <= c.MaxWaiting && c.MaxWaiting <= 1_000_000 }},
+	{"max_serving", !location, "a whole number from 1 to 10000",
+		func(c Config) bool { return 1 <= c.MaxServing && c.MaxServing <= 10_000 }},
 	{"request_timeout", !location, "seconds (2, 0.5) or a unit (500ms, 1m), from 100ms to 10m",
 		func(c Config) bool {
 			return 100*time.Millisecond <= c.RequestTimeout && c.RequestTimeout <= 10*time.Minute

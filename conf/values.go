@@ -30,6 +30,8 @@ func fromText(_, to reflect.Type, value any) (any, error) {
 	switch to {
 	case reflect.TypeFor[int]():
 		return whole(text)
+	case reflect.TypeFor[bool]():
+		return truth(text)
 	case reflect.TypeFor[time.Duration]():
 		return duration(text)
 	case reflect.TypeFor[fs.FileMode]():
@@ -47,6 +49,17 @@ func whole(text string) (int, error) {
 		return 0, errors.New("is not a whole number")
 	}
 	return n, nil
+}
+
+// truth reads the words of YAML 1.1, in small letters.
+func truth(text string) (bool, error) {
+	switch text {
+	case "true", "yes", "on":
+		return true, nil
+	case "false", "no", "off":
+		return false, nil
+	}
+	return false, errors.New("is not a yes or a no")
 }
 
 func duration(text string) (time.Duration, error) {

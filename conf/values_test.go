@@ -38,11 +38,14 @@ var wrong = []struct {
 	{"file.directory", allowedPath, []string{"", ".", "events", "./dev/shm", "~/events", "/a\nb", "/a\x1bb", "/" + strings.Repeat("x", 5000)}},
 	{"file.mode", allowedMode, []string{"", "0", "0400", "0060", "0777", "0700", "02664", "-0664", "436", "rw-rw-r--", "0x1b4", "0999", "664.0",
 		hugeNumber, strings.Repeat("7", 40), modeWrapsToGood}},
+	{"file.notify", "give true or false", []string{"", "1", "maybe", "TRUE", "truE", "true\n"}},
 	{"listen", allowedAddress, []string{":9000", "9000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:http",
 		"::1:9000", "a b:9000", "unix:", "unix:comet.sock", "unix:/" + strings.Repeat("x", 107), "/run/comet.sock", "http://a:9000", "tcp:/a:1", "a:1\n"}},
 	{"socket.mode", allowedMode, []string{"", "0", "0060", "0770", "01660", "all", "-1", modeWrapsToGood}},
 	{"socket.group", allowedGroup, []string{"-1", "+5", "4294967295", "4294967296", hugeNumber, "a:b", "a/b", "a,b", "a\nb", strings.Repeat("x", 300)}},
 	{"max_request", allowedBytes, []string{"0", "-65536", "4095", "16777217", "64k", "64 KiB", "65536.0", "", hugeNumber, wrapsIntoRange}},
+	{"max_waiting", "from 0 to 1000000", []string{"-1", "1000001", "many", "", "1.5", hugeNumber, wrapsIntoRange}},
+	{"max_serving", "from 1 to 10000", []string{"0", "-1", "10001", "", "64k", hugeNumber, wrapsIntoRange}},
 	{"request_timeout", allowedTimeout, []string{"0", "0.099", "99ms", "-1", "601", "11m", "NaN", "inf", "", "soon", hugeNumber}},
 }
 
