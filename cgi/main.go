@@ -40,7 +40,7 @@ func run(environ []string, stdin io.Reader, stderr io.Writer) int {
 		fmt.Fprint(stderr, usage)
 		return 2
 	}
-	log := gateway.Log(stderr)
+	log := gateway.Log(stderr, slog.LevelError) // What is only slower now is nothing to say for each request.
 	if err := serve(answering(environ, variables, stdin, log)); err != nil {
 		log.Error("comet.cgi could not answer", "error", err)
 		return 1

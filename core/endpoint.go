@@ -18,6 +18,9 @@ type Endpoint struct {
 	Settings Settings
 	// MaxForm is the largest form body that is read, in bytes; 0: DefaultMaxForm. A larger one is answered with 413.
 	MaxForm int64
+	// MaxWaiting is how many polls may wait; 0: any number. A poll beyond is answered as soon as the rules of delivery
+	// allow, instead of being refused: long polling becomes polling, and no client is lost.
+	MaxWaiting int
 	// Log gets a line for each problem; nil: slog.Default().
 	Log *slog.Logger
 
@@ -46,38 +49,59 @@ func (e *Endpoint) log() *slog.Logger {
 // latest within 3 s. It returns at once.
 func (e *Endpoint) Drain() { e.loop.Drain() }
 
+// Close lets the endpoint end: it stops listening to its store's Notifier when the last poll has been answered, and returns
+// at once.
+func (e *Endpoint) Close() { e.loop.Close() }
+
+// Waiting returns how many polls wait.
+func (e *Endpoint) Waiting() int { return e.loop.Waiting() }
+
 const methods = "GET, POST, HEAD, OPTIONS"
 
 // ServeHTTP answers one request: a publication at once, a poll when it is time.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	poll, answer := e.Open(r)
+	if poll != nil {
+		if answer = poll.wait(r.Context()); answer == nil {
+			return // The client has left; nobody hears an answer.
+		}
+	}
+	answer.ServeHTTP(w, r)
+}
+
+// Open reads a request as far as it takes to know what becomes of it: either a poll, which may have to wait, or what
+// answers it at once.
+func (e *Endpoint) Open(r *http.Request) (*Poll, http.Handler) {
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodHead:
 	case http.MethodOptions:
-		w.Header().Set("Allow", methods)
-		w.WriteHeader(http.StatusNoContent)
-		return
+		return nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", methods)
+			w.WriteHeader(http.StatusNoContent)
+		})
 	default:
-		w.Header().Set("Allow", methods)
-		WriteError(w, http.StatusMethodNotAllowed, "method "+strconv.Quote(r.Method)+" is not one of "+methods)
-		return
+		return nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", methods)
+			WriteError(w, http.StatusMethodNotAllowed, "method "+strconv.Quote(r.Method)+" is not one of "+methods)
+		})
 	}
-	query, err := e.query(w, r)
+	query, err := e.query(r)
 	switch {
 	case err != nil:
-		WriteError(w, statusOf(err), err.Error())
+		return nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { WriteError(w, statusOf(err), err.Error()) })
 	case r.Method == http.MethodHead: // It only asks what a GET would be answered with; it changes nothing and waits for nothing.
-		write(w, http.StatusOK, nil)
+		return nil, jsonAnswer(nil)
 	case !query.Publish.IsZero():
-		e.publish(r.Context(), w, query.Publish)
+		return nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.publish(r.Context(), w, query.Publish) })
 	default:
-		e.poll(r.Context(), w, query)
+		return &Poll{e, query, e.settings(r.Context())}, nil
 	}
 }
 
 var errNoQuery = errors.New("nothing asked: subscribe with ?subscribed[ID]=T (T: the Unix second last seen, or now), publish with ?publish=ID")
 
 // query reads the query string and, where that asks for nothing, a form body behind it.
-func (e *Endpoint) query(w http.ResponseWriter, r *http.Request) (Query, error) {
+func (e *Endpoint) query(r *http.Request) (Query, error) {
 	raw := r.URL.RawQuery
 	query, err := ParseQuery(raw)
 	if err != nil {
@@ -88,7 +112,7 @@ func (e *Endpoint) query(w http.ResponseWriter, r *http.Request) (Query, error) 
 		if limit == 0 {
 			limit = DefaultMaxForm
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+		body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
 		if err != nil {
 			return Query{}, err
 		}
@@ -129,14 +153,6 @@ func (e *Endpoint) publish(ctx context.Context, w http.ResponseWriter, id ID) {
 	write(w, status, []byte("false"))
 }
 
-func (e *Endpoint) poll(ctx context.Context, w http.ResponseWriter, query Query) {
-	answer, err := e.loop.Wait(ctx, query, e.settings(ctx))
-	if err != nil {
-		return // The client has left; nobody hears an answer.
-	}
-	write(w, http.StatusOK, answer.appendJSON(nil))
-}
-
 // WriteError answers a request with {"error": message}. What stands in front of an Endpoint uses it, so that every
 // answer of the URL has the same form.
 func WriteError(w http.ResponseWriter, status int, message string) {
@@ -145,6 +161,13 @@ func WriteError(w http.ResponseWriter, status int, message string) {
 		panic(fmt.Sprintf("a message that is no JSON: %v", err))
 	}
 	write(w, status, body)
+}
+
+// jsonAnswer is an answer that is known: nothing can go wrong with it any more.
+type jsonAnswer []byte
+
+func (body jsonAnswer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	write(w, http.StatusOK, body)
 }
 
 func write(w http.ResponseWriter, status int, body []byte) {

@@ -21,6 +21,8 @@ type Files struct {
 	Directory string
 	// Mode is that of new files, whatever the umask; comet.php's PHP had 0644, so that only its own user could publish.
 	Mode fs.FileMode
+	// Unwatched says that changes are only to be seen when it is time to look, and no inotify instance is to be taken.
+	Unwatched bool
 	// Fine says that the kernel gives every change that was looked at a stamp of its own, as Linux 6.13 and later do on
 	// most file systems. Elsewhere stamps move with the kernel's tick, and an answer waits until its newest stamp is
 	// 10 ms old. [Files.Probe] finds out.

@@ -11,8 +11,9 @@ import (
 // loop is the one try/sleep loop of a process. Where comet.php ran one for each visitor, every round here looks once at
 // every event that anybody waits for, answers the polls it concerns, and sleeps. It runs only while somebody waits.
 //
-// A poll is looked at when it comes, in every round, and when its time is over. It is in the loop before the store is
-// looked at for the first time, so that no publication can fall between.
+// A poll is looked at when it comes, when one of its events has changed, which the rounds and a Notifier tell, and when its
+// time is over. It is in the loop before the store is looked at for the first time, so that no publication can fall
+// between.
 type loop struct {
 	store  Store
 	timing Timing
@@ -21,11 +22,17 @@ type loop struct {
 	wake chan struct{} // something came that can't wait for the timer
 
 	mu        sync.Mutex // protects the following
-	arrived   []*waiter
+	events    interests
 	waiting   schedule
+	sleeps    map[time.Duration]int // how many waiters have each sleep
+	told      []*event              // by the Notifier
 	nextRound time.Time
+	count     int // of waiters
 	running   bool
 	draining  bool
+	listening bool // to the Notifier
+	closed    bool
+	deafen    context.CancelFunc // ends the listening
 
 	// Only the running loop touches these.
 	ahead  time.Duration // of the store's clock before this machine's
@@ -33,30 +40,29 @@ type loop struct {
 }
 
 func newLoop(store Store, log func() *slog.Logger) *loop {
-	return &loop{store: store, timing: timingOf(store), log: log, wake: make(chan struct{}, 1)}
-}
-
-// Wait blocks until the poll is to be answered, at the latest after tries × sleep and a hold, or until ctx ends, whose
-// error it returns.
-func (l *loop) Wait(ctx context.Context, query Query, s Settings) (Answer, error) {
-	answered := make(chan Answer, 1)
-	leave := l.Enter(query, s, func(a Answer) { answered <- a })
-	select {
-	case answer := <-answered:
-		return answer, nil
-	case <-ctx.Done():
-		leave()
-		return Answer{}, context.Cause(ctx)
+	return &loop{
+		store: store, timing: timingOf(store), log: log,
+		wake: make(chan struct{}, 1), events: interests{}, sleeps: map[time.Duration]int{},
 	}
 }
 
 // Enter lets a poll wait and returns at once. done is called with its answer, by the loop, so it must not block. leave
-// takes the poll out again, and reports whether it came before the answer: if so, done is not called any more.
-func (l *loop) Enter(query Query, s Settings, done func(Answer)) (leave func() bool) {
+// takes the poll out again, and reports whether it came before the answer: if so, done is not called any more. Where limit polls
+// wait already (0: no limit), this one does not: it is answered as soon as the rules of delivery allow.
+func (l *loop) Enter(query Query, s Settings, limit int, done func(Answer)) (leave func() bool) {
 	w := newWaiter(newPoll(query.Subscriptions, query.Precise(), l.timing), s, query.MaxWait, done)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.arrived = append(l.arrived, w)
+	if l.draining || limit > 0 && l.count >= limit {
+		w.deadline = w.since
+	}
+	if round := w.since.Add(w.sleep); len(l.sleeps) == 0 || round.Before(l.nextRound) {
+		l.nextRound = round
+	}
+	l.events.join(w)
+	l.sleeps[w.sleep]++
+	l.count++
+	heap.Push(&l.waiting, w)
 	if !l.running {
 		l.running = true
 		go l.run()
@@ -68,22 +74,62 @@ func (l *loop) Enter(query Query, s Settings, done func(Answer)) (leave func() b
 func (l *loop) leave(w *waiter) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	first := !w.gone
+	if w.gone {
+		return false
+	}
+	l.forget(w)
+	l.rouse() // so that a loop nobody waits in ends
+	return true
+}
+
+func (l *loop) forget(w *waiter) {
 	w.gone = true
+	l.count--
+	l.events.leave(w)
+	if l.sleeps[w.sleep]--; l.sleeps[w.sleep] == 0 {
+		delete(l.sleeps, w.sleep)
+	}
 	if w.index >= 0 {
 		heap.Remove(&l.waiting, w.index)
 	}
-	l.rouse() // so that a loop nobody waits in ends
-	return first
 }
 
-// Drain answers everybody who waits, and whoever comes later, as soon as the rules of delivery allow.
+// Waiting returns how many polls wait.
+func (l *loop) Waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.count
+}
+
+// Drain answers everybody who waits, and whoever comes later, as soon as the rules of delivery allow. Thousands are
+// spread, for they will all ask again.
 func (l *loop) Drain() {
+	const few, spread = 1000, 3 * time.Second
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.draining = true
-	l.nextRound = time.Time{}
+	now := time.Now()
+	for i, w := range l.waiting {
+		end := now
+		if len(l.waiting) > few {
+			end = now.Add(spread * time.Duration(i) / time.Duration(len(l.waiting)))
+		}
+		if end.Before(w.deadline) {
+			w.deadline, w.next = end, end
+		}
+	}
+	heap.Init(&l.waiting)
 	l.rouse()
+}
+
+// Close ends the listening to the Notifier, when nobody waits any more.
+func (l *loop) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	if !l.running {
+		l.deaf()
+	}
 }
 
 func (l *loop) rouse() {
@@ -97,13 +143,14 @@ func (l *loop) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		due, sleep, idle := l.plan()
+		t, sleep, idle := l.plan()
 		switch {
 		case idle:
 			return
-		case len(due) > 0:
-			l.look(due)
+		case !t.isEmpty():
+			l.look(t)
 		default:
+			l.listen()
 			timer.Reset(sleep)
 			select {
 			case <-timer.C:
@@ -113,32 +160,50 @@ func (l *loop) run() {
 	}
 }
 
-// plan returns the polls that have to be looked at now, or else for how long nobody has to be. Where nobody waits at
-// all, the loop is idle, and no longer running.
-func (l *loop) plan() (due []*waiter, sleep time.Duration, idle bool) {
+// plan returns whom and what to look at now, or else for how long nobody has to be. Where nobody waits at all, the loop
+// is idle, and no longer running.
+func (l *loop) plan() (t turn, sleep time.Duration, idle bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	if len(l.arrived) == 0 && len(l.waiting) == 0 {
+	if len(l.waiting) == 0 {
 		l.running = false
-		return nil, 0, true
-	}
-	for _, w := range l.arrived {
-		if len(l.waiting)+len(due) == 0 || now.Add(w.sleep).Before(l.nextRound) {
-			l.nextRound = now.Add(w.sleep)
+		l.told = nil
+		if l.closed {
+			l.deaf()
 		}
-		due = append(due, w)
+		return turn{}, 0, true
 	}
-	l.arrived = nil
-	if len(l.waiting) > 0 && !now.Before(l.nextRound) {
-		due = append(due, l.waiting.takeAll()...)
-		l.nextRound = now.Add(shortestSleep(due))
-	}
+	now := time.Now()
 	for len(l.waiting) > 0 && !now.Before(l.waiting[0].next) {
-		due = append(due, heap.Pop(&l.waiting).(*waiter))
+		t.addWaiter(heap.Pop(&l.waiting).(*waiter))
 	}
-	if len(due) > 0 || len(l.waiting) == 0 {
-		return due, 0, false
+	for _, w := range t.due {
+		for i := range w.watches {
+			t.addEvent(w.watches[i].event)
+		}
 	}
-	return nil, min(l.nextRound.Sub(now), l.waiting[0].next.Sub(now)), false
+	for _, e := range l.told {
+		e.told = false
+		t.addEvent(e)
+	}
+	l.told = nil
+	// When the store was gone, there may be polls that know nothing yet: the first look after it is at everything.
+	if !now.Before(l.nextRound) || l.failed && !t.isEmpty() {
+		for _, e := range l.events {
+			t.addEvent(e)
+		}
+		l.nextRound = now.Add(l.shortestSleep())
+	}
+	if !t.isEmpty() {
+		return t, 0, false
+	}
+	return turn{}, min(l.nextRound.Sub(now), l.waiting[0].next.Sub(now)), false
+}
+
+func (l *loop) shortestSleep() time.Duration {
+	shortest := time.Duration(1<<63 - 1)
+	for sleep := range l.sleeps {
+		shortest = min(shortest, sleep)
+	}
+	return shortest
 }

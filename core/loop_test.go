@@ -147,8 +147,8 @@ func TestARoundLooksOnceAtEachEventHoweverManyWait(t *testing.T) {
 		}
 		waiting.Wait()
 		// Each poll costs a look at its own two events when it comes and when it ends; the rounds between cost 11 events each.
-		if limit := 2*2*polls + (seconds+1)*11; store.asked > limit {
-			t.Errorf("asked for %d events in %d looks; want at most %d", store.asked, len(store.looked()), limit)
+		if limit := int64(2*2*polls + (seconds+1)*11); store.asked.Load() > limit {
+			t.Errorf("asked for %d events in %d looks; want at most %d", store.asked.Load(), len(store.looked()), limit)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ type memory struct {
 	fails  error
 	slow   time.Duration // how long each look takes
 	looks  []time.Time
-	asked  int // events, in all looks
+	asked  atomic.Int64 // events, in all looks
 }
 
 func newMemory() *memory {
@@ -34,7 +35,7 @@ func (m *memory) Stamps(_ context.Context, ids []core.ID) (core.Snapshot, error)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.looks = append(m.looks, time.Now())
-	m.asked += len(ids)
+	m.asked.Add(int64(len(ids)))
 	snapshot := core.Snapshot{Now: core.StampOf(time.Now())}
 	for _, id := range ids {
 		snapshot.Stamps = append(snapshot.Stamps, m.stamps[id])

@@ -20,6 +20,7 @@ type poll struct {
 // watch is one event of a poll.
 type watch struct {
 	Subscription
+	link
 	found  Stamp // on arrival
 	answer Stamp // what the event will be answered with; 0: it has not changed so far
 }
@@ -32,22 +33,23 @@ func newPoll(subscriptions []Subscription, precise bool, timing Timing) *poll {
 	return p
 }
 
-// look takes in what the store saw: now and the stamps of the poll's events, in its order; waited is for how long the
-// poll has waited by then.
-func (p *poll) look(now Stamp, stamps []Stamp, waited time.Duration) {
+// look takes in what the loop saw of the poll's events, at the time now of the store; waited is for how long the poll has
+// waited by then.
+func (p *poll) look(now Stamp, waited time.Duration) {
 	if !p.looked {
 		p.looked, p.arrival = true, now.Add(-waited)
-		for i, stamp := range stamps {
-			p.watches[i].found = stamp
-			if p.settlesAt(stamp, now) > now {
-				// A publication after this look could be given the same stamp: rather once too often than never.
-				p.watches[i].found = 0
+		for i := range p.watches {
+			w := &p.watches[i]
+			// Where a publication after this look could be given the same stamp, it counts as unseen: rather once too often
+			// than never.
+			if w.event.stamp == 0 || p.settlesAt(w.event.stamp, now) <= now {
+				w.found = w.event.stamp
 			}
 		}
 	}
-	for i, stamp := range stamps {
+	for i := range p.watches {
 		w := &p.watches[i]
-		if stamp != 0 && p.concerns(w, stamp) && p.inTime(stamp, now) {
+		if stamp := w.event.stamp; stamp != 0 && p.concerns(w, stamp) && p.inTime(stamp, now) {
 			w.answer = stamp
 		}
 	}

@@ -3,14 +3,41 @@ package core
 import (
 	"container/heap"
 	"context"
+	"fmt"
 	"time"
 )
 
-// look looks once at every event that the polls wait for, answers those it concerns, and puts the others back.
-func (l *loop) look(polls []*waiter) {
+// turn is what the loop looks at, at one time.
+type turn struct {
+	events []*event
+	due    []*waiter // to be looked at whether or not their events have changed
+}
+
+func (t *turn) isEmpty() bool { return len(t.events) == 0 && len(t.due) == 0 }
+
+func (t *turn) addEvent(e *event) {
+	if !e.picked {
+		e.picked = true
+		t.events = append(t.events, e)
+	}
+}
+
+func (t *turn) addWaiter(w *waiter) {
+	w.fresh = false
+	if !w.due {
+		w.due = true
+		t.due = append(t.due, w)
+	}
+}
+
+// look looks once at each event of the turn, and answers the polls it concerns.
+func (l *loop) look(t turn) {
 	now := time.Now()
-	ids, position := distinct(polls)
-	snapshot, err := l.store.Stamps(context.Background(), ids)
+	ids := make([]ID, len(t.events))
+	for i, e := range t.events {
+		ids[i] = e.id
+	}
+	snapshot, err := l.stamps(ids)
 	l.report(err)
 	if err == nil {
 		l.ahead = snapshot.Now.Sub(StampOf(now))
@@ -19,20 +46,29 @@ func (l *loop) look(polls []*waiter) {
 		snapshot = Snapshot{Now: StampOf(now).Add(l.ahead)}
 	}
 
-	var answered []*waiter
 	l.mu.Lock()
-	for _, w := range polls {
+	t.take(snapshot.Stamps)
+	var answered []*waiter
+	for _, w := range t.due {
+		w.due = false
 		if w.gone {
 			continue
 		}
 		if err == nil {
-			w.look(snapshot.Now, w.pick(snapshot.Stamps, position), now.Sub(w.since))
+			w.look(snapshot.Now, now.Sub(w.since))
 		}
-		if w.next = l.nextLook(w, now, snapshot.Now); w.next.IsZero() {
-			w.gone = true
+		if l.draining && w.index < 0 { // It was on its way here when Drain came.
+			w.deadline = now
+		}
+		w.next = l.nextLook(w, now, snapshot.Now)
+		switch {
+		case w.next.IsZero():
+			l.forget(w)
 			answered = append(answered, w)
-		} else {
+		case w.index < 0:
 			heap.Push(&l.waiting, w)
+		default:
+			heap.Fix(&l.waiting, w.index)
 		}
 	}
 	l.mu.Unlock()
@@ -41,39 +77,50 @@ func (l *loop) look(polls []*waiter) {
 	}
 }
 
+// stamps asks the store. A store that panics is one that is gone: it must not take all other polls along.
+func (l *loop) stamps(ids []ID) (snapshot Snapshot, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("the store panicked: %v", problem)
+		}
+	}()
+	snapshot, err = l.store.Stamps(context.Background(), ids)
+	if err == nil && len(snapshot.Stamps) != len(ids) {
+		err = fmt.Errorf("the store gave %d stamps for %d events", len(snapshot.Stamps), len(ids))
+	}
+	return snapshot, err
+}
+
+// take takes in the stamps of the turn's events, and adds to it whoever waits for one that has changed. Without stamps,
+// nothing is known of them any more: when the store is back, they all count as changed.
+func (t *turn) take(stamps []Stamp) {
+	for i, e := range t.events {
+		e.picked = false
+		if stamps == nil {
+			e.known = false
+			continue
+		}
+		if e.known && e.stamp == stamps[i] {
+			continue
+		}
+		e.stamp, e.known = stamps[i], true
+		for watch := e.first; watch != nil; watch = watch.next {
+			if !watch.owner.fresh { // Its own turn is next, with all its events.
+				t.addWaiter(watch.owner)
+			}
+		}
+	}
+}
+
 // nextLook returns when the poll has to be looked at again, or no time at all if it is to be answered now.
 func (l *loop) nextLook(w *waiter, now time.Time, storeNow Stamp) time.Time {
-	if !w.changed() && now.Before(w.deadline) && !l.draining {
+	if !w.changed() && now.Before(w.deadline) {
 		return w.deadline
 	}
 	if held := w.hold(storeNow); held > storeNow {
 		return now.Add(held.Sub(storeNow))
 	}
 	return time.Time{}
-}
-
-// distinct returns the events that the polls wait for, each once, and where each stands in the list.
-func distinct(polls []*waiter) (ids []ID, position map[ID]int) {
-	position = make(map[ID]int)
-	for _, w := range polls {
-		for i := range w.watches {
-			id := w.watches[i].ID
-			if _, known := position[id]; !known {
-				position[id] = len(ids)
-				ids = append(ids, id)
-			}
-		}
-	}
-	return ids, position
-}
-
-// pick returns the stamps of the poll's events, in its order.
-func (p *poll) pick(stamps []Stamp, position map[ID]int) []Stamp {
-	picked := make([]Stamp, len(p.watches))
-	for i := range p.watches {
-		picked[i] = stamps[position[p.watches[i].ID]]
-	}
-	return picked
 }
 
 // report logs when the store goes, and when it is back.

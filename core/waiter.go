@@ -11,29 +11,24 @@ type waiter struct {
 	sleep    time.Duration
 	since    time.Time
 	deadline time.Time    // when it is answered even if nothing changed
-	next     time.Time    // when it has to be looked at, whatever the rounds do: at its deadline, or when its hold is over
+	next     time.Time    // when it has to be looked at, whatever the rounds do: on arrival, at its deadline, when its hold is over
 	done     func(Answer) // told the answer
+	fresh    bool         // not looked at so far
+	due      bool         // to be looked at in the turn that is under way
 	gone     bool         // it was answered, or left
 	index    int          // in the schedule; -1: not in it
 }
 
 func newWaiter(p *poll, s Settings, maxWait time.Duration, done func(Answer)) *waiter {
 	const shortest = 10 * time.Millisecond
-	w := &waiter{poll: p, sleep: max(s.Sleep, shortest), since: time.Now(), done: done, index: -1}
+	w := &waiter{poll: p, sleep: max(s.Sleep, shortest), since: time.Now(), done: done, fresh: true, index: -1}
+	w.next = w.since
 	wait := s.Wait()
 	if maxWait >= 0 {
 		wait = min(wait, maxWait)
 	}
 	w.deadline = w.since.Add(wait)
 	return w
-}
-
-func shortestSleep(waiters []*waiter) time.Duration {
-	shortest := waiters[0].sleep
-	for _, w := range waiters {
-		shortest = min(shortest, w.sleep)
-	}
-	return shortest
 }
 
 // schedule is a heap of waiters, the one that has to be looked at next on top.
@@ -63,13 +58,4 @@ func (s *schedule) Pop() any {
 	*s = (*s)[:last]
 	w.index = -1
 	return w
-}
-
-func (s *schedule) takeAll() []*waiter {
-	all := *s
-	for _, w := range all {
-		w.index = -1
-	}
-	*s = nil
-	return all
 }

@@ -24,13 +24,14 @@ type Gateway struct {
 func New(config conf.Config, store core.Store, log *slog.Logger) *Gateway {
 	endpoint := core.NewEndpoint(store, settings(config))
 	endpoint.MaxForm = int64(config.MaxRequest)
+	endpoint.MaxWaiting = config.MaxWaiting
 	endpoint.Log = log
 	return &Gateway{endpoint, config, log}
 }
 
 // Files returns the store of the configuration.
 func Files(config conf.Config) *core.Files {
-	return &core.Files{Directory: config.File.Directory, Mode: config.File.Mode}
+	return &core.Files{Directory: config.File.Directory, Mode: config.File.Mode, Unwatched: !config.File.Notify}
 }
 
 func settings(config conf.Config) core.Settings {
@@ -40,26 +41,64 @@ func settings(config conf.Config) core.Settings {
 // Drain is that of the endpoint: whoever waits is answered as soon as the rules of delivery allow.
 func (g *Gateway) Drain() { g.endpoint.Drain() }
 
-// Serve answers the request that the variables describe. It keeps and changes them. A panic ends with that request.
+// Close lets the endpoint end when nobody waits any more.
+func (g *Gateway) Close() { g.endpoint.Close() }
+
+// Waiting returns how many polls wait.
+func (g *Gateway) Waiting() int { return g.endpoint.Waiting() }
+
+// Serve answers the request that the variables describe, which it changes.
 func (g *Gateway) Serve(ctx context.Context, w http.ResponseWriter, variables map[string]string, body io.Reader) {
-	defer func() {
-		if problem := recover(); problem != nil {
-			g.log.Error("a request ended in a panic", "panic", problem, "stack", string(debug.Stack()))
-			core.WriteError(w, http.StatusInternalServerError, "internal error; the log says more")
-		}
-	}()
+	request, problem := g.read(ctx, variables, body)
+	if problem != nil {
+		problem.ServeHTTP(w, nil)
+		return
+	}
+	g.guarded(g.endpoint, request).ServeHTTP(w, nil)
+}
+
+// Open reads the request that the variables describe as far as it takes to know what becomes of it: either a poll, which
+// may have to wait, or what answers it at once, whatever request that is called with. It changes the variables.
+func (g *Gateway) Open(ctx context.Context, variables map[string]string, body io.Reader) (*core.Poll, http.Handler) {
+	request, problem := g.read(ctx, variables, body)
+	if problem != nil {
+		return nil, problem
+	}
+	poll, answer := g.endpoint.Open(request)
+	if poll != nil {
+		return poll, nil
+	}
+	return nil, g.guarded(answer, request)
+}
+
+// read makes the request, or what answers it where it can't be one.
+func (g *Gateway) read(ctx context.Context, variables map[string]string, body io.Reader) (*http.Request, http.Handler) {
 	// What a location sets is looked at first: no request may get past a policy that could not be read.
 	config, err := g.config.Locate(variables)
 	if err != nil {
 		g.log.Error("this location of the web server is not configured right", "error", err, "script", variables["SCRIPT_NAME"])
-		core.WriteError(w, http.StatusInternalServerError, "this location is not configured right; the log says what is wrong")
-		return
+		return nil, refusal(http.StatusInternalServerError, "this location is not configured right; the log says what is wrong")
 	}
 	request, err := Request(variables, body)
 	if err != nil {
-		core.WriteError(w, http.StatusBadRequest, err.Error())
-		return
+		return nil, refusal(http.StatusBadRequest, err.Error())
 	}
-	ctx = core.WithSettings(ctx, settings(config))
-	g.endpoint.ServeHTTP(w, request.WithContext(ctx))
+	return request.WithContext(core.WithSettings(ctx, settings(config))), nil
+}
+
+func refusal(status int, reason string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { core.WriteError(w, status, reason) })
+}
+
+// guarded answers the request with the handler. A panic ends with that request.
+func (g *Gateway) guarded(handler http.Handler, request *http.Request) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		defer func() {
+			if problem := recover(); problem != nil {
+				g.log.Error("a request ended in a panic", "panic", problem, "stack", string(debug.Stack()))
+				core.WriteError(w, http.StatusInternalServerError, "internal error; the log says more")
+			}
+		}()
+		handler.ServeHTTP(w, request)
+	})
 }

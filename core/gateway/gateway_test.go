@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pkg/errors"
+
 	"novcomet/conf"
 	"novcomet/core"
 	"novcomet/core/gateway"
@@ -67,7 +69,7 @@ func serve(t *testing.T, store core.Store, variables map[string]string) (*httpte
 	}
 	var log strings.Builder
 	w := httptest.NewRecorder()
-	gateway.New(config, store, gateway.Log(&log)).Serve(t.Context(), w, variables, strings.NewReader(""))
+	gateway.New(config, store, gateway.Log(&log, slog.LevelInfo)).Serve(t.Context(), w, variables, strings.NewReader(""))
 	return w, log.String()
 }
 
@@ -104,8 +106,16 @@ func TestAPanicEndsWithItsRequest(t *testing.T) {
 
 func TestALogLineHasNoTimeOfItsOwn(t *testing.T) {
 	var line strings.Builder
-	gateway.Log(&line).Error("it broke", slog.String("time", "now"), slog.Group("g", "time", "then"))
+	gateway.Log(&line, slog.LevelInfo).Error("it broke", slog.String("time", "now"), slog.Group("g", "time", "then"))
 	if want := "level=ERROR msg=\"it broke\" g.time=then\n"; line.String() != want {
+		t.Errorf("%q; want %q", line.String(), want)
+	}
+}
+
+func TestAnErrorIsLoggedInOneLineWithoutItsStack(t *testing.T) {
+	var line strings.Builder
+	gateway.Log(&line, slog.LevelInfo).Error("it broke", "error", errors.Wrap(errors.New("rusty"), "an old part"))
+	if want := "level=ERROR msg=\"it broke\" error=\"an old part: rusty\"\n"; line.String() != want {
 		t.Errorf("%q; want %q", line.String(), want)
 	}
 }

@@ -1,0 +1,76 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Notifier is a Store that can tell of a change before the next round. What it tells is a hint to look at once: the loop
+// still looks at least every sleep, so that nothing is lost with a hint.
+type Notifier interface {
+	Store
+
+	// Notify calls changed with the events that may have a new stamp, until ctx ends, whose cause it returns then, or until
+	// it can't tell any more; errors.ErrUnsupported, if it never will. A call without an event says that any of them may: it comes first as soon as Notify
+	// listens, for what was published before may have been missed, and again whenever something was missed.
+	Notify(ctx context.Context, changed func(...ID)) error
+}
+
+// listen starts to listen to the Notifier, unless that is under way. It is called when somebody has to wait, so that a
+// poll which is answered at once costs nothing; Notify's first call makes the loop look again.
+func (l *loop) listen() {
+	notifier, ok := l.store.(Notifier)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !ok || l.listening || l.closed {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l.listening, l.deafen = true, cancel
+	go l.keepListening(ctx, notifier)
+}
+
+// keepListening tries again from time to time where the Notifier can't tell: until then there are the rounds.
+func (l *loop) keepListening(ctx context.Context, notifier Notifier) {
+	const pause = 10 * time.Second
+	for logged := false; ; logged = true {
+		err := notifier.Notify(ctx, l.tell)
+		if ctx.Err() != nil || errors.Is(err, errors.ErrUnsupported) {
+			return
+		}
+		if !logged {
+			l.log().Warn("changes are only seen when it is time to look again", "error", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tell makes the loop look at the events, at all that anybody waits for if none is named.
+func (l *loop) tell(ids ...ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(ids) == 0 {
+		l.nextRound = time.Time{}
+		l.rouse()
+	}
+	for _, id := range ids {
+		if e := l.events[id]; e != nil && !e.told {
+			e.told = true
+			l.told = append(l.told, e)
+			l.rouse()
+		}
+	}
+}
+
+// deaf ends the listening; l.mu is held.
+func (l *loop) deaf() {
+	if l.listening {
+		l.deafen()
+		l.listening = false
+	}
+}
