@@ -2,7 +2,7 @@ package main
 
 import (
 	"bufio"
-	"context"
+	stderrors "errors"
 	"io"
 	"net"
 	"os"
@@ -15,30 +15,82 @@ import (
 // connection is one connection of a web server. It carries one request at a time; where the web server asks for it, it
 // is kept for another one afterwards.
 //
-// One goroutine reads all that comes in, also while the request is being served: so it learns when the web server gives up.
+// While nothing comes in, it holds no buffer: thousands of them wait.
 type connection struct {
 	net.Conn
-	in      *bufio.Reader
 	timeout time.Duration // of a request to come in, and of each write
+
+	in    *bufio.Reader // nil while nothing comes in
+	ahead [1]byte       // what has been read to find out that something does
+	has   bool          // ahead
 
 	writing sync.Mutex // One record is written at a time.
 }
 
+// readers are of a size for what nginx sends: some 900 bytes.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4<<10) }}
+
 func newConnection(raw net.Conn, timeout time.Duration) *connection {
-	const enough = 4 << 10 // nginx sends some 900 bytes
-	return &connection{Conn: raw, in: bufio.NewReaderSize(raw, enough), timeout: timeout}
+	return &connection{Conn: raw, timeout: timeout}
+}
+
+// await blocks until something comes in; interrupted, it returns errInterrupted.
+func (c *connection) await() error {
+	if c.has || c.in != nil && c.in.Buffered() > 0 {
+		return nil
+	}
+	c.release()
+	_, err := io.ReadFull(c.Conn, c.ahead[:])
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errInterrupted
+	case err != nil:
+		return errors.Wrap(err, "read")
+	}
+	c.has = true
+	c.in = readers.Get().(*bufio.Reader)
+	c.in.Reset((*incoming)(c))
+	return nil
+}
+
+// release gives back the buffer, unless there is something in it.
+func (c *connection) release() {
+	if c.in != nil && c.in.Buffered() == 0 && !c.has {
+		c.in.Reset(nil)
+		readers.Put(c.in)
+		c.in = nil
+	}
+}
+
+// incoming is what comes in on a connection, with the byte ahead.
+type incoming connection
+
+func (i *incoming) Read(b []byte) (int, error) {
+	if i.has && len(b) > 0 {
+		i.has = false
+		b[0] = i.ahead[0]
+		return 1, nil
+	}
+	return i.Conn.Read(b)
 }
 
 func (c *connection) readHeader() (header, error) {
-	var b [headerLength]byte
-	if _, err := io.ReadFull(c.in, b[:]); err != nil {
+	if err := c.await(); err != nil {
+		return header{}, err
+	}
+	b, err := c.in.Peek(headerLength)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return header{}, errInterrupted
+	}
+	if err != nil {
 		return header{}, errors.Wrap(err, "read")
 	}
 	h, ok := parseHeader(b)
 	if !ok {
 		return header{}, errNotFastCGI
 	}
-	return h, nil
+	_, err = c.in.Discard(headerLength)
+	return h, errors.Wrap(err, "read")
 }
 
 func (c *connection) readContent(h header) ([]byte, error) {
@@ -50,49 +102,57 @@ func (c *connection) readContent(h header) ([]byte, error) {
 	return content, errors.Wrap(err, "read")
 }
 
-// write writes whole records. Nobody waits for its error: the connection is closed then, for nothing can follow half a record,
-// and the next read tells.
-func (c *connection) write(records []byte) (int, error) {
+// write writes whole records. Nobody waits for its error: the connection is closed then, for nothing can follow half a
+// record, and the next read tells.
+func (c *connection) write(records []byte) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
-		return 0, errors.Wrap(err, "write")
+		return
 	}
-	n, err := c.Conn.Write(records)
-	if err != nil {
+	if _, err := c.Conn.Write(records); err != nil {
 		c.Close()
 	}
-	return n, errors.Wrap(err, "write")
 }
 
-// watch reads what the web server sends while a request is being served, until interrupted. It calls off the request when
-// the web server does, or is gone. An error means that no other request can follow on this connection.
-func (c *connection) watch(r *request, callOff context.CancelCauseFunc) error {
+// watch reads what the web server sends while its request waits or is being served, until interrupted. If the web server
+// gives the request up, or is gone, it says so to gaveUp, at once. An error means that no other request can be read;
+// errTorn, that this one can still be answered.
+func (c *connection) watch(id uint16, gaveUp func(error)) error {
 	for {
-		if _, err := c.in.Peek(1); errors.Is(err, os.ErrDeadlineExceeded) {
+		h, err := c.readHeader()
+		if errors.Is(err, errInterrupted) {
 			return nil
 		}
-		h, err := c.readHeader()
-		if err != nil {
-			callOff(err)
-			return err
+		var content []byte
+		if err == nil {
+			content, err = c.readContent(h)
 		}
-		content, err := c.readContent(h)
 		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return errTorn
 		case err != nil:
-			callOff(err)
+			gaveUp(err)
 			return err
 		case h.id == 0:
 			c.manage(h, content)
-		case h.kind == abortRequest && h.id == r.id:
-			callOff(errAborted)
+		case h.kind == abortRequest && h.id == id:
+			gaveUp(errAborted)
 		case h.kind == beginRequest:
 			c.write(appendEnd(nil, h.id, cantMultiplex))
 		}
 	}
 }
 
-// interrupt ends watch, or a wait for the next request.
+var (
+	errInterrupted = stderrors.New("interrupted between two records")
+	errTorn        = stderrors.New("interrupted within a record")
+)
+
+// interrupt ends watch, or a wait for the next request, between two records.
 func (c *connection) interrupt() {
 	_ = c.SetReadDeadline(time.Unix(1, 0)) // It fails on a connection that is closed, where nobody reads.
 }
+
+// resume undoes interrupt.
+func (c *connection) resume() { _ = c.SetReadDeadline(time.Time{}) }

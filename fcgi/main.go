@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -57,28 +58,32 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 var errNoSocket = errors.New("no socket to listen on")
 
 func serve(ctx context.Context, options options, environ []string, stderr io.Writer) error {
-	config, err := conf.Load(options.source(environ))
+	source := options.source(environ)
+	config, err := conf.Load(source)
 	if err != nil {
 		return err
 	}
-	log := gateway.Log(stderr)
+	log := gateway.Log(stderr, slog.LevelInfo)
 	for _, warning := range config.Warnings() {
 		log.Warn(warning)
 	}
-	store := gateway.Files(config)
-	if err := store.Probe(); err != nil {
-		return fmt.Errorf("file.directory: %w", err)
+	policy, err := newPolicy(config, log)
+	if err != nil {
+		return err
 	}
 	listeners, err := listen(config, options.flags["listen"] != "")
 	if err != nil {
 		return err
 	}
-	server := newServer(gateway.New(config, store, log), limits{config.MaxRequest, config.RequestTimeout}, log)
+	server := newServer(policy, config.MaxServing, log)
 	for _, l := range listeners {
 		server.working.Go(func() { server.serve(l) })
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	server.reloadAt(ctx, hangup, source, log)
 
-	<-ctx.Done()
 	const enough = 4500 * time.Millisecond // Whole-second answers are held for 3 s; web servers and systemd want it soon.
 	ending, cancel := context.WithTimeout(context.Background(), enough)
 	defer cancel()

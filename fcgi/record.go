@@ -29,8 +29,9 @@ const (
 
 // What an endRequest record says.
 const (
-	cantMultiplex = 1
-	unknownRole   = 3
+	requestComplete = 0
+	cantMultiplex   = 1
+	unknownRole     = 3
 )
 
 // header is what every record begins with.
@@ -41,7 +42,7 @@ type header struct {
 	padding int    // bytes that follow those, to be ignored
 }
 
-func parseHeader(b [headerLength]byte) (h header, ok bool) {
+func parseHeader(b []byte) (h header, ok bool) {
 	return header{
 		kind:    recordType(b[1]),
 		id:      binary.BigEndian.Uint16(b[2:]),

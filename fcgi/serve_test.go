@@ -58,14 +58,21 @@ func within(t *testing.T, store core.Store, log io.Writer) *server {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.NewTextHandler(log, nil))
-	return newServer(gateway.New(config, store, logger), limits{config.MaxRequest, config.RequestTimeout}, logger)
+	return newServer(policy{gateway.New(config, store, logger), limits{config.MaxRequest, config.RequestTimeout}}, 8, logger)
+}
+
+// end waits until every connection has ended, and ends the server.
+func (s *server) end() {
+	s.working.Wait()
+	s.responders.close()
+	s.policy.Load().gateway.Close()
 }
 
 // accepted is a web server's end of a connection that the server has just accepted.
 func (s *server) accepted(t *testing.T) *webServer {
 	t.Helper()
 	ours, theirs := net.Pipe()
-	s.working.Go(func() { s.handle(newConnection(theirs, s.limits.time)) })
+	s.enter(newConnection(theirs, s.policy.Load().limits.time))
 	t.Cleanup(func() { ours.Close() })
 	return answering(ours)
 }
@@ -96,7 +103,7 @@ func TestAPollWaitsAsLongAsItsLocationSays(t *testing.T) {
 				if took := time.Since(begin); took != test.wait {
 					t.Errorf("it waited for %v, want %v", took, test.wait)
 				}
-				s.working.Wait()
+				s.end()
 			})
 		})
 	}
@@ -123,7 +130,7 @@ func TestALocationThatIsNotConfiguredRightRefusesEverything(t *testing.T) {
 				begin := time.Now()
 				w.send(t, sentRequest(1, 0, variables, ""))
 				w.wantResponse(t, 1, http.StatusInternalServerError, `{"error":"`)
-				s.working.Wait()
+				s.end()
 				if took := time.Since(begin); took != 0 {
 					t.Errorf("%s: it waited for %v", test.name, took)
 				}
@@ -145,7 +152,7 @@ func TestAPollLeavesWhenTheConnectionIsClosed(t *testing.T) {
 		time.Sleep(7500 * time.Millisecond) // longer than a request may take to come in
 		w.Close()
 		begin := time.Now()
-		s.working.Wait()
+		s.end()
 		if took := time.Since(begin); took != 0 {
 			t.Errorf("it took %v", took)
 		}
@@ -172,7 +179,7 @@ func TestAPollLeavesWhenItIsAbortedAndTheConnectionGoesOn(t *testing.T) {
 		}
 		w.send(t, sentRequest(2, 0, asked("publish=a"), ""))
 		w.wantResponse(t, 2, http.StatusOK, "true")
-		s.working.Wait()
+		s.end()
 		if took := time.Since(begin); took != 0 {
 			t.Errorf("it took %v", took)
 		}
@@ -189,7 +196,7 @@ func TestAPanicEndsOneRequestOnly(t *testing.T) {
 		w.wantResponse(t, 1, http.StatusInternalServerError, `{"error":"internal error`)
 		w.send(t, sentRequest(1, 0, asked("subscribed[a]=now&wait=0"), ""))
 		w.wantResponse(t, 1, http.StatusOK, `{"s":0`)
-		s.working.Wait()
+		s.end()
 		wantText(t, log.String(), "a store's mistake", "serve_test.go")
 		if n := strings.Count(log.String(), "\n"); n != 1 {
 			t.Errorf("%d lines, want one: %s", n, &log)
@@ -225,7 +232,7 @@ func TestARequestHasItsTimeToComeIn(t *testing.T) {
 		if took := time.Since(begin); took != 5*time.Second {
 			t.Errorf("it was closed in %v, want 5s", took)
 		}
-		s.working.Wait()
+		s.end()
 	})
 }
 
@@ -236,7 +243,7 @@ func TestAWebServerThatDoesNotReadLosesItsConnection(t *testing.T) {
 		w := s.accepted(t)
 		w.send(t, sentRequest(1, keep, asked("publish=a"), ""))
 		begin := time.Now()
-		s.working.Wait()
+		s.end()
 		if took := time.Since(begin); took != 5*time.Second {
 			t.Errorf("it was closed in %v, want 5s", took)
 		}
@@ -322,7 +329,7 @@ func TestAcceptIsTriedAgainAfterLongerAndLongerPausesUpToASecond(t *testing.T) {
 		w.send(t, sentRequest(1, 0, asked("publish=a"), ""))
 		w.wantResponse(t, 1, http.StatusOK, "true")
 		close(l.conns)
-		s.working.Wait()
+		s.end()
 		if n := strings.Count(log.String(), "too many open files"); n != 1 {
 			t.Errorf("it was logged %d times, want once: %s", n, &log)
 		}

@@ -1,36 +1,50 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pkg/errors"
-
-	"novcomet/core"
-	"novcomet/core/gateway"
 )
 
-// server accepts connections and serves what comes in on them.
+// server accepts connections and serves what comes in on them. What has a connection does is in gate.go.
 type server struct {
-	gateway *gateway.Gateway
-	limits  limits
-	log     *slog.Logger
+	policy     atomic.Pointer[policy] // in force
+	responders *responders
+	log        *slog.Logger
 
 	working sync.WaitGroup // the listeners and the connections
 
-	mu       sync.Mutex // protects the following
-	idle     map[*connection]bool
-	all      map[*connection]bool
+	mu       sync.Mutex           // protects the following
+	all      map[*connection]bool // whether it is idle: kept for another request
+	policies []*policy            // in which polls may wait
 	stopping bool
 }
 
-func newServer(g *gateway.Gateway, l limits, log *slog.Logger) *server {
-	return &server{gateway: g, limits: l, log: log, idle: map[*connection]bool{}, all: map[*connection]bool{}}
+func newServer(p policy, serving int, log *slog.Logger) *server {
+	s := &server{log: log, responders: newResponders(serving), all: map[*connection]bool{}}
+	s.adopt(p)
+	return s
+}
+
+// adopt puts a policy in force. Polls that wait go on in the one under which they came.
+func (s *server) adopt(p policy) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	retired := s.policies // Not the last one: a request may just be on its way into it.
+	if len(retired) > 0 {
+		retired[len(retired)-1].gateway.Close()
+		retired = retired[:len(retired)-1]
+	}
+	idle := func(old *policy) bool { return old.gateway.Waiting() == 0 }
+	s.policies = append(slices.DeleteFunc(slices.Clone(retired), idle), s.policies[len(retired):]...)
+	s.policies = append(s.policies, &p)
+	s.policy.Store(&p)
 }
 
 // serve accepts connections until the listener is closed. That accept fails, as it does with too many open files, is no
@@ -43,7 +57,7 @@ func (s *server) serve(l net.Listener) {
 		switch {
 		case err == nil:
 			pause = shortest
-			s.working.Go(func() { s.handle(newConnection(raw, s.limits.time)) })
+			s.enter(newConnection(raw, s.policy.Load().limits.time))
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -56,92 +70,60 @@ func (s *server) serve(l net.Listener) {
 	}
 }
 
-// handle serves one request after the other.
-func (s *server) handle(c *connection) {
-	s.enter(c)
-	defer s.leave(c)
-	for first := true; ; first = false {
-		if !first && !s.await(c) {
-			return
-		}
-		_ = c.SetReadDeadline(time.Now().Add(s.limits.time))
-		r, err := c.read(s.limits)
-		if err != nil {
-			return // There is nobody to tell: either the web server has left, or it does not speak FastCGI.
-		}
-		_ = c.SetReadDeadline(time.Time{})
-		if err := s.answer(c, r); err != nil || !r.keep {
-			return
-		}
-	}
-}
-
-func (s *server) answer(c *connection, r *request) error {
-	ctx, callOff := context.WithCancelCause(context.Background())
-	defer callOff(nil)
-	unwatched := make(chan struct{})
-	done := c.respond(r.id, unwatched, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		switch {
-		case errors.Is(r.refused, errPairs):
-			core.WriteError(w, http.StatusBadRequest, r.refused.Error())
-		case r.refused != nil:
-			core.WriteError(w, http.StatusRequestEntityTooLarge, r.refused.Error())
-		default:
-			s.gateway.Serve(ctx, w, r.variables, bytes.NewReader(r.body))
-		}
-	}))
-	err := c.watch(r, callOff)
-	close(unwatched)
-	<-done
-	return err
-}
-
-// await waits for the next request on a connection that is kept, for as long as the web server wants to keep it. It
-// reports whether there is one.
-func (s *server) await(c *connection) bool {
-	_ = c.SetReadDeadline(time.Time{})
-	s.mu.Lock()
-	stopping := s.stopping
-	s.idle[c] = true
-	s.mu.Unlock()
-	if stopping && c.in.Buffered() == 0 {
-		return false
-	}
-	_, err := c.in.Peek(1)
-	s.mu.Lock()
-	delete(s.idle, c)
-	s.mu.Unlock()
-	return err == nil
-}
-
+// enter takes a connection on, until leave.
 func (s *server) enter(c *connection) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.all[c] = true
+	s.all[c] = false
+	s.mu.Unlock()
+	s.working.Add(1)
+	go s.handle(c)
 }
 
 func (s *server) leave(c *connection) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	delete(s.all, c)
-	delete(s.idle, c)
+	s.mu.Unlock()
 	c.Close()
+	s.working.Done()
+}
+
+// keep waits for the next request on a connection that is kept, for as long as the web server wants to keep it. It reports
+// whether there is one.
+func (s *server) keep(c *connection) bool {
+	c.resume()
+	s.mu.Lock()
+	s.all[c] = true
+	if s.stopping {
+		c.interrupt()
+	}
+	s.mu.Unlock()
+	err := c.await()
+	s.mu.Lock()
+	s.all[c] = false
+	s.mu.Unlock()
+	return err == nil
 }
 
 // stop lets whoever waits be answered and what has come in be served, and closes all connections then; what is not done
 // when ctx ends is cut off.
 func (s *server) stop(ctx context.Context) {
-	s.gateway.Drain()
 	s.mu.Lock()
 	s.stopping = true
-	for c := range s.idle {
-		c.interrupt()
+	for _, p := range s.policies {
+		p.gateway.Drain()
+		p.gateway.Close()
+	}
+	for c, idle := range s.all {
+		if idle {
+			c.interrupt()
+		}
 	}
 	s.mu.Unlock()
 
 	finished := make(chan struct{})
 	go func() {
 		s.working.Wait()
+		s.responders.close()
 		close(finished)
 	}()
 	select {

@@ -166,7 +166,7 @@ func (w *webServer) response(id uint16) (response, error) {
 
 func parseResponse(ended byte, out []byte) (response, error) {
 	r := response{ended: ended}
-	if ended != 0 {
+	if ended != 0 || len(out) == 0 { // refused, or aborted
 		return r, nil
 	}
 	in := bufio.NewReader(bytes.NewReader(out))

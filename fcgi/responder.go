@@ -1,0 +1,147 @@
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/fcgi"
+	"sync"
+)
+
+// responders let net/http/fcgi write the answers, at most so many at the same time. (Each takes 130 KB of buffers: half of
+// them for the answer, and half for as long as it lives.)
+//
+// Nothing that comes from outside is in the hands of net/http/fcgi. Each responder has one connection to it, which is not a
+// real one: on it comes a request of a few bytes, whenever there is something to answer, and what net/http/fcgi writes is
+// passed on to the real connection, whose request has been read already.
+type responders struct {
+	free chan *responder // nil: not started so far
+}
+
+func newResponders(n int) *responders {
+	r := &responders{free: make(chan *responder, n)}
+	for range n {
+		r.free <- nil
+	}
+	return r
+}
+
+// respond lets handler answer request id. When the answer is complete, but for being sent, ready is called; when it is sent,
+// respond returns.
+func (rs *responders) respond(c *connection, id uint16, handler http.Handler, ready func()) {
+	r := <-rs.free
+	if r == nil {
+		r = startResponder()
+	}
+	r.job = job{connection: c, handler: handler, ready: ready, done: make(chan struct{})}
+	r.requests <- smallRequest(id)
+	<-r.job.done
+	r.job = job{}
+	rs.free <- r
+}
+
+// close ends the responders; whoever is still answering ends them first.
+func (rs *responders) close() {
+	for range cap(rs.free) {
+		if r := <-rs.free; r != nil {
+			close(r.requests)
+		}
+	}
+}
+
+// busy returns how many answers are being written.
+func (rs *responders) busy() int { return cap(rs.free) - len(rs.free) }
+
+// responder is the connection that net/http/fcgi sees.
+type responder struct {
+	net.Conn // It has only what follows.
+
+	requests chan []byte
+	input    []byte
+
+	job    job
+	output []byte // of the job, not sent so far
+}
+
+// job is one answer to be written.
+type job struct {
+	connection *connection
+	handler    http.Handler
+	ready      func()
+	done       chan struct{}
+}
+
+func startResponder() *responder {
+	r := &responder{requests: make(chan []byte)}
+	answer := func(w http.ResponseWriter, req *http.Request) { r.job.handler.ServeHTTP(w, req) }
+	_ = fcgi.Serve(&onlyOnce{conn: r}, http.HandlerFunc(answer)) // It returns when there is nothing more to accept.
+	return r
+}
+
+// smallRequest is what net/http/fcgi needs to call its handler. FCGI_KEEP_CONN keeps the responder for the next one.
+func smallRequest(id uint16) []byte {
+	b := appendRecord(make([]byte, 0, 128), beginRequest, id, []byte{0, roleResponder, flagKeepConn, 0, 0, 0, 0, 0})
+	b = appendRecord(b, params, id, smallParams)
+	b = appendRecord(b, params, id, nil)
+	return appendRecord(b, stdin, id, nil)
+}
+
+var smallParams = appendPairs(nil, map[string]string{
+	"REQUEST_METHOD":  http.MethodGet,
+	"SERVER_PROTOCOL": "HTTP/1.1",
+	"REQUEST_URI":     "/",
+})
+
+// Read returns the next small request, when there is one.
+func (r *responder) Read(b []byte) (int, error) {
+	if len(r.input) == 0 {
+		input, ok := <-r.requests
+		if !ok {
+			return 0, io.EOF
+		}
+		r.input = input
+	}
+	n := copy(b, r.input)
+	r.input = r.input[n:]
+	return n, nil
+}
+
+// Write takes what net/http/fcgi writes, one whole record each time. A small answer goes out at once with its last record: one
+// system call instead of four.
+func (r *responder) Write(b []byte) (int, error) {
+	const much = 16 << 10
+	last := len(b) > 1 && recordType(b[1]) == endRequest
+	if last {
+		r.job.ready()
+	}
+	r.output = append(r.output, b...)
+	if last || len(r.output) > much {
+		r.job.connection.write(r.output)
+		r.output = r.output[:0]
+		if cap(r.output) > 2*much {
+			r.output = nil
+		}
+	}
+	if last {
+		close(r.job.done)
+	}
+	return len(b), nil
+}
+
+// Close is called by net/http/fcgi when close has ended the responder.
+func (r *responder) Close() error { return nil }
+
+// onlyOnce is a listener that yields a single connection.
+type onlyOnce struct {
+	conn net.Conn
+	once sync.Once
+}
+
+func (l *onlyOnce) Accept() (conn net.Conn, err error) {
+	err = io.EOF
+	l.once.Do(func() { conn, err = l.conn, nil })
+	return conn, err
+}
+
+func (l *onlyOnce) Close() error   { return nil }
+func (l *onlyOnce) Addr() net.Addr { return &net.UnixAddr{} }
