@@ -142,9 +142,17 @@ func TestAWholeSecondAnswerIsHeldUntilTheSecondsItsClientGoesByAreOver(t *testin
 		before:   map[string]time.Duration{"a": 2 * time.Second}, arrives: 0, query: "subscribed[a]={-5}",
 		answer: `{"s":1,"k":{"a":{2}}}`, after: 3*time.Second + lag,
 	}, {
-		contract: "not one 3 s ahead",
-		before:   map[string]time.Duration{"a": 3 * time.Second}, arrives: 0, query: "subscribed[a]={-5}",
-		answer: `{"s":1,"k":{"a":{3}}}`,
+		contract: "a second 5 s ahead, which somebody has set",
+		before:   map[string]time.Duration{"a": 5 * time.Second}, arrives: 0, query: "subscribed[a]={-5}",
+		answer: `{"s":1,"k":{"a":{5}}}`, after: 6*time.Second + lag,
+	}, {
+		contract: "not one 6 s ahead",
+		before:   map[string]time.Duration{"a": 6 * time.Second}, arrives: 0, query: "subscribed[a]={-5}",
+		answer: `{"s":1,"k":{"a":{6}}}`,
+	}, {
+		contract: "not T 3 s ahead",
+		arrives:  0, query: "subscribed[a]={3}&wait=0",
+		answer: `{"s":0}`,
 	}, {
 		contract: "T of an event that is not in it",
 		before:   map[string]time.Duration{"a": -4 * time.Second}, arrives: 400 * time.Millisecond, query: "subscribed[a]={-5}&subscribed[b]={0}",

@@ -45,8 +45,8 @@ func (e *Endpoint) log() *slog.Logger {
 	return slog.Default()
 }
 
-// Drain answers every poll that waits, and every one that still comes, as soon as the rules of delivery allow: at the
-// latest within 3 s. It returns at once.
+// Drain answers every poll that waits, and every one that still comes, as soon as the rules of delivery allow: within 4 s,
+// and where thousands wait not all at the same time. It returns at once.
 func (e *Endpoint) Drain() { e.loop.Drain() }
 
 // Close lets the endpoint end: it stops listening to its store's Notifier when the last poll has been answered, and returns

@@ -30,7 +30,8 @@ type loop struct {
 	count     int // of waiters
 	running   bool
 	draining  bool
-	listening bool // to the Notifier
+	drained   time.Time // when, if draining, nobody is held any longer
+	listening bool      // to the Notifier
 	closed    bool
 	deafen    context.CancelFunc // ends the listening
 
@@ -101,14 +102,14 @@ func (l *loop) Waiting() int {
 	return l.count
 }
 
-// Drain answers everybody who waits, and whoever comes later, as soon as the rules of delivery allow. Thousands are
-// spread, for they will all ask again.
+// Drain answers everybody who waits, and whoever comes later, as soon as the rules of delivery allow, but within 4 s: then
+// an answer that may hide a publication is better than none. Thousands are spread, for they will all ask again.
 func (l *loop) Drain() {
-	const few, spread = 1000, 3 * time.Second
+	const few, spread, longest = 1000, 2 * time.Second, 4 * time.Second
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.draining = true
 	now := time.Now()
+	l.draining, l.drained = true, now.Add(longest)
 	for i, w := range l.waiting {
 		end := now
 		if len(l.waiting) > few {
@@ -116,6 +117,9 @@ func (l *loop) Drain() {
 		}
 		if end.Before(w.deadline) {
 			w.deadline, w.next = end, end
+		}
+		if l.drained.Before(w.next) {
+			w.next = l.drained
 		}
 	}
 	heap.Init(&l.waiting)

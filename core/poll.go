@@ -112,39 +112,37 @@ func (p *poll) changed() bool {
 
 // hold returns until when an answer given now would have to be held back; at or before now: it can go.
 //
-// A whole-second answer has to wait for the end of every second that the client will send back as T, and that is
-// current or at most 2 s ahead; else a publication in the rest of it would never be seen. A precise answer has to wait
-// until its stamps can't be given again.
+// A whole-second answer has to wait for the end of every second that the client will send back as T, and that a later
+// publication could fall into before the client's next poll; else that publication would never be seen. For T of the
+// client's own clock that is the current second and two more. For the second of a stamp that somebody has set ahead it is
+// five: with a later one the next poll, after a pause of at most 3 s, still finds its T more than 2 s ahead, and
+// clockIsWrong tells it of what was published meanwhile. A precise answer has to wait until its stamps can't be given again.
 //
 // It ends: the stamps of the answer only change within the time it is held to, and T not at all. A client with one clock
-// has at most two different seconds ahead, which takes 6 s; one that makes them up waits no longer than 8.
+// is held for 6 s at the most; one that makes up its T waits no longer than 8.
 func (p *poll) hold(now Stamp) Stamp {
-	const longest = 8 * time.Second
+	const ofClient, ofStamp, longest = 2, 5, 8 * time.Second
 	if p.due == 0 {
 		p.due = now
 	}
 	for i := range p.watches {
 		w := &p.watches[i]
-		if p.precise {
+		switch {
+		case p.precise:
 			p.heldTo = max(p.heldTo, p.settlesAt(w.answer, now))
-		} else {
-			p.heldTo = max(p.heldTo, p.secondEnds(w.seconds(), now))
+		case w.answer != 0:
+			p.heldTo = max(p.heldTo, p.secondEnds(w.answer.Second(), now, ofStamp))
+		case w.Cursor.value == w.event.stamp.Second():
+			p.heldTo = max(p.heldTo, p.secondEnds(w.Cursor.value, now, ofStamp))
+		default:
+			p.heldTo = max(p.heldTo, p.secondEnds(w.Cursor.value, now, ofClient))
 		}
 	}
 	return min(p.heldTo, p.due.Add(longest))
 }
 
-// seconds returns what the client will send back as T.
-func (w *watch) seconds() int64 {
-	if w.answer != 0 {
-		return w.answer.Second()
-	}
-	return w.Cursor.value
-}
-
-// secondEnds returns when the second t is over, if it is the current one or at most 2 s ahead, else 0.
-func (p *poll) secondEnds(t int64, now Stamp) Stamp {
-	const ahead = 2
+// secondEnds returns when the second t is over, if it is the current one or at most so many ahead, else 0.
+func (p *poll) secondEnds(t int64, now Stamp, ahead int64) Stamp {
 	if t > now.Second()+ahead || p.secondIsOver(t) <= now {
 		return 0
 	}

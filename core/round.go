@@ -117,10 +117,14 @@ func (l *loop) nextLook(w *waiter, now time.Time, storeNow Stamp) time.Time {
 	if !w.changed() && now.Before(w.deadline) {
 		return w.deadline
 	}
-	if held := w.hold(storeNow); held > storeNow {
-		return now.Add(held.Sub(storeNow))
+	held := now.Add(w.hold(storeNow).Sub(storeNow))
+	if l.draining && l.drained.Before(held) {
+		held = l.drained
 	}
-	return time.Time{}
+	if !held.After(now) {
+		return time.Time{}
+	}
+	return held
 }
 
 // report logs when the store goes, and when it is back.

@@ -14,8 +14,8 @@ type Settings struct {
 	Sleep time.Duration
 }
 
-// Wait is how long a poll waits until it is answered unchanged. (A whole-second poll can be held up to 3 s longer, until
-// the second is over that its client goes by.)
+// Wait is how long a poll waits until it is answered unchanged. (A whole-second poll can be held longer, by up to 3 s
+// where the client's clock is not far off, until the second is over that it goes by.)
 func (s Settings) Wait() time.Duration {
 	return time.Duration(max(s.Tries, 0)) * max(s.Sleep, 0)
 }

@@ -92,6 +92,19 @@ func TestDrainReachesAPollThatIsBeingLookedAt(t *testing.T) {
 	})
 }
 
+func TestDrainHoldsNobodyForLongerThanItMay(t *testing.T) {
+	store := newMemory()
+	together(t, store, func(g *group) {
+		store.set(t, "ahead", start.Add(5*time.Second))
+		time.AfterFunc(500*time.Millisecond, g.endpoint.Drain)
+		g.expects(0, "subscribed[ahead]={-5}", `{"s":1,"k":{"ahead":{5}}}`, 4500*time.Millisecond)
+		g.expects(0, "subscribed[a]={2}&subscribed[b]={4}&subscribed[c]={6}", `{"s":0}`, 4500*time.Millisecond)
+		g.expects(0, "subscribed[a]={2}&subscribed[b]={4}&wait=0", `{"s":0}`, 4500*time.Millisecond)
+		g.expects(time.Second, "subscribed[a]={3}&subscribed[b]={5}", `{"s":0}`, 4500*time.Millisecond)
+		g.expects(time.Second, "subscribed[a]={1}", `{"s":0}`, 2*time.Second+lag)
+	})
+}
+
 func TestWhoeverLeavesTakesNobodyAlong(t *testing.T) {
 	for _, leaving := range [][]int{{0}, {1}, {2}, {0, 1}, {1, 0}, {1, 2}, {2, 1}, {0, 2}} {
 		store := &telling{memory: newMemory()}
