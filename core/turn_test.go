@@ -98,6 +98,7 @@ func TestDrainHoldsNobodyForLongerThanItMay(t *testing.T) {
 		store.set(t, "ahead", start.Add(5*time.Second))
 		time.AfterFunc(500*time.Millisecond, g.endpoint.Drain)
 		g.expects(0, "subscribed[ahead]={-5}", `{"s":1,"k":{"ahead":{5}}}`, 4500*time.Millisecond)
+		g.expects(0, "subscribed[ahead]={-5}&wait=0", `{"s":1,"k":{"ahead":{5}}}`, 4500*time.Millisecond)
 		g.expects(0, "subscribed[a]={2}&subscribed[b]={4}&subscribed[c]={6}", `{"s":0}`, 4500*time.Millisecond)
 		g.expects(0, "subscribed[a]={2}&subscribed[b]={4}&wait=0", `{"s":0}`, 4500*time.Millisecond)
 		g.expects(time.Second, "subscribed[a]={3}&subscribed[b]={5}", `{"s":0}`, 4500*time.Millisecond)

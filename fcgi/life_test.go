@@ -139,10 +139,38 @@ func TestSeveralProcessesServeOneSocket(t *testing.T) {
 	}
 }
 
+// As many connections as files would leave none to look at the events with.
+func TestWhenAllConnectionsAreTakenWhoeverWaitsIsStillTold(t *testing.T) {
+	t.Parallel()
+	socket, path := boundSocket(t)
+	directory := t.TempDir()
+	p := start(t, directory, arrangement{part: asCramped, socket: socket, env: []string{"COMET_REQUEST_TIMEOUT=10m", long}})
+	waiting := connect(t, path)
+	waiting.send(t, sentRequest(1, 0, asked("subscribed[a]=0.0"), ""))
+	var idle []*webServer
+	for range 2 * crampedFiles {
+		idle = append(idle, connect(t, path))
+	}
+	touchFile(t, filepath.Join(directory, "a.comet"))
+	waiting.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+	for _, w := range idle {
+		w.Close()
+	}
+	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+	if took := p.terminate(); took >= 5*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+}
+
 func TestTooManyOpenFilesDoNotEndTheService(t *testing.T) {
 	t.Parallel()
 	socket, path := boundSocket(t)
-	p := start(t, t.TempDir(), arrangement{part: asCramped, socket: socket, env: []string{"COMET_REQUEST_TIMEOUT=10m"}})
+	p := start(t, t.TempDir(), arrangement{socket: socket, env: []string{"COMET_REQUEST_TIMEOUT=10m"}})
+	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+	var before unix.Rlimit
+	if err := unix.Prlimit(p.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: crampedFiles, Max: 1024}, &before); err != nil {
+		t.Fatal(err)
+	}
 	var idle []*webServer
 	for range 2 * crampedFiles {
 		idle = append(idle, connect(t, path))
@@ -152,6 +180,9 @@ func TestTooManyOpenFilesDoNotEndTheService(t *testing.T) {
 		w.Close()
 	}
 	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+	if n := strings.Count(p.stderr.String(), "too many open files"); n != 1 {
+		t.Errorf("it was logged %d times; want once a minute", n)
+	}
 	if took := p.terminate(); took >= 5*time.Second {
 		t.Errorf("it took %v to end", took)
 	}

@@ -75,7 +75,11 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	if err != nil {
 		return err
 	}
-	server := newServer(policy, config.MaxServing, log)
+	connections, err := maxConnections()
+	if err != nil {
+		return err
+	}
+	server := newServer(policy, connections, config.MaxServing, log)
 	for _, l := range listeners {
 		server.working.Go(func() { server.serve(l) })
 	}

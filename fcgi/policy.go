@@ -23,27 +23,26 @@ func newPolicy(config conf.Config, log *slog.Logger) (policy, error) {
 		return policy{}, fmt.Errorf("file.directory: %w", err)
 	}
 	if config.MaxWaiting == 0 {
-		files, err := fileLimit()
+		connections, err := maxConnections()
 		if err != nil {
 			return policy{}, err
 		}
-		config.MaxWaiting = files - reserve(files)
+		// Some are left to those that don't wait: publications, and polls that are answered at once because so many wait.
+		const most = 1000
+		config.MaxWaiting = connections - min(connections/5, most)
 	}
 	return policy{gateway.New(config, store, log), limits{config.MaxRequest, config.RequestTimeout}}, nil
 }
 
-// fileLimit returns how many files this process may have open. Go has raised the soft limit to the hard one at the start.
-func fileLimit() (int, error) {
+// maxConnections returns how many connections there may be: as many as the limit of open files allows, less what the store
+// and the process itself need, for without a file to open the store could not be looked at. Go has raised the soft limit
+// to the hard one at the start.
+func maxConnections() (int, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, errors.Wrap(err, "the limit of open files")
 	}
-	return int(min(limit.Cur, 1<<20)), nil
-}
-
-// reserve is what is left for connections that don't wait: those that are answered at once because so many wait already,
-// publications, and the process' own files.
-func reserve(files int) int {
-	const most = 1000
-	return min(files/5, most)
+	const enough = 1 << 20
+	files := int(min(limit.Cur, enough))
+	return files - min(files/2, 128), nil
 }

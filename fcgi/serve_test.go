@@ -58,7 +58,7 @@ func within(t *testing.T, store core.Store, log io.Writer) *server {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.NewTextHandler(log, nil))
-	return newServer(policy{gateway.New(config, store, logger), limits{config.MaxRequest, config.RequestTimeout}}, 8, logger)
+	return newServer(policy{gateway.New(config, store, logger), limits{config.MaxRequest, config.RequestTimeout}}, 100, 8, logger)
 }
 
 // end waits until every connection has ended, and ends the server.
@@ -72,6 +72,7 @@ func (s *server) end() {
 func (s *server) accepted(t *testing.T) *webServer {
 	t.Helper()
 	ours, theirs := net.Pipe()
+	s.places <- struct{}{}
 	s.enter(newConnection(theirs, s.policy.Load().limits.time))
 	t.Cleanup(func() { ours.Close() })
 	return answering(ours)

@@ -16,6 +16,7 @@ import (
 type server struct {
 	policy     atomic.Pointer[policy] // in force
 	responders *responders
+	places     chan struct{} // one for each connection that there may be
 	log        *slog.Logger
 
 	working sync.WaitGroup // the listeners and the connections
@@ -26,8 +27,10 @@ type server struct {
 	stopping bool
 }
 
-func newServer(p policy, serving int, log *slog.Logger) *server {
-	s := &server{log: log, responders: newResponders(serving), all: map[*connection]bool{}}
+func newServer(p policy, connections, serving int, log *slog.Logger) *server {
+	s := &server{
+		log: log, responders: newResponders(serving), places: make(chan struct{}, connections), all: map[*connection]bool{},
+	}
 	s.adopt(p)
 	return s
 }
@@ -50,19 +53,22 @@ func (s *server) adopt(p policy) {
 // serve accepts connections until the listener is closed. That accept fails, as it does with too many open files, is no
 // reason to stop: it tries again, after a pause.
 func (s *server) serve(l net.Listener) {
-	const shortest, longest = 5 * time.Millisecond, time.Second
+	const shortest, longest, silence = 5 * time.Millisecond, time.Second, time.Minute
+	var logged time.Time
 	pause := shortest
 	for {
 		raw, err := l.Accept()
 		switch {
 		case err == nil:
 			pause = shortest
+			s.places <- struct{}{}
 			s.enter(newConnection(raw, s.policy.Load().limits.time))
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			if pause == shortest {
+			if time.Since(logged) > silence {
 				s.log.Error("can't accept connections; trying again", "error", err)
+				logged = time.Now()
 			}
 			time.Sleep(pause)
 			pause = min(2*pause, longest)
@@ -84,6 +90,7 @@ func (s *server) leave(c *connection) {
 	delete(s.all, c)
 	s.mu.Unlock()
 	c.Close()
+	<-s.places
 	s.working.Done()
 }
 
