@@ -36,18 +36,20 @@ func newConnection(raw net.Conn, timeout time.Duration) *connection {
 
 // await blocks until something comes in; interrupted, it returns errInterrupted.
 func (c *connection) await() error {
-	if c.has || c.in != nil && c.in.Buffered() > 0 {
+	if c.in != nil && (c.has || c.in.Buffered() > 0) {
 		return nil
 	}
 	c.release()
-	_, err := io.ReadFull(c.Conn, c.ahead[:])
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return errInterrupted
-	case err != nil:
-		return errors.Wrap(err, "read")
+	if !c.has {
+		_, err := io.ReadFull(c.Conn, c.ahead[:])
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return errInterrupted
+		case err != nil:
+			return errors.Wrap(err, "read")
+		}
+		c.has = true
 	}
-	c.has = true
 	c.in = readers.Get().(*bufio.Reader)
 	c.in.Reset((*incoming)(c))
 	return nil

@@ -5,13 +5,15 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"novcomet/core"
 )
 
-// The gate stands before net/http/fcgi. A poll that has to wait is parked here: one goroutine blocked in one Read of its
+// The gate stands before net/http/fcgi. A poll that has to wait is parked: one goroutine blocked in one Read of its
 // connection, without buffers, and a place in the loop. Only when there is an answer to write, net/http/fcgi has to do
 // with it.
 
@@ -25,12 +27,12 @@ func (s *server) handle(c *connection) {
 			break // There is nobody to tell: either the web server has left, or it does not speak FastCGI.
 		}
 		c.resume()
+		s.memory.worked()
 		ctx, callOff := context.WithCancelCause(context.Background())
 		poll, answer := policy.open(ctx, r)
 		if poll != nil {
 			callOff(nil)
-			// A goroutine's stack stays as large as reading has made it. A new one is small.
-			go s.park(c, r.id, r.keep, poll)
+			s.park(c, r, poll)
 			return
 		}
 		err = s.answer(c, r.id, answer, callOff)
@@ -58,37 +60,70 @@ func refusal(status int, reason error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { core.WriteError(w, status, reason.Error()) })
 }
 
-// park lets the poll wait, and answers it. If the web server leaves first, it is forgotten.
-func (s *server) park(c *connection, id uint16, keep bool, poll *core.Poll) {
-	var answer http.Handler
-	answered := make(chan struct{})
-	leave := poll.Enter(func(h http.Handler) {
-		answer = h
-		c.interrupt()
-		close(answered)
-	})
+// parked is a poll that waits.
+type parked struct {
+	server *server
+	*connection
+	id     uint16
+	keep   bool
+	leave  func() bool
+	answer atomic.Pointer[http.Handler]
+}
+
+// park lets the poll wait on its connection.
+func (s *server) park(c *connection, r *request, poll *core.Poll) {
+	p := &parked{server: s, connection: c, id: r.id, keep: r.keep}
 	c.release()
-	aborted := false
-	err := c.watch(id, func(error) {
-		if leave() {
-			aborted = true
-			c.interrupt()
-		}
-	})
+	p.leave = poll.Enter(p.wake)
+	if c.in == nil {
+		go p.doze()
+	} else {
+		go p.stir(nil)
+	}
+}
+
+// wake is called when there is an answer.
+func (p *parked) wake(answer http.Handler) {
+	p.answer.Store(&answer)
+	p.interrupt()
+}
+
+// doze blocks until something comes in, or the poll is woken. Its stack is all that a goroutine costs which waits for hours, so
+// it calls nothing else that would make it grow, and leaves the rest to a new one.
+func (p *parked) doze() {
+	n, err := p.Conn.Read(p.ahead[:])
+	p.has = n == 1
+	go p.stir(err)
+}
+
+// stir goes on when doze has ended, with its error.
+func (p *parked) stir(err error) {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		err = p.watch(p.id, p.gaveUp)
+	}
+	answer := p.answer.Load()
 	switch {
 	case err != nil && !errors.Is(err, errTorn): // Nobody is there any more.
-		s.leave(c)
+		p.leave()
+		p.server.leave(p.connection)
 		return
-	case aborted:
-		c.write(appendEnd(nil, id, requestComplete))
+	case answer == nil:
+		p.write(appendEnd(nil, p.id, requestComplete)) // aborted
 	default:
-		<-answered
-		s.responders.respond(c, id, answer, func() {})
+		p.server.memory.worked()
+		p.server.responders.respond(p.connection, p.id, *answer, func() {})
 	}
-	if err == nil && keep && s.keep(c) {
-		s.handle(c)
+	if err == nil && p.keep && p.server.keep(p.connection) {
+		p.server.handle(p.connection)
 	} else {
-		s.leave(c)
+		p.server.leave(p.connection)
+	}
+}
+
+// gaveUp is called when the web server gives the poll up. If it is too late for that, wake interrupts.
+func (p *parked) gaveUp(error) {
+	if p.leave() {
+		p.interrupt()
 	}
 }
 

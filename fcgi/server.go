@@ -16,6 +16,7 @@ import (
 type server struct {
 	policy     atomic.Pointer[policy] // in force
 	responders *responders
+	memory     housekeeping
 	places     chan struct{} // one for each connection that there may be
 	log        *slog.Logger
 
