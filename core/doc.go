@@ -4,14 +4,16 @@
 //
 // The story, in the order to read it: an event has an [ID] and a [Stamp], the time of its last publication. A
 // subscriber sends a [Cursor], what it last saw; the [Query] holds one for each event, or a publication. A [Store] keeps
-// the stamps, [Files] as the mtimes of files. A poll (poll.go) knows when it is to be answered; the loop (loop.go,
-// round.go) looks at the store for all polls at once. The [Answer] is JSON, and the Endpoint brings it all together.
+// the stamps, [Files] as the mtimes of files; a [Notifier] also tells when they change. A poll (poll.go) knows when it is to
+// be answered; the loop (loop.go, round.go, listen.go) looks at the store for all polls at once. The [Answer] is JSON, and
+// the Endpoint brings it all together.
 //
 // # The promise
 //
 // After every publication, every subscriber that keeps polling is answered with it or with a later one: at the latest
-// after its own pause between two polls, plus one sleep, plus 2 s for a whole-second poll. An event is a state ("changed
-// at S"), not a log: several publications may become one answer, none may be missed.
+// after its own pause between two polls, plus one sleep (nothing with a Notifier), plus 2 s for a whole-second poll (more
+// where a client's clock or a file's time is ahead: 3 s for a clock 2 s ahead, 6 s for a file 5 s ahead). An event is a state
+// ("changed at S"), not a log: several publications may become one answer, none may be missed.
 //
 // What it rests on:
 //   - A poll is in the loop before the store is looked at; no publication can fall between.
@@ -26,5 +28,6 @@
 //   - A whole-second client whose clock is ahead can miss a publication until its first answer: one in the pause between
 //     two of its polls in which the server's clock reaches its T.
 //   - If the server's clock is set back, whole-second clients may miss what is published until it is where it was.
+//   - A whole-second client that pauses for more than 3 s can miss a publication after a file was touched into the future.
 //   - Two changes of a file by other programs that get the same stamp are one publication.
 package core

@@ -20,7 +20,8 @@ type ID struct{ name string }
 
 // ParseID makes an ID of 1 to [MaxID] bytes of valid UTF-8. Not allowed are "/" and a dot at the start, for ids become
 // file names and must not leave their directory or hide in it, and control characters, which would end up in terminals
-// and logs. Anything else, quotes and spaces too, is kept to the byte.
+// and logs. Anything else, quotes and spaces too, is kept to the byte. (An id with "]" can be published, but a query has no
+// way to subscribe to it, as in PHP.)
 func ParseID(name string) (ID, error) {
 	switch {
 	case name == "":
