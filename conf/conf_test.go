@@ -127,7 +127,7 @@ func TestDefaultsWarnOfNothing(t *testing.T) {
 
 func TestWarningsSayWhatToDo(t *testing.T) {
 	for text, words := range map[string][]string{
-		"{tries: 26, sleep: 2}":  {"52s", "fastcgi_read_timeout", "ProxyTimeout", "FcgidIOTimeout", "72 seconds"},
+		"{tries: 26, sleep: 2}":  {"52s", "allow 65s", "fastcgi_read_timeout", "ProxyTimeout", "FcgidIOTimeout", "72 seconds"},
 		"listen: 0.0.0.0:9000":   {"0.0.0.0:9000", "firewall"},
 		"listen: '[::]:9000'":    {"[::]:9000", "firewall"},
 		"listen: backend:9000":   {"backend:9000", "firewall"},

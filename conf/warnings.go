@@ -18,7 +18,8 @@ func (c Config) Warnings() []string {
 	if wait := c.Wait(); wait > patience {
 		seconds := int(wait/time.Second) + 20
 		lines = append(lines, fmt.Sprintf("tries × sleep is %s, longer than a web server waits unless told: "+
-			"set nginx's fastcgi_read_timeout (60s), Apache's TimeOut or ProxyTimeout (60), mod_fcgid's FcgidIOTimeout (40) to %d seconds or more",
+			"NovComet's own files for web servers allow 65s; for more, or with files of your own, set nginx's fastcgi_read_timeout (60s), "+
+			"Apache's TimeOut or ProxyTimeout (60), mod_fcgid's FcgidIOTimeout (40) to %d seconds or more",
 			wait, seconds))
 	}
 	if open(c.Listen) {

@@ -20,14 +20,16 @@ var rewriting = map[launch.Server]string{
 	launch.ApacheCGI:   apacheRewriting,
 	launch.ApacheProxy: apacheRewriting,
 	launch.ApacheFcgid: apacheRewriting,
-	// Not part of rewriting: headers with an underscore, which nginx drops unless told otherwise.
-	launch.Nginx:       "underscores_in_headers on;\nrewrite ^/rewritten$ /comet.php?subscribed[added]=0.000000 last;",
+	launch.Nginx:       nginxRewriting,
+	launch.NginxBoth:   nginxRewriting,
 	launch.LighttpdCGI: lighttpdRewriting,
 	launch.Lighttpd:    lighttpdRewriting,
 	launch.Caddy:       "rewrite /rewritten /comet.php?subscribed[added]=0.000000&{query}",
 }
 
 const (
+	// Not part of rewriting: headers with an underscore, which nginx drops unless told otherwise.
+	nginxRewriting    = "underscores_in_headers on;\nrewrite ^/rewritten$ /comet.php?subscribed[added]=0.000000 last;"
 	apacheRewriting   = "RewriteEngine On\nRewriteRule \"^/rewritten$\" \"/comet.php?subscribed[added]=0.000000\" [QSA,PT]"
 	lighttpdRewriting = `url.rewrite-once = ( "^/rewritten\?(.*)$" => "/comet.php?subscribed[added]=0.000000&$1" )`
 )

@@ -8,19 +8,19 @@ import (
 	"testing"
 )
 
-// units are the two files of systemd/, with the binary at a place where there is one.
-func units(t *testing.T) (service, socket string) {
+// units are the files of systemd/ with these names, with the binary at a place where there is one.
+func units(t *testing.T, names ...string) (paths []string) {
 	t.Helper()
 	dir := t.TempDir()
-	place := func(name string) string {
+	for _, name := range names {
 		text := strings.ReplaceAll(shipped(t, "systemd", name), "/usr/local/bin/comet-fcgi", "/bin/true")
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		return path
+		paths = append(paths, path)
 	}
-	return place("comet-fcgi.service"), place("comet-fcgi.socket")
+	return paths
 }
 
 func shipped(t *testing.T, path ...string) string {
@@ -37,11 +37,25 @@ func TestUnitsPassSystemdsOwnCheck(t *testing.T) {
 	if err != nil {
 		skipOrFail(t, "systemd-analyze is not installed; on Debian: apt install systemd")
 	}
-	service, socket := units(t)
+	files := units(t, "comet-fcgi.service", "comet-fcgi.socket", "comet-fcgi@.service", "comet-fcgi@.socket")
 	// It warns of unknown settings without failing, so that any word counts.
-	output, err := exec.Command(analyze, "verify", "--man=no", service, socket).CombinedOutput()
+	output, err := exec.Command(analyze, append([]string{"verify", "--man=no"}, files...)...).CombinedOutput()
 	if err != nil || len(output) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, output)
+	}
+}
+
+// What is changed in one of them is not to be forgotten in the other.
+func TestTheUnitsOfSeveralProcessesAreThoseOfOne(t *testing.T) {
+	_, one, _ := strings.Cut(shipped(t, "systemd", "comet-fcgi.service"), "[Service]")
+	_, several, _ := strings.Cut(shipped(t, "systemd", "comet-fcgi@.service"), "[Service]")
+	if strings.Replace(one, "comet-fcgi.socket", "comet-fcgi@%i.socket", 1) != several {
+		t.Error("comet-fcgi@.service differs from comet-fcgi.service below [Service]")
+	}
+	_, one, _ = strings.Cut(shipped(t, "systemd", "comet-fcgi.socket"), "[Socket]")
+	_, several, _ = strings.Cut(shipped(t, "systemd", "comet-fcgi@.socket"), "[Socket]")
+	if strings.Replace(one, "comet.sock", "comet-%i.sock", 1) != several {
+		t.Error("comet-fcgi@.socket differs from comet-fcgi.socket below [Socket]")
 	}
 }
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs what the tests need (Debian packages; with sudo where this is not root), and runs all of them.
-# Nothing of it is started or left running: the tests start each server themselves, on a loopback port of their own.
+# Nothing of it is started, now or at the next boot: the tests start each server themselves, on a loopback port of their own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+root=()
+[ "$(id -u)" = 0 ] || root=(sudo)
 packages=(nginx-light apache2 libapache2-mod-fcgid lighttpd caddy chromium systemd gcc libc6-dev)
 
 missing() { # nginx may be there as another of its packages
@@ -13,22 +15,25 @@ missing() { # nginx may be there as another of its packages
 	done
 }
 
-install() {
+install() ( # in a shell of its own, whose end removes the policy
 	command -v apt-get >/dev/null || { echo "this is not Debian; install these, or what they are called here: $*" >&2; exit 1; }
-	local root=()
-	[ "$(id -u)" = 0 ] || root=(sudo)
 	# A package must not start its server: it would take port 80, and the tests don't need it.
-	local policy=/usr/sbin/policy-rc.d mine=
+	policy=/usr/sbin/policy-rc.d
 	if [ ! -e $policy ]; then
-		mine=yes
+		trap '"${root[@]}" rm -f $policy' EXIT
+		trap 'exit 130' INT
+		trap 'exit 143' TERM
 		printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee $policy >/dev/null
 		"${root[@]}" chmod 755 $policy
 	fi
-	local failed=0
-	{ "${root[@]}" apt-get update -q && "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"; } >&2 || failed=1
-	[ -z "$mine" ] || "${root[@]}" rm -f $policy
-	return $failed
-}
+	"${root[@]}" apt-get update -q >&2
+	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@" >&2
+	for package in "$@"; do # A server that was not here before shall not start with the machine either.
+		case $package in
+		nginx-light | apache2 | lighttpd | caddy) "${root[@]}" systemctl disable "${package%-light}" >&2 ;;
+		esac
+	done
+)
 
 command -v go >/dev/null || { echo "Go is missing: see https://go.dev/doc/install (1.26 or later)" >&2; exit 1; }
 mapfile -t wanted < <(missing)
@@ -47,7 +52,8 @@ go test -race -timeout 15m ./...
 
 echo "== fuzzing, a few seconds each"
 for target in $(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do
-	for name in $(grep -hoE '^func Fuzz[A-Za-z]+' "$target"/*_test.go | cut -d' ' -f2); do
+	mapfile -t names < <(grep -hoE '^func Fuzz[A-Za-z]+' "$target"/*_test.go | cut -d' ' -f2)
+	for name in "${names[@]}"; do
 		go test -run '^$' -fuzz "^$name\$" -fuzztime "${NOVCOMET_FUZZ:-5s}" -fuzzminimizetime 5x "$target"
 	done
 done

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -77,6 +78,10 @@ func listenOn(address string, socket conf.Socket) (net.Listener, error) {
 	mask := unix.Umask(0o177)
 	l, err := net.Listen("unix", path)
 	unix.Umask(mask)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Wrapf(err, "the directory %[1]s is missing; make it, for the user that runs comet-fcgi, with "+
+			"\"install -d -o www-data -g www-data %[1]s\"", filepath.Dir(path))
+	}
 	if err != nil {
 		return nil, errors.Wrap(err, "listen")
 	}

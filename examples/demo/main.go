@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/pkg/errors"
@@ -47,19 +48,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	explain(stdout, site, options)
+	explain(ctx, stdout, site, options)
 	select {
 	case <-ctx.Done():
 		return site.Stop()
 	case <-site.Ended():
 		site.Stop()
-		return errors.Errorf("%s has ended of itself; what it said is above", options.Server)
+		return errors.Errorf("%s has ended of itself; it said:\n%s", options.Server, site.Log())
 	}
 }
 
 func parse(args []string, stderr io.Writer) (launch.Options, error) {
 	flags := pflag.NewFlagSet("demo", pflag.ContinueOnError)
 	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintf(stderr, "The demo builds NovComet and shows it in a browser, through a web server on this machine alone.\n\n%s", flags.FlagUsages())
+	}
 	with := flags.String("with", string(launch.GoCGI), fmt.Sprintf("the web server, one of %v (apache: apache-cgi)", launch.Servers()))
 	port := flags.Int("port", 8080, "where it listens on 127.0.0.1, 1 to 65535")
 	directory := flags.String("directory", "/dev/shm", "where the events are")
@@ -75,9 +79,13 @@ func parse(args []string, stderr io.Writer) (launch.Options, error) {
 	if entry, err := os.Stat(*directory); err != nil || !entry.IsDir() {
 		return launch.Options{}, errors.Errorf("--directory %s is not a directory: make it, or name another one", *directory)
 	}
+	absolute, err := filepath.Abs(*directory)
+	if err != nil {
+		return launch.Options{}, errors.Wrap(err, "--directory")
+	}
 	server, err := launch.Parse(*with)
 	if err != nil {
 		return launch.Options{}, errors.Wrap(err, "--with")
 	}
-	return launch.Options{Server: server, Directory: *directory, Port: *port, Log: stderr}, nil
+	return launch.Options{Server: server, Directory: absolute, Port: *port, Log: &quiet{to: stderr}}, nil
 }

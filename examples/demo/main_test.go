@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestDemoServesThePageAndTheEndpoint(t *testing.T) {
-	directory := t.TempDir()
+	directory := openDirectory(t)
 	d := start(t, "--port", freePort(t), "--directory", directory)
 	page, err := os.ReadFile("../browser/index.html")
 	if err != nil {
@@ -95,6 +95,48 @@ func TestDemoRefusesWhatItCannotDo(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v: got %v, want an error with %q", test.args, err, test.want)
 		}
+	}
+}
+
+func TestDemoSaysWhatKeepsThePageFromPublishing(t *testing.T) {
+	directory := openDirectory(t)
+	file := filepath.Join(directory, "chat.comet")
+	if err := os.WriteFile(file, nil, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	d := start(t, "--port", freePort(t), "--directory", directory)
+	if got := d.get(t, "/comet.php?publish=chat"); (got == "true") == strings.Contains(d.said.String(), "rm "+file) {
+		t.Errorf("publishing: %s; it said %s", got, d.said)
+	}
+	if strings.Contains(d.said.String(), "rm "+directory+"/news.comet") {
+		t.Errorf("it warns of a file that is not there: %s", d.said)
+	}
+}
+
+func TestDemoSaysWhomTheDirectoryIsClosedTo(t *testing.T) {
+	directory := openDirectory(t)
+	if err := os.Chmod(directory, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	d := start(t, "--port", freePort(t), "--directory", directory)
+	if got := d.get(t, "/comet.php?publish=news"); got != "false" || !strings.Contains(d.said.String(), "chown") {
+		t.Errorf("publishing: %s; it said %s", got, d.said)
+	}
+}
+
+func TestDemoPassesNoNoticesOn(t *testing.T) {
+	var shown bytes.Buffer
+	w := &quiet{to: &shown}
+	for _, part := range []string{
+		"[Sun Nov 22] [core:notice] [pid 1:tid 1] AH00094: Command line\n[Sun] [core:wa", "rn] kept\n",
+		"2026-11-22 17:24:52: (server.c.1704) server started (lighttpd/1.4.69)\n",
+		`{"level":"info","ts":1,"msg":"using provided configuration"}` + "\n" + `{"level":"warn","msg":"admin endpoint disabled"}` + "\n",
+		"kept too\n",
+	} {
+		io.WriteString(w, part)
+	}
+	if got, want := shown.String(), "[Sun] [core:warn] kept\nkept too\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

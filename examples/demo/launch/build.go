@@ -15,10 +15,10 @@ import (
 // buildTime bounds `go build`, which compiles the standard library too on a fresh machine.
 const buildTime = 3 * time.Minute
 
-// programs are the two binaries, kept in memory so that nothing is left behind on disk, and where they come from.
+// programs are the binaries, kept in memory so that nothing is left behind on disk, and where they come from.
 type programs struct {
-	cgi, fcgi []byte
-	source    string // the module's directory
+	cgi, fcgi, host []byte
+	source          string // the module's directory
 }
 
 var built struct {
@@ -49,7 +49,7 @@ func build(ctx context.Context) (programs, error) {
 	for _, b := range []struct {
 		pkg  string
 		into *[]byte
-	}{{"novcomet/cgi", &p.cgi}, {"novcomet/fcgi", &p.fcgi}} {
+	}{{"novcomet/cgi", &p.cgi}, {"novcomet/fcgi", &p.fcgi}, {"novcomet/examples/demo/launch/host", &p.host}} {
 		out := filepath.Join(dir, "program")
 		if _, err := gotool(ctx, "build", "-o", out, b.pkg); err != nil {
 			return programs{}, err

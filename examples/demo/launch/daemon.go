@@ -14,31 +14,36 @@ func (s *Site) StartDaemon(ctx context.Context) error {
 	if !s.options.Server.HasDaemon() {
 		return errors.Errorf("%s has no comet-fcgi beside it", s.options.Server)
 	}
-	program := filepath.Join(s.dir, canonical[bin], "comet-fcgi")
 	if s.held != nil {
 		fd, err := s.held.File()
 		if err != nil {
 			return errors.Wrap(err, "handing over the listening socket")
 		}
 		defer fd.Close()
-		s.daemon, err = s.run(fd, program)
+		s.daemon, err = s.run(fd, filepath.Join(s.dir, canonical[bin], "comet-fcgi"))
 		return err // the socket accepts connections all the time
 	}
-	p, err := s.run(nil, program, "--listen", "unix:"+s.socket())
+	var err error
+	s.daemon, err = s.daemonOn(ctx, s.socket())
+	return err
+}
+
+// daemonOn starts a comet-fcgi that listens on the socket for itself.
+func (s *Site) daemonOn(ctx context.Context, socket string) (*process, error) {
+	p, err := s.run(nil, filepath.Join(s.dir, canonical[bin], "comet-fcgi"), "--listen", "unix:"+socket)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s.daemon = p
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	err = until(ctx, p.done, func() error {
-		c, err := net.Dial("unix", s.socket())
+		c, err := net.Dial("unix", socket)
 		if err != nil {
 			return err
 		}
 		return c.Close()
 	})
-	return errors.Wrap(err, "starting comet-fcgi")
+	return p, errors.Wrap(err, "starting comet-fcgi")
 }
 
 // StopDaemon ends comet-fcgi alone, by SIGTERM, and returns when it has ended; the web server stays.

@@ -21,7 +21,7 @@ func (s *Site) fill(p programs) error {
 	if s.log, err = newLog(s.options.Log, s.credential); err != nil {
 		return err
 	}
-	for place, binary := range map[string][]byte{"cgi-bin/comet.cgi": p.cgi, "bin/comet-fcgi": p.fcgi} {
+	for place, binary := range map[string][]byte{"cgi-bin/comet.cgi": p.cgi, "bin/comet-fcgi": p.fcgi, "bin/host": p.host} {
 		path := filepath.Join(s.dir, place)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return errors.Wrap(err, "making a directory for a binary")

@@ -36,24 +36,19 @@ type Options struct {
 type Site struct {
 	URL    string // "http://127.0.0.1:PORT", without a slash at the end; the endpoint is URL + "/comet.php"
 	Events string // the directory of the events
-	User   string // whom the server and NovComet run as: this process's user, or if that is root an ordinary one
+	User   string // whom the server and NovComet run as: this process's user, or if that is root an ordinary one (www-data, nobody)
 
 	options    Options
 	dir        string      // everything the server reads and writes
 	source     string      // the clone it is started from
 	credential *credential // nil: this process's own user
 	log        *log
-	server     running
+	server     *process
 	daemon     *process // comet-fcgi, where it was started here
+	second     *process // another comet-fcgi, where there are two
 	held       *net.UnixListener
 	stop       sync.Once
 	stopped    error
-}
-
-// running is what answers the port: a web server's process, or the Go host in this one.
-type running interface {
-	ended() <-chan struct{}
-	end() error
 }
 
 // Start starts a server and returns when it answers. The context only bounds the start: a site runs
@@ -64,7 +59,7 @@ func Start(ctx context.Context, o Options) (*Site, error) {
 		_, err := Parse(string(o.Server))
 		return nil, err
 	}
-	if v.host != nil && o.Extra+o.Uncomment != "" {
+	if v.shipped == "" && o.Extra+o.Uncomment != "" {
 		return nil, errors.Errorf("%s has no configuration, and so neither Extra nor Uncomment", o.Server)
 	}
 	if err := v.installed(); err != nil {
@@ -72,7 +67,7 @@ func Start(ctx context.Context, o Options) (*Site, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTime+buildTime)
 	defer cancel()
-	s, err := prepare(ctx, o, v)
+	s, err := prepare(ctx, o)
 	if err != nil {
 		return nil, err
 	}

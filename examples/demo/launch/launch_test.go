@@ -4,8 +4,11 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -73,6 +76,27 @@ func TestNothingOfThisEnvironmentReachesTheServer(t *testing.T) {
 	t.Setenv("COMET_TRIES", "nonsense")
 	for _, server := range []launch.Server{launch.GoCGI, launch.Nginx} {
 		publish(t, start(t, launch.Options{Server: server}))
+	}
+}
+
+// Also under the Go host, and also when root starts it.
+func TestNovCometRunsAsAnOrdinaryUser(t *testing.T) {
+	for _, server := range launch.Servers() {
+		t.Run(string(server), func(t *testing.T) {
+			site := start(t, launch.Options{Server: server})
+			publish(t, site)
+			file, err := os.Stat(filepath.Join(site.Events, "a.comet"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			owner, err := user.LookupId(strconv.Itoa(int(file.Sys().(*syscall.Stat_t).Uid)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if owner.Username != site.User || owner.Uid == "0" {
+				t.Errorf("the file of a publication is %s's, want %s's", owner.Username, site.User)
+			}
+		})
 	}
 }
 

@@ -61,8 +61,6 @@ func (s *Site) environment() []string {
 	return []string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + s.dir, "TMPDIR=" + s.dir, "LANG=C.UTF-8"}
 }
 
-func (p *process) ended() <-chan struct{} { return p.done }
-
 // end asks the process to end, and insists after stopTime.
 func (p *process) end() error {
 	p.cmd.Process.Signal(syscall.SIGTERM)
@@ -77,7 +75,7 @@ func (p *process) end() error {
 }
 
 // killBelow ends what still runs a binary of the temporary directory: a comet.cgi that waits on when its
-// web server, or the Go host, is gone.
+// web server is gone.
 func killBelow(dir string) error {
 	links, err := filepath.Glob("/proc/[0-9]*/exe")
 	if err != nil {
@@ -99,9 +97,9 @@ func killBelow(dir string) error {
 	return nil
 }
 
-// ordinaryUser returns whom to become, and nil for nobody else: this process is not root's, or the server is in it.
-func ordinaryUser(v variant) (name string, _ *credential, _ error) {
-	if os.Geteuid() != 0 || v.host != nil {
+// ordinaryUser returns whom to become, and nil for nobody else: this process is not root's.
+func ordinaryUser() (name string, _ *credential, _ error) {
+	if os.Geteuid() != 0 {
 		u, err := user.Current()
 		if err != nil {
 			return "", nil, errors.Wrap(err, "looking for the name of this user")

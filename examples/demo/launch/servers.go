@@ -16,11 +16,12 @@ type Server string
 
 // The servers. Parse also takes "apache" for ApacheCGI.
 const (
-	GoCGI       Server = "go"           // Go's own net/http/cgi, in this process: needs nothing installed
+	GoCGI       Server = "go"           // Go's own net/http/cgi: needs nothing installed
 	ApacheCGI   Server = "apache-cgi"   // mod_cgid starts comet.cgi for each request
 	ApacheProxy Server = "apache-proxy" // mod_proxy_fcgi in front of comet-fcgi
 	ApacheFcgid Server = "apache-fcgid" // mod_fcgid starts comet-fcgi, one process for each waiter
 	Nginx       Server = "nginx"        // in front of comet-fcgi
+	NginxBoth   Server = "nginx-both"   // in front of two comet-fcgi
 	LighttpdCGI Server = "lighttpd-cgi" // mod_cgi starts comet.cgi for each request
 	Lighttpd    Server = "lighttpd"     // mod_fastcgi starts one comet-fcgi
 	Caddy       Server = "caddy"        // in front of comet-fcgi
@@ -28,7 +29,7 @@ const (
 
 // Servers returns all of them, the Go host first.
 func Servers() []Server {
-	return []Server{GoCGI, ApacheCGI, ApacheProxy, ApacheFcgid, Nginx, LighttpdCGI, Lighttpd, Caddy}
+	return []Server{GoCGI, ApacheCGI, ApacheProxy, ApacheFcgid, Nginx, NginxBoth, LighttpdCGI, Lighttpd, Caddy}
 }
 
 // Parse finds a server by its name; the error names all of them.
@@ -50,23 +51,22 @@ func (s Server) HasDaemon() bool {
 
 // variant is how one Server is started.
 type variant struct {
-	shipped string   // the file in examples/ that is tried
+	shipped string   // the file in examples/ that is tried; "" for the Go host, which needs none
+	several string   // the file in examples/ with the sockets of two comet-fcgi, where they take the place of one
 	paths   []string // the canonical paths which that file must contain
 	main    string   // the main configuration around it: text/template over site
 	program string
-	args    []string // {dir} stands for the temporary directory
+	args    []string // {dir} stands for the temporary directory, {address} and {root} for where it listens and the pages
 	beside  string   // a file of the system's that the shipped one includes by name
 	module  string   // a file that is missing when the package is
-	install string   // the packages that bring all this
+	install string   // the packages that bring all this; "" for the Go host, which is built here
 	daemon  bool     // needs a comet-fcgi beside it
-
-	host func(s *Site, address string) (running, error) // instead of all this: the Go host
 }
 
 const modules = "/usr/lib/apache2/modules/"
 
 var variants = map[Server]variant{
-	GoCGI: {host: hostCGI},
+	GoCGI: {program: "{dir}/bin/host", args: []string{"{address}", "{root}", "{dir}/cgi-bin/comet.cgi"}},
 	ApacheCGI: {
 		shipped: "apache/comet-cgi.conf", paths: []string{cgiBin},
 		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
@@ -87,6 +87,11 @@ var variants = map[Server]variant{
 		main: nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
 		beside: "/etc/nginx/fastcgi_params", daemon: true,
 	},
+	NginxBoth: {
+		shipped: "nginx/comet.conf", several: "nginx/comet-several.conf", paths: []string{socket},
+		main: nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
+		beside: "/etc/nginx/fastcgi_params", daemon: true,
+	},
 	LighttpdCGI: {
 		shipped: "lighttpd/50-comet-cgi.conf", paths: []string{cgiBin},
 		main: lighttpdMain, program: "lighttpd", args: []string{"-D", "-f", "{dir}/main.conf"}, install: "lighttpd",
@@ -104,7 +109,7 @@ var variants = map[Server]variant{
 
 // installed returns an error that names the packages to install, or nil.
 func (v variant) installed() error {
-	if v.host != nil {
+	if v.install == "" {
 		return nil
 	}
 	_, err := find(v.program)
@@ -118,14 +123,15 @@ func (v variant) installed() error {
 }
 
 // command returns the command line that starts the server in the foreground.
-func (v variant) command(s *Site) ([]string, error) {
-	program, err := find(v.program)
+func (s *Site) command(v variant, address string) ([]string, error) {
+	here := strings.NewReplacer("{dir}", s.dir, "{address}", address, "{root}", s.options.Root)
+	program, err := find(here.Replace(v.program))
 	if err != nil {
 		return nil, err
 	}
 	argv := []string{program}
 	for _, arg := range v.args {
-		argv = append(argv, strings.ReplaceAll(arg, "{dir}", s.dir))
+		argv = append(argv, here.Replace(arg))
 	}
 	return argv, nil
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"text/template"
 
 	"github.com/pkg/errors"
@@ -15,6 +17,8 @@ const (
 	cgiBin         = "/usr/lib/cgi-bin"
 	bin            = "/usr/local/bin"
 	socket         = "/run/novcomet/comet.sock"
+	firstSocket    = "/run/novcomet/comet-1.sock"
+	secondSocket   = "/run/novcomet/comet-2.sock"
 	lighttpdSocket = "/run/lighttpd/comet.sock"
 )
 
@@ -23,10 +27,18 @@ var canonical = map[string]string{
 	cgiBin:         "cgi-bin",
 	bin:            "bin",
 	socket:         "comet.sock",
+	firstSocket:    "comet-1.sock",
+	secondSocket:   "comet-2.sock",
 	lighttpdSocket: "lighttpd.sock",
 }
 
-func (s *Site) socket() string { return filepath.Join(s.dir, canonical[socket]) }
+// socket is the one of the comet-fcgi that StopDaemon stops.
+func (s *Site) socket() string {
+	if variants[s.options.Server].several != "" {
+		return filepath.Join(s.dir, canonical[firstSocket])
+	}
+	return filepath.Join(s.dir, canonical[socket])
+}
 
 // transplant replaces the canonical paths in the text of a shipped file. A path that the file must
 // contain and doesn't is an error, so the table and the files cannot part.
@@ -77,6 +89,11 @@ func (s *Site) configure(v variant, port int) error {
 	if err := s.write("comet.conf", text); err != nil {
 		return err
 	}
+	if v.several != "" {
+		if err := s.configureSeveral(v, text); err != nil {
+			return err
+		}
+	}
 	if v.beside != "" {
 		if err := os.Symlink(v.beside, filepath.Join(s.dir, filepath.Base(v.beside))); err != nil {
 			return errors.Wrap(err, "making the system's file available")
@@ -85,11 +102,45 @@ func (s *Site) configure(v variant, port int) error {
 	var main bytes.Buffer
 	err = template.Must(template.New("main").Parse(v.main)).Execute(&main, map[string]any{
 		"Dir": s.dir, "Root": s.options.Root, "Port": port, "Extra": s.options.Extra, "Variant": s.options.Server,
+		"Files": fileLimit(), "Several": v.several != "",
 	})
 	if err != nil {
 		return errors.Wrap(err, "writing the main configuration")
 	}
 	return s.write("main.conf", main.String())
+}
+
+// configureSeveral writes comet-several.conf, and comet.conf with the line that it says.
+func (s *Site) configureSeveral(v variant, one string) error {
+	file := filepath.Join(s.source, "examples", v.several)
+	shipped, err := os.ReadFile(file)
+	if err != nil {
+		return errors.Wrap(err, "reading a shipped configuration")
+	}
+	const instead = "fastcgi_pass comet;"
+	if !strings.Contains(string(shipped), "#     "+instead) {
+		return errors.Errorf("%s does not say %s", file, instead)
+	}
+	text, err := transplant(string(shipped), s.dir, []string{firstSocket, secondSocket})
+	if err != nil {
+		return errors.Wrap(err, file)
+	}
+	one = regexp.MustCompile(`fastcgi_pass unix:[^;]*;`).ReplaceAllLiteralString(one, instead)
+	if err := s.write("comet.conf", one); err != nil {
+		return err
+	}
+	return s.write("comet-several.conf", text)
+}
+
+// fileLimit is how many files the web server may open, two for each waiting browser: what this process is allowed, within
+// reason, for nginx sets memory aside for each.
+func fileLimit() uint64 {
+	const usual, reasonable = 1024, 20000
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return usual
+	}
+	return min(limit.Max, reasonable)
 }
 
 func (s *Site) write(name, text string) error {

@@ -11,7 +11,7 @@ import (
 func TestEveryShippedFileIsStarted(t *testing.T) {
 	var started []string
 	for _, v := range variants {
-		started = append(started, v.shipped)
+		started = append(started, v.shipped, v.several)
 	}
 	for _, server := range []string{"apache", "nginx", "lighttpd", "caddy"} {
 		files, err := os.ReadDir(filepath.Join("..", "..", server))

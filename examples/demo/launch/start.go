@@ -13,7 +13,7 @@ import (
 )
 
 // prepare makes the temporary directory: the binaries with a comet.yaml beside each, the pages, the events.
-func prepare(ctx context.Context, o Options, v variant) (*Site, error) {
+func prepare(ctx context.Context, o Options) (*Site, error) {
 	programs, err := build(ctx)
 	if err != nil {
 		return nil, err
@@ -21,7 +21,7 @@ func prepare(ctx context.Context, o Options, v variant) (*Site, error) {
 	if o.Root == "" {
 		o.Root = filepath.Join(programs.source, "examples", "browser")
 	}
-	name, credential, err := ordinaryUser(v)
+	name, credential, err := ordinaryUser()
 	if err != nil {
 		return nil, err
 	}
@@ -57,32 +57,25 @@ func (s *Site) start(ctx context.Context, v variant) error {
 		if err := s.StartDaemon(ctx); err != nil {
 			return err
 		}
+		if v.several != "" {
+			if s.second, err = s.daemonOn(ctx, filepath.Join(s.dir, canonical[secondSocket])); err != nil {
+				return err
+			}
+		}
 	}
-	if v.host != nil {
-		s.server, err = v.host(s, address)
-	} else {
-		s.server, err = s.serve(v, port)
+	if v.shipped != "" {
+		if err := s.configure(v, port); err != nil {
+			return err
+		}
 	}
+	argv, err := s.command(v, address)
 	if err != nil {
 		return err
 	}
+	if s.server, err = s.run(nil, argv...); err != nil {
+		return err
+	}
 	return s.answers(ctx)
-}
-
-// serve writes the configuration and starts the web server with it.
-func (s *Site) serve(v variant, port int) (running, error) {
-	if err := s.configure(v, port); err != nil {
-		return nil, err
-	}
-	argv, err := v.command(s)
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.run(nil, argv...)
-	if err != nil {
-		return nil, err
-	}
-	return p, nil
 }
 
 // answers waits until the port answers a request for the front page, with whatever status.
@@ -90,7 +83,7 @@ func (s *Site) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	return until(ctx, s.server.ended(), func() error {
+	return until(ctx, s.server.done, func() error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodHead, s.URL+"/", nil)
 		if err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 
 // Ended is closed when the server has ended, by Stop or of itself.
 func (s *Site) Ended() <-chan struct{} {
-	return s.server.ended()
+	return s.server.done
 }
 
 // Log returns what the server and NovComet have said so far, to standard error or the error log.
@@ -37,6 +37,9 @@ func (s *Site) end() error {
 	if s.daemon != nil {
 		note(s.daemon.end())
 	}
+	if s.second != nil {
+		note(s.second.end())
+	}
 	if s.server != nil {
 		note(s.endServer())
 	}
@@ -51,8 +54,8 @@ func (s *Site) end() error {
 	return failed
 }
 
-// endServer ends the server, and all the while what waits in NovComet's programs for it: Apache and the Go host end only
-// when nobody waits any more, and may just be starting another program.
+// endServer ends the server, and all the while what waits in NovComet's programs for it: Apache ends only when nobody
+// waits any more, and may just be starting another program.
 func (s *Site) endServer() error {
 	ended := make(chan error, 1)
 	go func() { ended <- s.server.end() }()

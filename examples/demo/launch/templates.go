@@ -1,18 +1,18 @@
 package launch
 
-import _ "embed" // the main configurations
+import _ "embed" // the templates
 
-// The main configurations: text/template over Dir, Root, Port, Extra and Variant. They hold what a
+// The main configurations: text/template over Dir, Root, Port, Extra, Variant, Files and Several. They hold what a
 // system's own main configuration has (a port, a document root, modules, logs), all of it below Dir,
 // and include Dir/comet.conf, the shipped file. Time-outs stay at the server's own defaults.
 var (
-	//go:embed main/apache.conf
+	//go:embed templates/apache.conf
 	apacheMain string
-	//go:embed main/nginx.conf
+	//go:embed templates/nginx.conf
 	nginxMain string
-	//go:embed main/lighttpd.conf
+	//go:embed templates/lighttpd.conf
 	lighttpdMain string
-	//go:embed main/Caddyfile
+	//go:embed templates/Caddyfile
 	caddyMain string
 )
 
