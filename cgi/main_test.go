@@ -20,8 +20,14 @@ import (
 const asProgram = "NOVCOMET_TEST_PROGRAM"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		os.Unsetenv(asProgram)
+	role := os.Getenv(asProgram)
+	os.Unsetenv(asProgram)
+	switch role {
+	case "":
+	case deaf:
+		deafen()
+		main()
+	default:
 		main()
 	}
 	goleak.VerifyTestMain(m)

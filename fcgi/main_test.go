@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"strconv"
 	"syscall"
@@ -17,6 +18,7 @@ const (
 	asSystemd = "systemd" // passes its sockets on, as systemd would
 	asCramped = "cramped" // comet-fcgi with few files to open
 	asMasked  = "masked"  // comet-fcgi with a umask that takes nearly everything
+	asDeaf    = "deaf"    // comet-fcgi of a user that has no inotify instance left
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +37,12 @@ func TestMain(m *testing.M) {
 	case asMasked:
 		syscall.Umask(0o137)
 		main()
+	case asDeaf:
+		deafen()
+		main()
 	default:
+		flag.Parse()
+		flag.Set("test.parallel", "8") // They wait more than they compute.
 		goleak.VerifyTestMain(m)
 	}
 }

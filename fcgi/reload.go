@@ -22,6 +22,7 @@ func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, source 
 			var p policy
 			if p, err = newPolicy(config, log); err == nil {
 				s.adopt(p)
+				warn(config, log)
 				log.Info("the configuration was read again; what it says of the socket and of max_serving needs a restart")
 				continue
 			}

@@ -92,6 +92,7 @@ func TestAWaitThatWebServersGiveUpIsWarnedOfAtTheStart(t *testing.T) {
 	t.Parallel()
 	p, path := served(t, t.TempDir(), "COMET_TRIES=60", "COMET_SLEEP=1")
 	wantAnswer(t, ask(t, path, asked("publish=a"), ""), 200, "true")
+	eventually(t, "it has said something", func() bool { return p.stderr.String() != "" })
 	wantText(t, p.stderr.String(), "level=WARN", "fastcgi_read_timeout")
 }
 

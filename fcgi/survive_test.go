@@ -22,7 +22,7 @@ const survive = 20 * time.Second
 const (
 	ownPause  = time.Second
 	sleep     = 200 * time.Millisecond
-	hold      = 2 * time.Second
+	hold      = 6 * time.Second         // 2 s, but where the second is near to which a file was touched ahead
 	slack     = 1500 * time.Millisecond // of a loaded machine
 	inTime    = ownPause + sleep + hold + slack
 	beginning = 2 * time.Second // A client that has been there for so long misses nothing.

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// deafUser is nobody's number, so that taking all of its inotify instances makes nobody else suffer.
+const deafUser = 61184
+
+// deafen takes all inotify instances of the user it becomes, until this process ends.
+func deafen() {
+	if err := syscall.Setresuid(deafUser, deafUser, deafUser); err != nil {
+		panic(err)
+	}
+	for {
+		if _, err := unix.InotifyInit1(unix.IN_CLOEXEC); errors.Is(err, unix.EMFILE) {
+			return
+		} else if err != nil {
+			panic(err)
+		}
+	}
+}
+
+func TestWithoutAnInotifyInstanceItGoesOnWithItsChecksAndSaysSoOnce(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("it takes root to become a user whose instances nobody else needs")
+	}
+	directory := shortDir(t)
+	if err := os.Chmod(directory, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	socket, path := boundSocket(t)
+	p := start(t, directory, arrangement{part: asDeaf, socket: socket, env: []string{"COMET_TRIES=400", "COMET_SLEEP=100ms"}})
+	for _, id := range []string{"a", "b", "c"} {
+		polls := connectCrowd(t, path, 10)
+		for _, w := range polls.of {
+			w.send(t, sentRequest(1, 0, asked("subscribed["+id+"]=0.0"), ""))
+		}
+		eventually(t, "it has tried to listen", func() bool { return p.stderr.String() != "" })
+		touchFile(t, filepath.Join(directory, id+".comet"))
+		for _, w := range polls.of {
+			w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"`+id+`":`)
+		}
+	}
+	wantAnswer(t, ask(t, path, asked("publish=d"), ""), http.StatusOK, "true")
+	said := p.stderr.String()
+	wantText(t, said, "level=WARN", "inotify", "fs.inotify.max_user_instances")
+	if strings.Count(said, "\n") != 1 {
+		t.Errorf("not one line: %s", said)
+	}
+}

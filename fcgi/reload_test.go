@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// reloading is a comet-fcgi whose comet.yaml a test changes.
+type reloading struct {
+	*program
+	t    *testing.T
+	path string
+	yaml string
+	said int // lines so far
+}
+
+func startReloading(t *testing.T, yaml string) *reloading {
+	t.Helper()
+	socket, path := boundSocket(t)
+	r := &reloading{t: t, path: path, yaml: filepath.Join(filepath.Dir(path), "comet.yaml")}
+	write(t, r.yaml, yaml)
+	env := []string{"COMET_TRIES=", "COMET_SLEEP=", "COMET_FILE_DIRECTORY="}
+	r.program = start(t, "", arrangement{args: []string{"--config", r.yaml}, env: env, socket: socket})
+	wantAnswer(t, ask(t, path, asked("publish=started"), ""), http.StatusOK, "true")
+	return r
+}
+
+// reload returns the line that is said about the configuration.
+func (r *reloading) reload(yaml string) string {
+	r.t.Helper()
+	write(r.t, r.yaml, yaml)
+	if err := r.Process.Signal(syscall.SIGHUP); err != nil {
+		r.t.Fatal(err)
+	}
+	r.said++
+	eventually(r.t, "it says what became of it", func() bool { return strings.Count(r.stderr.String(), "\n") >= r.said })
+	lines := strings.SplitAfter(r.stderr.String(), "\n")
+	return strings.Join(lines[r.said-1:], "")
+}
+
+func TestSIGHUPTakesTheConfigurationOverForNewPollsAndTheWaitingOnesGoOn(t *testing.T) {
+	t.Parallel()
+	before, after := t.TempDir(), t.TempDir()
+	const patient, brief = "tries: 40\nsleep: 1\nfile:\n  directory: %s\n", "tries: 2\nsleep: 50ms\nfile:\n  directory: %s\n"
+	r := startReloading(t, fmt.Sprintf(patient, before))
+	old, last := connect(t, r.path), connect(t, r.path)
+	old.send(t, sentRequest(1, keep, asked("subscribed[a]=0.0"), ""))
+	last.send(t, sentRequest(1, 0, asked("subscribed[never]=0.0"), ""))
+	wantAnswer(t, ask(t, r.path, asked("publish=b"), ""), http.StatusOK, "true") // so that they have been read
+
+	wantText(t, r.reload(fmt.Sprintf(brief, after)), "level=INFO", "read again")
+	begin := time.Now()
+	wantAnswer(t, ask(t, r.path, asked("subscribed[a]=0.0"), ""), http.StatusOK, `{"s":0,"at":{"a":"0.000000"}}`)
+	if took := time.Since(begin); took < 100*time.Millisecond {
+		t.Errorf("a new poll waited for %v, want 100ms", took)
+	}
+	wantAnswer(t, ask(t, r.path, asked("publish=c"), ""), http.StatusOK, "true")
+	if !exists(filepath.Join(after, "c.comet")) {
+		t.Error("a publication went into the old directory")
+	}
+	touchFile(t, filepath.Join(before, "a.comet"))
+	old.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+	// A connection that was kept from before belongs to the new configuration as well.
+	old.send(t, sentRequest(2, 0, asked("publish=d"), ""))
+	old.wantResponse(t, 2, http.StatusOK, "true")
+	if !exists(filepath.Join(after, "d.comet")) {
+		t.Error("a publication on a kept connection went into the old directory")
+	}
+
+	r.said++ // a warning, too
+	wantText(t, r.reload("tries: 100000\n"+fmt.Sprintf(brief, after)[len("tries: 2\n"):]), "read again")
+	wantText(t, r.stderr.String(), "level=WARN", "fastcgi_read_timeout")
+
+	for yaml, words := range map[string][]string{
+		"tries: none\n":                        {"tries", "none", r.yaml},
+		"trys: 5\n":                            {"unknown key", "trys"},
+		"file:\n  directory: /nonexistent\n":   {"file.directory", "/nonexistent"},
+		"tries: 5\n\tsleep: 1\n":               {r.yaml},
+		fmt.Sprintf(brief, after) + "sleep: 1": {r.yaml, "sleep"},
+	} {
+		line := r.reload(yaml)
+		wantText(t, line, append(words, "level=ERROR", "the old one stays in force")...)
+		if strings.Count(line, "\n") != 1 {
+			t.Errorf("not one line: %s", line)
+		}
+		wantAnswer(t, ask(t, r.path, asked("publish=e"), ""), http.StatusOK, "true")
+	}
+	if !exists(filepath.Join(after, "e.comet")) {
+		t.Error("after a wrong configuration, a publication went elsewhere")
+	}
+
+	// Whoever waits since the first configuration is answered at the end all the same.
+	if took := r.terminate(); took >= 5*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
+	last.wantResponse(t, 1, http.StatusOK, `{"s":0,"at":{"never":"0.000000"}}`)
+}
+
+// A request that was not complete yet when the configuration changed twice is served by the one in force.
+func TestARequestThatComesInDuringTwoReloadsBelongsToTheLastOne(t *testing.T) {
+	t.Parallel()
+	first, last := t.TempDir(), t.TempDir()
+	const patient = "tries: 40\nsleep: 1\nfile:\n  directory: %s\n"
+	r := startReloading(t, fmt.Sprintf(patient, first))
+	request := sentRequest(1, 0, asked("subscribed[a]=0.0"), "")
+	w := connect(t, r.path)
+	w.send(t, request[:50])
+	wantAnswer(t, ask(t, r.path, asked("publish=b"), ""), http.StatusOK, "true") // so that it has been accepted
+	for range 3 {
+		wantText(t, r.reload(fmt.Sprintf(patient, last)), "read again")
+	}
+	w.send(t, request[50:])
+	wantAnswer(t, ask(t, r.path, asked("publish=c"), ""), http.StatusOK, "true") // so that it has been read
+	touchFile(t, filepath.Join(last, "a.comet"))
+	w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+}
