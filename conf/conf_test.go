@@ -35,7 +35,7 @@ var keys = []struct {
 	{"socket.group", "www-data", "33", "adm", func(c conf.Config) any { return c.Socket.Group }, [4]any{"", "www-data", "33", "adm"}},
 	{"max_request", "4096", "4097", "16777216", func(c conf.Config) any { return c.MaxRequest }, [4]any{65536, 4096, 4097, 16777216}},
 	{"max_waiting", "1", "7", "1000000", func(c conf.Config) any { return c.MaxWaiting }, [4]any{0, 1, 7, 1000000}},
-	{"max_serving", "1", "7", "10000", func(c conf.Config) any { return c.MaxServing }, [4]any{64, 1, 7, 10000}},
+	{"max_serving", "1", "7", "10000", func(c conf.Config) any { return c.MaxServing }, [4]any{32, 1, 7, 10000}},
 	{"request_timeout", "0.1", "2", "10m", func(c conf.Config) any { return c.RequestTimeout },
 		[4]any{10 * time.Second, 100 * time.Millisecond, 2 * time.Second, 10 * time.Minute}},
 }

@@ -28,6 +28,7 @@
 //   - A whole-second client whose clock is ahead can miss a publication until its first answer: one in the pause between
 //     two of its polls in which the server's clock reaches its T.
 //   - If the server's clock is set back, whole-second clients may miss what is published until it is where it was.
-//   - A whole-second client that pauses for more than 3 s can miss a publication after a file was touched into the future.
+//   - A whole-second client that pauses for more than 3 s, or whose answer a process gives that is about to end, can miss a
+//     publication after a file was touched some seconds into the future.
 //   - Two changes of a file by other programs that get the same stamp are one publication.
 package core

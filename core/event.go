@@ -37,7 +37,8 @@ func ParseID(name string) (ID, error) {
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return ID{}, refuse(name, "it contains a control character")
 	}
-	return ID{name}, nil
+	// A poll keeps its ids while it waits, and not the request that they are a part of.
+	return ID{strings.Clone(name)}, nil
 }
 
 func refuse(name, reason string) error {

@@ -269,6 +269,21 @@ func TestAStampThatIsAheadOfTheClock(t *testing.T) {
 	}
 }
 
+// The difference is more than a time.Duration holds.
+func TestAStampThatIsCenturiesAheadIsLeftBehind(t *testing.T) {
+	store, directory := newFiles(t)
+	path := filepath.Join(directory, "a.comet")
+	mustWrite(t, path, "")
+	far := unix.Timespec{Sec: time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC).Unix()}
+	if err := unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{far, far}, 0); err != nil {
+		t.Skip(err)
+	}
+	before := core.StampOf(time.Now().Add(-time.Second))
+	if got, err := store.Publish(t.Context(), mustID(t, "a")); err != nil || got < before || got > core.StampOf(time.Now()) {
+		t.Errorf("the stamp became %v, %v", got, err)
+	}
+}
+
 func TestWhileAnotherProgramKeepsTheLockPublishingFailsInTimeAndLookingWorks(t *testing.T) {
 	store, directory := newFiles(t)
 	if _, err := store.Publish(t.Context(), mustID(t, "a")); err != nil {

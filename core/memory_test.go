@@ -20,6 +20,7 @@ type memory struct {
 	timing core.Timing
 	fails  error
 	slow   time.Duration // how long each look takes
+	back   time.Duration // the clock
 	looks  []time.Time
 	asked  atomic.Int64 // events, in all looks
 }
@@ -36,7 +37,7 @@ func (m *memory) Stamps(_ context.Context, ids []core.ID) (core.Snapshot, error)
 	defer m.mu.Unlock()
 	m.looks = append(m.looks, time.Now())
 	m.asked.Add(int64(len(ids)))
-	snapshot := core.Snapshot{Now: core.StampOf(time.Now())}
+	snapshot := core.Snapshot{Now: core.StampOf(time.Now().Add(-m.back))}
 	for _, id := range ids {
 		snapshot.Stamps = append(snapshot.Stamps, m.stamps[id])
 	}
@@ -76,6 +77,12 @@ func (m *memory) set(t testing.TB, name string, at time.Time) {
 	} else {
 		m.stamps[mustID(t, name)] = core.StampOf(at)
 	}
+}
+
+func (m *memory) setBack(by time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.back = by
 }
 
 func (m *memory) fail(err error) {

@@ -37,11 +37,11 @@ func (f *Files) Notify(ctx context.Context, changed func(...ID)) error {
 // watch tells what happens in the directory, until that is not the one any more that has this name.
 func (f *Files) watch(ctx context.Context, watcher *fsnotify.Watcher, changed func(...ID)) error {
 	const looksForAnother = 2 * time.Second // A file system may be mounted over it, of which nothing tells.
-	if err := watcher.Add(f.Directory); err != nil {
-		return errors.Wrap(err, "watch the directory")
-	}
 	watched, err := os.Stat(f.Directory)
 	if err != nil {
+		return errors.Wrap(err, "watch the directory")
+	}
+	if err := watcher.Add(f.Directory); err != nil {
 		return errors.Wrap(err, "watch the directory")
 	}
 	changed()
@@ -58,7 +58,8 @@ func (f *Files) watch(ctx context.Context, watcher *fsnotify.Watcher, changed fu
 		case <-watcher.Errors: // The kernel's queue was full, so something was missed.
 			changed()
 		case <-again.C:
-			if !f.is(watched) {
+			// Where it was removed and made again, it may look the same, but the kernel has dropped the watch.
+			if !f.is(watched) || len(watcher.WatchList()) == 0 {
 				// There may be no watch any more to be removed.
 				_ = watcher.Remove(f.Directory)
 				return nil

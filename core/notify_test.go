@@ -171,6 +171,25 @@ func TestADirectoryThatIsReplacedIsWatchedAgain(t *testing.T) {
 	}
 }
 
+// On many file systems it gets the same inode again.
+func TestADirectoryThatIsRemovedAndMadeAgainIsWatchedAgain(t *testing.T) {
+	store, directory := newFiles(t)
+	told := toldBy(t, store)
+	if err := os.Remove(directory); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(directory, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for ids := next(t, told); len(ids) != 0; ids = next(t, told) {
+		t.Logf("told of %v", ids)
+	}
+	mustWrite(t, filepath.Join(directory, "a.comet"), "")
+	if ids := next(t, told); len(ids) != 1 || ids[0].String() != "a" {
+		t.Errorf("told of %v; want a", ids)
+	}
+}
+
 func TestADirectoryThatCannotBeWatchedIsAnError(t *testing.T) {
 	store := &core.Files{Directory: filepath.Join(t.TempDir(), "missing"), Mode: 0o664}
 	if err := store.Notify(t.Context(), func(...core.ID) {}); err == nil {

@@ -11,10 +11,11 @@ type poll struct {
 	precise bool
 	timing  Timing
 
-	looked  bool  // the store has been looked at, so what follows is known:
-	arrival Stamp // when the poll came
-	due     Stamp // when it first could have been answered
-	heldTo  Stamp // not to be answered before, once it is due; 0: not held
+	looked  bool          // the store has been looked at, so what follows is known:
+	arrival Stamp         // when the poll came
+	took    time.Duration // the last look
+	due     Stamp         // when it first could have been answered
+	heldTo  Stamp         // not to be answered before, once it is due; 0: not held
 }
 
 // watch is one event of a poll.
@@ -33,16 +34,15 @@ func newPoll(subscriptions []Subscription, precise bool, timing Timing) *poll {
 	return p
 }
 
-// look takes in what the loop saw of the poll's events, at the time now of the store; waited is for how long the poll has
-// waited by then.
-func (p *poll) look(now Stamp, waited time.Duration) {
+// look takes in what the loop saw of the poll's events, at the time now of the store; waited is for how long the poll had
+// waited by then, took how long the look took.
+func (p *poll) look(now Stamp, waited, took time.Duration) {
+	p.took = took
 	if !p.looked {
 		p.looked, p.arrival = true, now.Add(-waited)
 		for i := range p.watches {
 			w := &p.watches[i]
-			// Where a publication after this look could be given the same stamp, it counts as unseen: rather once too often
-			// than never.
-			if w.event.stamp == 0 || p.settlesAt(w.event.stamp, now) <= now {
+			if w.event.stamp == 0 || p.wasThere(w.event.stamp, now) {
 				w.found = w.event.stamp
 			}
 		}
@@ -53,6 +53,21 @@ func (p *poll) look(now Stamp, waited time.Duration) {
 			w.answer = stamp
 		}
 	}
+}
+
+// wasThere reports whether the stamp was surely there when the poll came, and no later publication can be given it. Any
+// other counts as unseen: rather told of once too often than never.
+func (p *poll) wasThere(stamp, now Stamp) bool {
+	// The look may come a while after the poll, and the store's clock was read some time in it.
+	surely := p.arrival.Add(-p.took).Add(-max(p.timing.Settle, p.timing.Lag))
+	return stamp <= surely || p.isSetAhead(stamp, now)
+}
+
+// isSetAhead reports whether the stamp is further ahead of the clock, read when the look began, than a publication during
+// the look could be. Somebody has set it, and it will not be given again.
+func (p *poll) isSetAhead(stamp, now Stamp) bool {
+	const slack = 10 * time.Millisecond
+	return stamp > now.Add(p.took+slack)
 }
 
 // concerns reports whether the stamp is something that the subscriber has not seen.
@@ -122,8 +137,8 @@ func (p *poll) changed() bool {
 // is held for 6 s at the most; one that makes up its T waits no longer than 8.
 func (p *poll) hold(now Stamp) Stamp {
 	const ofClient, ofStamp, longest = 2, 5, 8 * time.Second
-	if p.due == 0 {
-		p.due = now
+	if p.due == 0 || now < p.due { // The clock may have been set back.
+		p.due, p.heldTo = now, 0
 	}
 	for i := range p.watches {
 		w := &p.watches[i]
@@ -149,11 +164,9 @@ func (p *poll) secondEnds(t int64, now Stamp, ahead int64) Stamp {
 	return p.secondIsOver(t)
 }
 
-// settlesAt returns from when no later publication can be given this stamp. One that is ahead of the clock by more than
-// the time between reading the clock and looking was not given by the clock and will not be given again: 0.
+// settlesAt returns from when no later publication can be given this stamp; 0: it can't be anyway.
 func (p *poll) settlesAt(stamp, now Stamp) Stamp {
-	const looking = 10 * time.Millisecond
-	if stamp == 0 || stamp > now.Add(looking) {
+	if stamp == 0 || p.isSetAhead(stamp, now) {
 		return 0
 	}
 	return stamp.Add(p.timing.Settle)

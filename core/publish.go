@@ -91,7 +91,7 @@ func touchLater(directory int, name string, before Stamp) (Stamp, error) {
 		return 0, errors.Wrapf(err, "touch %q", name)
 	}
 	stamp, err := stampAt(directory, name)
-	if err != nil || stamp > before || before.Sub(stamp) > far {
+	if err != nil || stamp > before || before > stamp.Add(far) {
 		return stamp, err
 	}
 	next := unix.NsecToTimespec(time.UnixMicro(int64(before + microsecond)).UnixNano())

@@ -38,6 +38,7 @@ func (l *loop) look(t turn) {
 		ids[i] = e.id
 	}
 	snapshot, err := l.stamps(ids)
+	took := time.Since(now)
 	l.report(err)
 	if err == nil {
 		l.ahead = snapshot.Now.Sub(StampOf(now))
@@ -55,7 +56,7 @@ func (l *loop) look(t turn) {
 			continue
 		}
 		if err == nil {
-			w.look(snapshot.Now, now.Sub(w.since))
+			w.look(snapshot.Now, now.Sub(w.since), took)
 		}
 		if l.draining && w.index < 0 { // It was on its way here when Drain came.
 			w.deadline = now

@@ -60,6 +60,61 @@ func TestAPollThatComesDuringALookIsLookedAtWithAllItsEvents(t *testing.T) {
 	})
 }
 
+// slowly reads the clock first, as Files does, and then takes its time.
+type slowly struct {
+	*memory
+	takes time.Duration
+}
+
+func (s slowly) Stamps(ctx context.Context, ids []core.ID) (core.Snapshot, error) {
+	now := core.StampOf(time.Now())
+	time.Sleep(s.takes)
+	snapshot, err := s.memory.Stamps(ctx, ids)
+	snapshot.Now = now
+	return snapshot, err
+}
+
+func TestAPublicationDuringTheFirstLookIsNotTakenForOneBeforeThePollCame(t *testing.T) {
+	store := slowly{newMemory(), 40 * time.Millisecond}
+	together(t, store, func(g *group) {
+		store.set(t, "a", start.Add(-time.Hour))
+		time.AfterFunc(20*time.Millisecond, func() { store.set(t, "a", start.Add(20*time.Millisecond)) })
+		g.expects(0, "subscribed[a]={0}&wait=10", `{"s":1,"k":{"a":{0}}}`, time.Second+lag+store.takes)
+	})
+}
+
+func TestAPublicationBetweenThePollAndItsFirstLookIsNotTakenForOneBeforeItCame(t *testing.T) {
+	store := slowly{newMemory(), 40 * time.Millisecond}
+	together(t, store, func(g *group) {
+		store.set(t, "a", start.Add(-time.Hour))
+		g.expects(0, "subscribed[x]=now&wait=1", `{"s":0,"at":{"x":"0.000000"}}`, time.Second+store.takes)
+		time.AfterFunc(20*time.Millisecond, func() { store.set(t, "a", start.Add(20*time.Millisecond)) })
+		// It comes during the look for the other one, and its answer is ready at the end of a look that begins after 1.04 s.
+		g.expects(10*time.Millisecond, "subscribed[a]={0}&wait=10", `{"s":1,"k":{"a":{0}}}`, time.Second+2*store.takes)
+	})
+}
+
+func TestThatGoesForAPreciseNowToo(t *testing.T) {
+	store := slowly{newMemory(), 40 * time.Millisecond}
+	together(t, store, func(g *group) {
+		store.set(t, "a", start.Add(-time.Hour))
+		time.AfterFunc(20*time.Millisecond, func() { store.set(t, "a", start.Add(20*time.Millisecond)) })
+		g.expects(0, "subscribed[a]=now&wait=10", `{"s":1,"k":{"a":{0.02}},"at":{"a":"{0.02}"}}`, 2*store.takes)
+	})
+}
+
+func TestAClockThatIsSetBackKeepsNobodyHeld(t *testing.T) {
+	store := newMemory()
+	together(t, store, func(g *group) {
+		store.set(t, "a", start.Add(300*time.Millisecond))
+		time.AfterFunc(500*time.Millisecond, func() { store.setBack(time.Hour) })
+		time.Sleep(400 * time.Millisecond)
+		if _, body := ask(g, g.endpoint, withTimes("subscribed[a]={-5}")); time.Since(start) > 10*time.Second {
+			t.Errorf("%s after %v", body, time.Since(start))
+		}
+	})
+}
+
 func TestAPollThatCameWhileTheStoreWasGoneIsLookedAtWithAllItsEvents(t *testing.T) {
 	store := newMemory()
 	together(t, store, func(g *group) {

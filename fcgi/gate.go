@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,16 +19,16 @@ import (
 // handle serves what comes in on a connection that the server has entered, until the connection ends or a poll is parked.
 func (s *server) handle(c *connection) {
 	for {
-		policy := s.policy.Load()
-		_ = c.SetReadDeadline(time.Now().Add(policy.limits.time))
-		r, err := c.read(policy.limits)
+		limits := s.policy.Load().limits
+		_ = c.SetReadDeadline(time.Now().Add(limits.time))
+		r, err := c.read(limits)
 		if err != nil {
 			break // There is nobody to tell: either the web server has left, or it does not speak FastCGI.
 		}
 		c.resume()
 		s.memory.worked()
 		ctx, callOff := context.WithCancelCause(context.Background())
-		poll, answer := policy.open(ctx, r)
+		poll, answer := s.policy.Load().open(ctx, r) // The policy may be another one than when the request began.
 		if poll != nil {
 			callOff(nil)
 			s.park(c, r, poll)
@@ -111,7 +110,7 @@ func (p *parked) stir(err error) {
 		p.write(appendEnd(nil, p.id, requestComplete)) // aborted
 	default:
 		p.server.memory.worked()
-		p.server.responders.respond(p.connection, p.id, *answer, func() {})
+		p.write(p.server.responders.respond(p.id, *answer))
 	}
 	if err == nil && p.keep && p.server.keep(p.connection) {
 		p.server.handle(p.connection)
@@ -129,17 +128,13 @@ func (p *parked) gaveUp(error) {
 
 // answer answers at once. callOff is called when the web server gives the request up.
 func (s *server) answer(c *connection, id uint16, answer http.Handler, callOff func(error)) error {
-	unwatched := make(chan struct{})
-	var sent sync.WaitGroup
-	sent.Go(func() {
-		// What the web server sends after the answer's last record is its next request: that is not for watch to read.
-		s.responders.respond(c, id, answer, func() {
-			c.interrupt()
-			<-unwatched
-		})
-	})
+	written := make(chan []byte, 1)
+	go func() {
+		written <- s.responders.respond(id, answer)
+		c.interrupt()
+	}()
 	err := c.watch(id, callOff)
-	close(unwatched)
-	sent.Wait()
+	// Only now: what the web server sends after the answer is its next request, and that is not for watch to read.
+	c.write(<-written)
 	return err
 }

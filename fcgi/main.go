@@ -62,15 +62,16 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 var errNoSocket = errors.New("no socket to listen on")
 
 func serve(ctx context.Context, options options, environ []string, stderr io.Writer) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // before anybody can know that it runs: until here, SIGHUP ends the process
+	defer signal.Stop(hangup)
 	source := options.source(environ)
 	config, err := conf.Load(source)
 	if err != nil {
 		return err
 	}
 	log := gateway.Log(stderr, slog.LevelInfo)
-	for _, warning := range config.Warnings() {
-		log.Warn(warning)
-	}
+	warn(config, log)
 	policy, err := newPolicy(config, log)
 	if err != nil {
 		return err
@@ -84,12 +85,14 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 		return err
 	}
 	server := newServer(policy, connections, config.MaxServing, log)
+	// With one goroutine that accepts, thousands of requests that are being read would keep it from its turn, until the
+	// backlog is full and the web server is refused.
+	const accepting = 4
 	for _, l := range listeners {
-		server.working.Go(func() { server.serve(l) })
+		for range accepting {
+			server.working.Go(func() { server.serve(l) })
+		}
 	}
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	server.reloadAt(ctx, hangup, source, log)
 
 	const enough = 4500 * time.Millisecond // Whole-second answers are held for 3 s; web servers and systemd want it soon.
@@ -100,4 +103,11 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	}
 	server.stop(ending)
 	return nil
+}
+
+// warn says what is allowed and not wise.
+func warn(config conf.Config, log *slog.Logger) {
+	for _, warning := range config.Warnings() {
+		log.Warn(warning)
+	}
 }

@@ -13,27 +13,27 @@ var errPairs = errors.New("the web server's variables end in the middle of one")
 // counts: it is what a location adds behind the general ones.
 func parsePairs(b []byte) (map[string]string, error) {
 	pairs := make(map[string]string, 32)
-	for len(b) > 0 {
-		nameLength, rest, nameOK := parseLength(b)
+	for text := string(b); len(text) > 0; { // One string for all: nginx sends some thirty.
+		nameLength, rest, nameOK := parseLength(text)
 		valueLength, rest, valueOK := parseLength(rest)
 		if !nameOK || !valueOK || len(rest) < nameLength || len(rest)-nameLength < valueLength {
 			return nil, errPairs
 		}
-		pairs[string(rest[:nameLength])] = string(rest[nameLength : nameLength+valueLength])
-		b = rest[nameLength+valueLength:]
+		pairs[rest[:nameLength]] = rest[nameLength : nameLength+valueLength]
+		text = rest[nameLength+valueLength:]
 	}
 	return pairs, nil
 }
 
 // parseLength reads a length of one byte, or of four where the first bit is set.
-func parseLength(b []byte) (length int, rest []byte, ok bool) {
+func parseLength(text string) (length int, rest string, ok bool) {
 	switch {
-	case len(b) >= 1 && b[0] < 0x80:
-		return int(b[0]), b[1:], true
-	case len(b) >= 4:
-		return int(binary.BigEndian.Uint32(b) &^ (1 << 31)), b[4:], true
+	case len(text) >= 1 && text[0] < 0x80:
+		return int(text[0]), text[1:], true
+	case len(text) >= 4:
+		return int(binary.BigEndian.Uint32([]byte(text[:4])) &^ (1 << 31)), text[4:], true
 	default:
-		return 0, nil, false
+		return 0, "", false
 	}
 }
 

@@ -11,8 +11,8 @@ type request struct {
 	id        uint16
 	keep      bool // the connection is to be kept for another one
 	variables map[string]string
-	body      []byte // at most one byte more than the limit: enough to see that it was exceeded
-	refused   error  // why it can't be served, where it can't; it is complete all the same
+	body      []byte
+	refused   error // why it can't be served, where it can't; it is complete all the same
 }
 
 var (
@@ -66,8 +66,12 @@ func (c *connection) read(limit limits) (*request, error) {
 				r.variables, r.refused = parsePairs(names)
 			}
 		case h.kind == stdin && namesDone && len(content) > 0:
-			room := max(limit.bytes+1-len(r.body), 0)
-			r.body = append(r.body, content[:min(len(content), room)]...)
+			if r.refused == nil && len(r.body)+len(content) > limit.bytes {
+				r.body, r.refused = nil, fmt.Errorf("the request's body takes more than %d bytes", limit.bytes)
+			}
+			if r.refused == nil {
+				r.body = append(r.body, content...)
+			}
 		case h.kind == stdin && namesDone:
 			return r, nil
 		case h.kind == beginRequest, h.kind == params, h.kind == stdin:

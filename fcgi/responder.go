@@ -26,18 +26,19 @@ func newResponders(n int) *responders {
 	return r
 }
 
-// respond lets handler answer request id. When the answer is complete, but for being sent, ready is called; when it is sent,
-// respond returns.
-func (rs *responders) respond(c *connection, id uint16, handler http.Handler, ready func()) {
+// respond lets handler write the answer to request id, and returns its records. They are to be sent at once: one system
+// call, and a web server that does not read keeps no responder from the others.
+func (rs *responders) respond(id uint16, handler http.Handler) []byte {
 	r := <-rs.free
 	if r == nil {
 		r = startResponder()
 	}
-	r.job = job{connection: c, handler: handler, ready: ready, done: make(chan struct{})}
+	r.handler = handler
 	r.requests <- smallRequest(id)
-	<-r.job.done
-	r.job = job{}
+	answer := <-r.answers
+	r.handler = nil
 	rs.free <- r
+	return answer
 }
 
 // close ends the responders; whoever is still answering ends them first.
@@ -58,22 +59,14 @@ type responder struct {
 
 	requests chan []byte
 	input    []byte
-
-	job    job
-	output []byte // of the job, not sent so far
-}
-
-// job is one answer to be written.
-type job struct {
-	connection *connection
-	handler    http.Handler
-	ready      func()
-	done       chan struct{}
+	handler  http.Handler // of the request that is being answered
+	output   []byte
+	answers  chan []byte
 }
 
 func startResponder() *responder {
-	r := &responder{requests: make(chan []byte)}
-	answer := func(w http.ResponseWriter, req *http.Request) { r.job.handler.ServeHTTP(w, req) }
+	r := &responder{requests: make(chan []byte), answers: make(chan []byte)}
+	answer := func(w http.ResponseWriter, req *http.Request) { r.handler.ServeHTTP(w, req) }
 	_ = fcgi.Serve(&onlyOnce{conn: r}, http.HandlerFunc(answer)) // It returns when there is nothing more to accept.
 	return r
 }
@@ -106,24 +99,13 @@ func (r *responder) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Write takes what net/http/fcgi writes, one whole record each time. A small answer goes out at once with its last record: one
-// system call instead of four.
+// Write takes what net/http/fcgi writes, one whole record each time, and hands it over with the last one.
 func (r *responder) Write(b []byte) (int, error) {
-	const much = 16 << 10
-	last := len(b) > 1 && recordType(b[1]) == endRequest
-	if last {
-		r.job.ready()
-	}
 	r.output = append(r.output, b...)
-	if last || len(r.output) > much {
-		r.job.connection.write(r.output)
-		r.output = r.output[:0]
-		if cap(r.output) > 2*much {
-			r.output = nil
-		}
-	}
-	if last {
-		close(r.job.done)
+	if len(b) > 1 && recordType(b[1]) == endRequest {
+		answer := r.output
+		r.output = nil
+		r.answers <- answer
 	}
 	return len(b), nil
 }

@@ -26,6 +26,8 @@ type server struct {
 	all      map[*connection]bool // whether it is idle: kept for another request
 	policies []*policy            // in which polls may wait
 	stopping bool
+
+	complained time.Time // that accept fails
 }
 
 func newServer(p policy, connections, serving int, log *slog.Logger) *server {
@@ -54,30 +56,39 @@ func (s *server) adopt(p policy) {
 // serve accepts connections until the listener is closed. That accept fails, as it does with too many open files, is no
 // reason to stop: it tries again, after a pause.
 func (s *server) serve(l net.Listener) {
-	const shortest, longest, silence = 5 * time.Millisecond, time.Second, time.Minute
-	var logged time.Time
+	const shortest, longest = 5 * time.Millisecond, time.Second
 	pause := shortest
 	for {
+		s.places <- struct{}{}
 		raw, err := l.Accept()
-		switch {
-		case err == nil:
+		if err == nil {
 			pause = shortest
-			s.places <- struct{}{}
 			s.enter(newConnection(raw, s.policy.Load().limits.time))
-		case errors.Is(err, net.ErrClosed):
-			return
-		default:
-			if time.Since(logged) > silence {
-				s.log.Error("can't accept connections; trying again", "error", err)
-				logged = time.Now()
-			}
-			time.Sleep(pause)
-			pause = min(2*pause, longest)
+			continue
 		}
+		<-s.places
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		s.complain(err)
+		time.Sleep(pause)
+		pause = min(2*pause, longest)
 	}
 }
 
-// enter takes a connection on, until leave.
+// complain logs that accept fails, but not each time: with too many open files, each one that becomes free lets accept
+// succeed once, and fail again.
+func (s *server) complain(err error) {
+	const silence = time.Minute
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.complained) > silence {
+		s.complained = time.Now()
+		s.log.Error("can't accept connections; trying again", "error", err)
+	}
+}
+
+// enter takes a connection on, which has a place, until leave.
 func (s *server) enter(c *connection) {
 	s.mu.Lock()
 	s.all[c] = false

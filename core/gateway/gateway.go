@@ -59,12 +59,17 @@ func (g *Gateway) Serve(ctx context.Context, w http.ResponseWriter, variables ma
 
 // Open reads the request that the variables describe as far as it takes to know what becomes of it: either a poll, which
 // may have to wait, or what answers it at once, whatever request that is called with. It changes the variables.
-func (g *Gateway) Open(ctx context.Context, variables map[string]string, body io.Reader) (*core.Poll, http.Handler) {
+func (g *Gateway) Open(ctx context.Context, variables map[string]string, body io.Reader) (poll *core.Poll, answer http.Handler) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			poll, answer = nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { g.apologize(w, problem) })
+		}
+	}()
 	request, problem := g.read(ctx, variables, body)
 	if problem != nil {
 		return nil, problem
 	}
-	poll, answer := g.endpoint.Open(request)
+	poll, answer = g.endpoint.Open(request)
 	if poll != nil {
 		return poll, nil
 	}
@@ -95,10 +100,14 @@ func (g *Gateway) guarded(handler http.Handler, request *http.Request) http.Hand
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		defer func() {
 			if problem := recover(); problem != nil {
-				g.log.Error("a request ended in a panic", "panic", problem, "stack", string(debug.Stack()))
-				core.WriteError(w, http.StatusInternalServerError, "internal error; the log says more")
+				g.apologize(w, problem)
 			}
 		}()
 		handler.ServeHTTP(w, request)
 	})
+}
+
+func (g *Gateway) apologize(w http.ResponseWriter, problem any) {
+	g.log.Error("a request ended in a panic", "panic", problem, "stack", string(debug.Stack()))
+	core.WriteError(w, http.StatusInternalServerError, "internal error; the log says more")
 }
