@@ -1,0 +1,66 @@
+// Bench measures comet-fcgi beside a plain net/http/fcgi program that speaks the same protocol: in one run, on one
+// machine, with the same requests. `go run ./examples/bench` sends them as nginx does; with --with nginx they come through a
+// real nginx.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/pkg/errors"
+	"github.com/spf13/pflag"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if socket := os.Getenv(plainSocket); socket != "" {
+		fmt.Fprintln(os.Stderr, "bench:", servePlain(socket))
+		os.Exit(1)
+	}
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// run measures, prints the table on stdout and tells on stderr how far it is.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	options, err := parse(args, stderr)
+	if errors.Is(err, pflag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, options.time,
+		errors.Errorf("not done within %v: raise --time, or measure less (--waiters, --rounds)", options.time))
+	defer cancel()
+	report := newReport(ctx, options)
+	progress := newProgress(stderr)
+	for _, kind := range options.kinds() {
+		if err := measureAll(ctx, kind, options, report, progress); err != nil {
+			progress.done()
+			if ctx.Err() != nil {
+				return context.Cause(ctx) // Whatever else it led to.
+			}
+			return errors.Wrap(err, kind.name)
+		}
+	}
+	progress.done()
+	report.print(stdout)
+	if options.json != "" {
+		if err := report.writeJSON(options.json); err != nil {
+			return err
+		}
+	}
+	if options.plot != "" {
+		return report.plot(options.plot)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"io"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/pkg/errors"
+	"github.com/spf13/pflag"
+)
+
+// options say what is measured.
+type options struct {
+	waiters []int
+	rounds  int
+	leaves  int
+	samples int
+	window  time.Duration
+	time    time.Duration
+	with    string
+	only    string
+	json    string
+	plot    string
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
+	flags := pflag.NewFlagSet("bench", pflag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.SortFlags = false
+	flags.IntSliceVar(&o.waiters, "waiters", []int{1000, 2000, 4000, 8000}, "how many wait at one time, one measurement for each number")
+	flags.IntVar(&o.rounds, "rounds", 5, "how often all of them are answered and ask again, at least 1")
+	flags.IntVar(&o.leaves, "leaves", 3, "how often all of them leave at once, and come back, at least 1")
+	flags.IntVar(&o.samples, "samples", 200, "publications for a single waiter, at least 1")
+	flags.DurationVar(&o.window, "window", 10*time.Second, "for how long the CPU time of waiting is measured, 100ms to 30s")
+	flags.DurationVar(&o.time, "time", 30*time.Minute, "give up after this time")
+	flags.StringVar(&o.with, "with", "", "the web server to go through: nginx (default: none, FastCGI as nginx speaks it)")
+	flags.StringVar(&o.only, "only", "", "measure only this one: comet-fcgi or plain (default: both)")
+	flags.StringVar(&o.json, "json", "", "write all figures to this file")
+	flags.StringVar(&o.plot, "plot", "", "draw a chart into this file, which must end in .svg")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, errors.Errorf("%q is not understood: see --help", flags.Arg(0))
+	}
+	return o, o.check()
+}
+
+func (o options) check() error {
+	switch {
+	case len(o.waiters) == 0 || slices.Min(o.waiters) < 1:
+		return errors.New("--waiters: give numbers from 1, separated by commas")
+	case o.rounds < 1 || o.leaves < 1 || o.samples < 1:
+		return errors.New("--rounds, --leaves and --samples: give a number from 1")
+	case o.window < 100*time.Millisecond || o.window > 30*time.Second: // Through nginx a poll must not last 75 s.
+		return errors.New("--window: give a duration from 100ms to 30s")
+	case o.with != "" && o.with != "nginx":
+		return errors.Errorf("--with %s: only nginx is known here", o.with)
+	case o.only != "" && !slices.ContainsFunc(kinds, func(k kind) bool { return k.name == o.only }):
+		return errors.Errorf("--only %s: give comet-fcgi or plain", o.only)
+	case o.plot != "" && !drawable(o.plot):
+		return errors.Errorf("--plot %s: give a file that ends in .svg", o.plot)
+	}
+	return o.fits(slices.Max(o.waiters))
+}
+
+// fits checks the file limit, which is that of each process: a waiter takes one file of each, two of nginx.
+func (o options) fits(waiters int) error {
+	const others = 100
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return errors.Wrap(err, "looking for the file limit")
+	}
+	files, through := 1, ""
+	if o.with != "" {
+		files, through = 2, " of nginx"
+	}
+	most := (min(limit.Max, 1<<20) - others) / uint64(files)
+	if uint64(waiters) > most {
+		return errors.Errorf("--waiters %d: each takes %d open files%s, and a process may have %d here (ulimit -Hn): take %d at most",
+			waiters, files, through, limit.Max, most)
+	}
+	return nil
+}
+
+func (o options) kinds() []kind {
+	return slices.DeleteFunc(slices.Clone(kinds), func(k kind) bool { return o.only != "" && k.name != o.only })
+}

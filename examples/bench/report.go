@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+)
+
+// report is everything that was measured, and where.
+type report struct {
+	Date         time.Time      `json:"date"`
+	Commit       string         `json:"commit,omitempty"`
+	Machine      string         `json:"machine"`
+	Through      string         `json:"through"`
+	Rounds       int            `json:"rounds"`
+	Measurements []*measurement `json:"measurements"`
+}
+
+func newReport(ctx context.Context, o options) *report {
+	through := o.with
+	if through == "" {
+		through = "FastCGI as nginx speaks it"
+	}
+	return &report{
+		Date: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx), Machine: machine(), Through: through, Rounds: o.rounds,
+	}
+}
+
+func machine() string {
+	var name unix.Utsname
+	if unix.Uname(&name) != nil {
+		return runtime.GOOS
+	}
+	model := runtime.GOARCH
+	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if _, line, ok := strings.Cut(string(text), "model name"); ok {
+			line, _, _ = strings.Cut(line, "\n")
+			model = strings.TrimLeft(line, "\t: ")
+		}
+	}
+	return fmt.Sprintf("%d × %s, Linux %s, %s", runtime.NumCPU(), model, unix.ByteSliceToString(name.Release[:]), runtime.Version())
+}
+
+// median returns a figure of a program with so many waiters.
+func (r *report) median(program string, waiters int, key string) (value float64, ok bool) {
+	for _, m := range r.Measurements {
+		if m.Program == program && m.Waiters == waiters {
+			if samples := m.Figures[key]; len(samples) > 0 {
+				// Memory grows from round to round, or does not: the last one counts.
+				if key == "memory_rounds" || key == "memory_gone" {
+					return samples[len(samples)-1], true
+				}
+				return samples.median(), true
+			}
+		}
+	}
+	return 0, false
+}
+
+// sizes returns the numbers of waiters that were measured.
+func (r *report) sizes() []int {
+	var sizes []int
+	for _, m := range r.Measurements {
+		sizes = append(sizes, m.Waiters)
+	}
+	slices.Sort(sizes)
+	return slices.Compact(sizes)
+}
+
+// print prints the table: medians, and how the plain program compares.
+func (r *report) print(w io.Writer) {
+	fmt.Fprintf(w, "%s  %s\n%s; %d rounds; medians\n\n", r.Date.Format(time.DateOnly), r.Machine, r.Through, r.Rounds)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, waiters := range r.sizes() {
+		fmt.Fprintf(table, "%-55s\t%s\t%s\t\t1 :\t\n", fmt.Sprintf("%d waiting", waiters), kinds[0].title, kinds[1].title)
+		for _, f := range slices.Concat(single, many, front) {
+			ours, ok := r.median(kinds[0].name, waiters, f.key)
+			plain, okToo := r.median(kinds[1].name, waiters, f.key)
+			if ok || okToo {
+				fmt.Fprintf(table, "%-55s\t%s\t%s\t%s\t%s\t\n", f.label, show(f, ours, ok), show(f, plain, okToo), f.unit.name, ratio(ours, plain, ok && okToo))
+			}
+		}
+		fmt.Fprintln(table, "\t\t\t\t\t")
+	}
+	table.Flush()
+}
+
+func show(f figure, value float64, ok bool) string {
+	if !ok {
+		return "-"
+	}
+	return fmt.Sprintf("%.*f", f.unit.digits, value/f.unit.size)
+}
+
+func ratio(ours, plain float64, ok bool) string {
+	if !ok || ours <= 0 || plain <= 0 {
+		return ""
+	}
+	if plain/ours < 10 {
+		return fmt.Sprintf("%.1f", plain/ours)
+	}
+	return fmt.Sprintf("%.0f", plain/ours)
+}
+
+func (r *report) writeJSON(path string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return errors.Wrap(err, "writing the figures")
+	}
+	return errors.Wrap(os.WriteFile(path, append(text, '\n'), 0o644), "writing the figures")
+}
