@@ -51,6 +51,10 @@ func each(waiters []*waiter, do func(*waiter) error) error {
 // socket has a queue of 4,096 (net.core.somaxconn), and nginx answers 502 where that is full.
 func (c *crowd) ask(ctx context.Context) error {
 	const part, rest = 2000, 150 * time.Millisecond
+	const old = 50 * time.Millisecond // What was published less than 20 ms ago counts as new for who comes.
+	if err := pause(ctx, old); err != nil {
+		return err
+	}
 	sent := 0
 	for waiters := range slices.Chunk(c.waiters, part) {
 		if err := each(waiters, (*waiter).ask); err != nil {
