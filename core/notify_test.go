@@ -154,39 +154,27 @@ func TestWhenTheKernelsQueueOverflowsEverythingIsLookedAt(t *testing.T) {
 }
 
 func TestADirectoryThatIsReplacedIsWatchedAgain(t *testing.T) {
-	store, directory := newFiles(t)
-	told := toldBy(t, store)
-	if err := os.Rename(directory, directory+".old"); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(directory, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	for ids := next(t, told); len(ids) != 0; ids = next(t, told) {
-		t.Logf("told of %v", ids)
-	}
-	mustWrite(t, filepath.Join(directory, "a.comet"), "")
-	if ids := next(t, told); len(ids) != 1 || ids[0].String() != "a" {
-		t.Errorf("told of %v; want a", ids)
-	}
-}
-
-// On many file systems it gets the same inode again.
-func TestADirectoryThatIsRemovedAndMadeAgainIsWatchedAgain(t *testing.T) {
-	store, directory := newFiles(t)
-	told := toldBy(t, store)
-	if err := os.Remove(directory); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(directory, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	for ids := next(t, told); len(ids) != 0; ids = next(t, told) {
-		t.Logf("told of %v", ids)
-	}
-	mustWrite(t, filepath.Join(directory, "a.comet"), "")
-	if ids := next(t, told); len(ids) != 1 || ids[0].String() != "a" {
-		t.Errorf("told of %v; want a", ids)
+	for name, remove := range map[string]func(directory string) error{
+		"moved away":                             func(directory string) error { return os.Rename(directory, directory+".old") },
+		"removed, and perhaps of the same inode": os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, directory := newFiles(t)
+			told := toldBy(t, store)
+			if err := remove(directory); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Mkdir(directory, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			for ids := next(t, told); len(ids) != 0; ids = next(t, told) {
+				t.Logf("told of %v", ids)
+			}
+			mustWrite(t, filepath.Join(directory, "a.comet"), "")
+			if ids := next(t, told); len(ids) != 1 || ids[0].String() != "a" {
+				t.Errorf("told of %v; want a", ids)
+			}
+		})
 	}
 }
 
