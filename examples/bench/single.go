@@ -12,14 +12,14 @@ import (
 // Where an answer takes seconds, several are measured at the same time, each with an event of its own: it does not matter
 // there, for the program sleeps.
 func (s *subject) measureSingle(ctx context.Context, o options, m *measurement, say func(string)) error {
-	if err := s.createEvents(s.lanes); err != nil {
-		return err
-	}
 	for _, way := range []struct {
 		key     string
 		publish func(id string) error
 	}{{"url", s.publish}, {"touch", s.touch}} {
 		say("publishing by " + way.key)
+		if err := s.createEvents(s.lanes); err != nil {
+			return err
+		}
 		latencies, err := s.lanesOf(ctx, o.samples, way.publish)
 		if err != nil {
 			return err

@@ -106,12 +106,17 @@ func (w *waiter) leave() {
 func event(i int) string { return fmt.Sprintf("event-%05d", i) }
 
 func (s *subject) createEvents(n int) error {
+	old := time.Now().Add(-time.Hour)
 	for i := range n {
 		path := s.file(event(i))
 		if err := os.WriteFile(path, nil, 0o666); err != nil {
 			return errors.Wrap(err, "creating an event")
 		}
 		if err := os.Chmod(path, 0o666); err != nil { // WriteFile masks.
+			return errors.Wrap(err, "creating an event")
+		}
+		// What was published a moment ago counts as new for who comes.
+		if err := os.Chtimes(path, old, old); err != nil {
 			return errors.Wrap(err, "creating an event")
 		}
 	}
