@@ -104,6 +104,7 @@ func (p *parked) stir(err error) {
 	switch {
 	case err != nil && !errors.Is(err, errTorn): // Nobody is there any more.
 		p.leave()
+		p.server.memory.worked()
 		p.server.leave(p.connection)
 		return
 	case answer == nil:

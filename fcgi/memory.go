@@ -16,11 +16,11 @@ const gcPercent = 300
 type housekeeping struct {
 	mu    sync.Mutex
 	timer *time.Timer
-	work  int // requests and answers since the last time
+	work  int // requests, answers and leavings since the last time
 	last  time.Time
 }
 
-// worked is called for each request and each answer.
+// worked is called for each request, each answer and each poll that leaves.
 func (h *housekeeping) worked() {
 	const calm = 500 * time.Millisecond
 	h.mu.Lock()
