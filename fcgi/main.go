@@ -95,7 +95,7 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	}
 	server.reloadAt(ctx, hangup, source, log)
 
-	const enough = 4500 * time.Millisecond // Whole-second answers are held for 3 s; web servers and systemd want it soon.
+	const enough = 4500 * time.Millisecond // A drain takes up to 4 s; web servers and systemd want it soon.
 	ending, cancel := context.WithTimeout(context.Background(), enough)
 	defer cancel()
 	for _, l := range listeners {

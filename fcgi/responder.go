@@ -12,8 +12,8 @@ import (
 // them for the answer, and half for as long as it lives.)
 //
 // Nothing that comes from outside is in the hands of net/http/fcgi. Each responder has one connection to it, which is not a
-// real one: on it comes a request of a few bytes, whenever there is something to answer, and what net/http/fcgi writes is
-// passed on to the real connection, whose request has been read already.
+// real one: on it comes a request of a few bytes, whenever there is something to answer. What net/http/fcgi writes is collected
+// and handed over, for the real connection, whose request has been read already.
 type responders struct {
 	free chan *responder // nil: not started so far
 }
