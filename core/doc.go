@@ -4,9 +4,9 @@
 //
 // The story, in the order to read it: an event has an [ID] and a [Stamp], the time of its last publication. A
 // subscriber sends a [Cursor], what it last saw; the [Query] holds one for each event, or a publication. A [Store] keeps
-// the stamps, [Files] as the mtimes of files; a [Notifier] also tells when they change. A poll (poll.go) knows when it is to
-// be answered; the loop (loop.go, round.go, listen.go) looks at the store for all polls at once. The [Answer] is JSON, and
-// the Endpoint brings it all together.
+// the stamps, [Files] as the mtimes of files; a [Notifier] also tells when they change, and a [Selective] store those alone
+// that are waited for. A poll (poll.go) knows when it is to be answered; the loop (loop.go, round.go, listen.go) looks at the
+// store for all polls at once. The [Answer] is JSON, and the Endpoint brings it all together.
 //
 // # The promise
 //

@@ -15,13 +15,14 @@ type event struct {
 type interests map[ID]*event
 
 // join adds the waiter to those of each of its events.
-func (in interests) join(w *waiter) {
+func (in interests) join(w *waiter, a *attention) {
 	for i := range w.watches {
 		watch := &w.watches[i]
 		e := in[watch.ID]
 		if e == nil {
 			e = &event{id: watch.ID}
 			in[watch.ID] = e
+			a.turn(watch.ID)
 		}
 		watch.event, watch.owner, watch.next = e, w, e.first
 		if e.first != nil {
@@ -32,7 +33,7 @@ func (in interests) join(w *waiter) {
 }
 
 // leave takes the waiter out again, and with it the events that nobody else waits for.
-func (in interests) leave(w *waiter) {
+func (in interests) leave(w *waiter, a *attention) {
 	for i := range w.watches {
 		watch := &w.watches[i]
 		if watch.next != nil {
@@ -42,6 +43,7 @@ func (in interests) leave(w *waiter) {
 			watch.previous.next = watch.next
 		} else if watch.event.first = watch.next; watch.next == nil {
 			delete(in, watch.ID)
+			a.turn(watch.ID)
 		}
 	}
 }

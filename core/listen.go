@@ -18,24 +18,36 @@ type Notifier interface {
 }
 
 // listen starts to listen to the Notifier, unless that is under way. It is called when somebody has to wait, so that a
-// poll which is answered at once costs nothing; Notify's first call makes the loop look again.
+// poll which is answered at once costs nothing; what Notify tells first makes the loop look again.
 func (l *loop) listen() {
-	notifier, ok := l.store.(Notifier)
+	notify := l.notify()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !ok || l.listening || l.closed {
+	if notify == nil || l.listening || l.closed {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l.listening, l.deafen = true, cancel
-	go l.keepListening(ctx, notifier)
+	go l.keepListening(ctx, notify)
+}
+
+// notify returns how the store tells of changes; nil, if it does not.
+func (l *loop) notify() func(context.Context) error {
+	switch store := l.store.(type) {
+	case Selective:
+		return func(ctx context.Context) error { return store.NotifyOf(ctx, l.attend(), l.tell) }
+	case Notifier:
+		return func(ctx context.Context) error { return store.Notify(ctx, l.tell) }
+	default:
+		return nil
+	}
 }
 
 // keepListening tries again from time to time where the Notifier can't tell: until then there are the rounds.
-func (l *loop) keepListening(ctx context.Context, notifier Notifier) {
+func (l *loop) keepListening(ctx context.Context, notify func(context.Context) error) {
 	const pause = 10 * time.Second
 	for logged := false; ; logged = true {
-		err := notifier.Notify(ctx, l.tell)
+		err := notify(ctx)
 		if ctx.Err() != nil || errors.Is(err, errors.ErrUnsupported) {
 			return
 		}
@@ -71,6 +83,6 @@ func (l *loop) tell(ids ...ID) {
 func (l *loop) deaf() {
 	if l.listening {
 		l.deafen()
-		l.listening = false
+		l.listening, l.attention = false, nil
 	}
 }

@@ -26,6 +26,7 @@ type loop struct {
 	waiting   schedule
 	sleeps    map[time.Duration]int // how many waiters have each sleep
 	told      []*event              // by the Notifier
+	attention *attention            // of a Selective one; nil: nobody asks for it
 	nextRound time.Time
 	count     int // of waiters
 	running   bool
@@ -60,7 +61,7 @@ func (l *loop) Enter(query Query, s Settings, limit int, done func(Answer)) (lea
 	if round := w.since.Add(w.sleep); len(l.sleeps) == 0 || round.Before(l.nextRound) {
 		l.nextRound = round
 	}
-	l.events.join(w)
+	l.events.join(w, l.attention)
 	l.sleeps[w.sleep]++
 	l.count++
 	heap.Push(&l.waiting, w)
@@ -86,7 +87,7 @@ func (l *loop) leave(w *waiter) bool {
 func (l *loop) forget(w *waiter) {
 	w.gone = true
 	l.count--
-	l.events.leave(w)
+	l.events.leave(w, l.attention)
 	if l.sleeps[w.sleep]--; l.sleeps[w.sleep] == 0 {
 		delete(l.sleeps, w.sleep)
 	}
