@@ -14,40 +14,53 @@ func check(c Config, decoding error, layers ...layer) error {
 	var wrong *mapstructure.DecodeError
 	if errors.As(decoding, &wrong) {
 		if s, ok := keyed(wrong.Name()); ok {
-			return s.refuse(wrong.Unwrap(), layers)
+			return s.refuse("", wrong.Unwrap(), layers)
 		}
 	}
 	if decoding != nil {
 		return errors.Wrap(decoding, "configuration")
 	}
+	var err error
 	for _, s := range settings {
-		if !s.ok(c) {
-			if err := s.refuse(nil, layers); err != nil {
-				return err
-			}
+		element, wrong := lists[s.key].wrong(c)
+		switch {
+		case wrong:
+			err = s.refuse(quote(element), nil, layers)
+		case !s.ok(c):
+			err = s.refuse("", nil, layers)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// refuse is the message for a value that is not allowed, nil if no layer has one.
-func (s setting) refuse(why error, layers []layer) error {
+// refuse is the message for a value, or for what of it is not allowed, nil if no layer has one.
+func (s setting) refuse(what string, why error, layers []layer) error {
 	for _, l := range layers {
 		value, ok := l.values[s.key]
 		if !ok {
 			continue
 		}
-		text, ok := value.(string)
-		if !ok {
+		if _, isList := lists[s.key]; !isList && !isText(value) {
 			return errors.Errorf("%s: %s: a list is not allowed: give %s", l.origin(s.key), s.key, s.allowed)
+		}
+		if what == "" {
+			what = written(value)
 		}
 		is := "is not allowed"
 		if why != nil {
 			is = why.Error()
 		}
-		return errors.Errorf("%s: %s: %s %s: give %s", l.origin(s.key), s.key, quote(text), is, s.allowed)
+		return errors.Errorf("%s: %s: %s %s: give %s", l.origin(s.key), s.key, what, is, s.allowed)
 	}
 	return nil
+}
+
+func isText(value any) bool {
+	_, ok := value.(string)
+	return ok
 }
 
 // quote shows a value in one line, however long or strange it is.

@@ -106,7 +106,7 @@ func TestEveryKeyHasAVariableOfItsOwn(t *testing.T) {
 }
 
 func TestShippedFileSaysWhatHoldsWithoutIt(t *testing.T) {
-	if got, want := load(t, conf.Source{File: write(t, string(conf.YAML))}), defaults(t); got != want {
+	if got, want := load(t, conf.Source{File: write(t, string(conf.YAML))}), defaults(t); !reflect.DeepEqual(got, want) {
 		t.Errorf("with the shipped file %+v\nwithout       %+v", got, want)
 	}
 }

@@ -1,6 +1,7 @@
 package conf_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -39,11 +40,11 @@ func TestALocationMaySetTriesAndSleep(t *testing.T) {
 		got, err := c.Locate(variables(l.set...))
 		want := c
 		want.Tries, want.Sleep = l.tries, l.sleep
-		if err != nil || got != want {
+		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, %v", l.set, got, err)
 		}
 	}
-	if c != before {
+	if !reflect.DeepEqual(c, before) {
 		t.Errorf("a location changed what holds for all: %+v", c)
 	}
 }

@@ -36,6 +36,8 @@ func fromText(_, to reflect.Type, value any) (any, error) {
 		return duration(text)
 	case reflect.TypeFor[fs.FileMode]():
 		return mode(text)
+	case reflect.TypeFor[[]string]():
+		return elements(text)
 	}
 	return value, nil
 }

@@ -104,8 +104,8 @@ func (r reading) key(key string, line int, value *yaml.Node) error {
 			if err := plain(element); err != nil {
 				return err
 			}
-			if element.Kind != yaml.ScalarNode {
-				return errors.Errorf("line %d: %s: a list may have no lists or keys in it", element.Line, key)
+			if element.Kind != yaml.ScalarNode || element.Tag == "!!null" {
+				return errors.Errorf("line %d: %s: a list may have no lists or keys in it, nor nothing", element.Line, key)
 			}
 			list = append(list, element.Value)
 		}

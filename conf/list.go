@@ -1,0 +1,62 @@
+package conf
+
+import (
+	"strings"
+
+	"github.com/pkg/errors"
+)
+
+// A list is what must hold for a key whose value is a list, besides its setting: for each of its elements, and none of
+// them may be empty.
+type list struct {
+	of func(Config) []string
+	ok func(element string) bool
+}
+
+// lists has every key whose value is a list.
+var lists = map[string]list{}
+
+// elements reads a list that is written as text: commas between its elements, and "none" for the empty list. Empty text is
+// not a list, for an empty variable is not set: nobody is to believe to have emptied a list that stays as it was. In a file
+// a list may be written in YAML's own way, too; there nothing but YAML is special.
+func elements(text string) ([]string, error) {
+	const empty = "none"
+	if strings.TrimSpace(text) == empty {
+		return []string{}, nil
+	}
+	all := strings.Split(text, ",")
+	for i := range all {
+		if all[i] = strings.TrimSpace(all[i]); all[i] == "" {
+			return nil, errors.New("has an empty element")
+		}
+	}
+	return all, nil
+}
+
+// wrong returns the first element that is not allowed. The zero list, that of any other key, has none.
+func (l list) wrong(c Config) (element string, found bool) {
+	if l.of == nil {
+		return "", false
+	}
+	for _, e := range l.of(c) {
+		if e == "" || !l.ok(e) {
+			return e, true
+		}
+	}
+	return "", false
+}
+
+// written is a value as a message shows it: a list as YAML writes it.
+func written(value any) string {
+	all, ok := value.([]any)
+	if !ok {
+		text, _ := value.(string)
+		return quote(text)
+	}
+	shown := make([]string, len(all))
+	for i, e := range all {
+		text, _ := e.(string)
+		shown[i] = quote(text)
+	}
+	return "[" + strings.Join(shown, ", ") + "]"
+}
