@@ -37,8 +37,9 @@ type loop struct {
 	deafen    context.CancelFunc // ends the listening
 
 	// Only the running loop touches these.
-	ahead  time.Duration // of the store's clock before this machine's
-	failed bool          // the store, when it was last looked at
+	ahead    time.Duration // of the store's clock before this machine's
+	failed   bool          // the store, when it was last looked at
+	reported bool          // that it failed, or a part of it
 }
 
 func newLoop(store Store, log func() *slog.Logger) *loop {

@@ -12,7 +12,7 @@ type poll struct {
 	timing  Timing
 
 	looked  bool          // the store has been looked at, so what follows is known:
-	arrival Stamp         // when the poll came
+	arrival Stamp         // when the poll came, by the store's clock
 	took    time.Duration // the last look
 	due     Stamp         // when it first could have been answered
 	heldTo  Stamp         // not to be answered before, once it is due; 0: not held
@@ -22,14 +22,14 @@ type poll struct {
 type watch struct {
 	Subscription
 	link
-	found  Stamp // on arrival
+	found  Stamp // on arrival; Unknown: the event has not been looked at so far
 	answer Stamp // what the event will be answered with; 0: it has not changed so far
 }
 
 func newPoll(subscriptions []Subscription, precise bool, timing Timing) *poll {
 	p := &poll{watches: make([]watch, len(subscriptions)), precise: precise, timing: timing}
 	for i, s := range subscriptions {
-		p.watches[i].Subscription = s
+		p.watches[i].Subscription, p.watches[i].found = s, Unknown
 	}
 	return p
 }
@@ -40,19 +40,28 @@ func (p *poll) look(now Stamp, waited, took time.Duration) {
 	p.took = took
 	if !p.looked {
 		p.looked, p.arrival = true, now.Add(-waited)
-		for i := range p.watches {
-			w := &p.watches[i]
-			if w.event.stamp == 0 || p.wasThere(w.event.stamp, now) {
-				w.found = w.event.stamp
-			}
-		}
 	}
 	for i := range p.watches {
 		w := &p.watches[i]
-		if stamp := w.event.stamp; stamp != 0 && p.concerns(w, stamp) && p.inTime(stamp, now) {
+		if !w.event.known {
+			continue
+		}
+		stamp := w.event.stamp
+		if w.found == Unknown {
+			w.found = p.foundOnArrival(stamp, now)
+		}
+		if stamp != 0 && p.concerns(w, stamp) && p.inTime(stamp, now) {
 			w.answer = stamp
 		}
 	}
+}
+
+// foundOnArrival returns the stamp if it surely was there when the poll came, and 0 otherwise.
+func (p *poll) foundOnArrival(stamp, now Stamp) Stamp {
+	if p.wasThere(stamp, now) {
+		return stamp
+	}
+	return 0
 }
 
 // wasThere reports whether the stamp was surely there when the poll came, and no later publication can be given it. Any
@@ -60,7 +69,7 @@ func (p *poll) look(now Stamp, waited, took time.Duration) {
 func (p *poll) wasThere(stamp, now Stamp) bool {
 	// The look may come a while after the poll, and the store's clock was read some time in it.
 	surely := p.arrival.Add(-p.took).Add(-max(p.timing.Settle, p.timing.Lag))
-	return stamp <= surely || p.isSetAhead(stamp, now)
+	return stamp <= surely || p.isSetAhead(stamp, now.Add(p.timing.Lead))
 }
 
 // isSetAhead reports whether the stamp is further ahead of the clock, read when the look began, than a publication during
@@ -191,7 +200,7 @@ func (p *poll) next(w watch) Cursor {
 	switch {
 	case w.answer != 0:
 		return Cursor{precise, int64(w.answer)}
-	case p.looked && (w.Cursor.kind == preciseNow || w.Cursor.fromNow()):
+	case w.found != Unknown && (w.Cursor.kind == preciseNow || w.Cursor.fromNow()):
 		return Cursor{precise, int64(w.found)}
 	default:
 		return w.Cursor

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"fmt"
@@ -39,7 +40,8 @@ func (l *loop) look(t turn) {
 	}
 	snapshot, err := l.stamps(ids)
 	took := time.Since(now)
-	l.report(err)
+	l.report(cmp.Or(err, snapshot.Missed))
+	l.failed = err != nil
 	if err == nil {
 		l.ahead = snapshot.Now.Sub(StampOf(now))
 	} else {
@@ -92,12 +94,12 @@ func (l *loop) stamps(ids []ID) (snapshot Snapshot, err error) {
 	return snapshot, err
 }
 
-// take takes in the stamps of the turn's events, and adds to it whoever waits for one that has changed. Without stamps,
-// nothing is known of them any more: when the store is back, they all count as changed.
+// take takes in the stamps of the turn's events, and adds to it whoever waits for one that has changed. Of an event
+// without one, nothing is known any more: when the store, or that part of it, is back, it counts as changed.
 func (t *turn) take(stamps []Stamp) {
 	for i, e := range t.events {
 		e.picked = false
-		if stamps == nil {
+		if stamps == nil || stamps[i] == Unknown {
 			e.known = false
 			continue
 		}
@@ -128,13 +130,13 @@ func (l *loop) nextLook(w *waiter, now time.Time, storeNow Stamp) time.Time {
 	return held
 }
 
-// report logs when the store goes, and when it is back.
+// report logs when the store goes, or a part of it, and when all of it is back.
 func (l *loop) report(err error) {
 	switch failed := err != nil; {
-	case failed && !l.failed:
+	case failed && !l.reported:
 		l.log().Error("can't look at the store; polls go on and end unchanged", "error", err)
-	case !failed && l.failed:
+	case !failed && l.reported:
 		l.log().Info("the store is back")
 	}
-	l.failed = err != nil
+	l.reported = err != nil
 }

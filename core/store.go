@@ -27,9 +27,16 @@ var errNotRegular = errors.New("not a regular file")
 type Snapshot struct {
 	// Now is the store's clock, read before it looked at the first event. All rules of delivery go by it.
 	Now Stamp
-	// Stamps are those of the events asked for, in that order; 0 where there is no such event.
+	// Stamps are those of the events asked for, in that order; 0 where there is no such event, Unknown where it could not
+	// be looked at.
 	Stamps []Stamp
+	// Missed says why some are Unknown, as where one of several servers is gone; it wraps ErrUnavailable. nil: none is. Polls
+	// go on with what was seen.
+	Missed error
 }
+
+// Unknown stands for the stamp of an event that could not be looked at, in a [Snapshot] that has others.
+const Unknown Stamp = -1
 
 // Timing says how far a Store's stamps can be trusted.
 type Timing struct {
@@ -38,6 +45,8 @@ type Timing struct {
 	Settle time.Duration
 	// Lag is how far a new stamp may lie behind the store's clock.
 	Lag time.Duration
+	// Lead is how far a new stamp may lie ahead of the store's clock: nothing, where the same clock sets both.
+	Lead time.Duration
 }
 
 // Timed is a Store that knows its Timing. Of others it is assumed that their stamps are as fine as their unit and lag
