@@ -16,8 +16,9 @@ import (
 func notifierTells(t *testing.T, s subject) {
 	const events, rounds = 20, 10
 	store := s.open(t)
-	notifier := mustNotify(t, store)
-	publisher := core.Store(notifier)
+	waitedFor := newInterest()
+	notify := notifier(t, store, waitedFor)
+	publisher := store
 	if s.Place != nil {
 		publisher = s.open(t)
 	}
@@ -39,10 +40,11 @@ func notifierTells(t *testing.T, s subject) {
 			known[id] = max(known[id], snapshot.Stamps[i])
 		}
 	}
+	_, selective := store.(core.Selective)
 	first := true
 	changed := func(which ...core.ID) {
 		mu.Lock()
-		if first && len(which) > 0 {
+		if first && len(which) > 0 && !selective {
 			t.Errorf("the first call names %q; want none, for anything may have changed before", which)
 		}
 		first = false
@@ -53,11 +55,14 @@ func notifierTells(t *testing.T, s subject) {
 		}
 		look(which...)
 	}
-	stop := notify(t, notifier, changed)
+	stop := start(t, notify, changed)
 	defer stop()
 	last := map[core.ID]core.Stamp{}
-	for range rounds {
-		for _, id := range ids {
+	for round := range rounds {
+		for i, id := range ids {
+			if i%rounds == round {
+				waitedFor.come(id)
+			}
 			last[id] = publish(t, publisher, id)
 		}
 	}
@@ -81,16 +86,17 @@ func notifierTells(t *testing.T, s subject) {
 }
 
 func notifierEnds(t *testing.T, s subject) {
-	notifier := mustNotify(t, s.open(t))
 	for range 3 { // It can be started again.
+		waitedFor := newInterest(newID(t, "waited for"))
+		notify := notifier(t, s.open(t), waitedFor)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		listens := make(chan struct{})
 		var once sync.Once
 		ended := make(chan error, 1)
 		go func() {
-			ended <- notifier.Notify(ctx, func(...core.ID) { once.Do(func() { close(listens) }) })
+			ended <- notify(ctx, func(...core.ID) { once.Do(func() { close(listens) }) })
 		}()
-		within(t, "the first call, that it listens", func() {
+		within(t, "the first call, for it listens", func() {
 			select {
 			case <-listens:
 			case err := <-ended:
@@ -108,34 +114,89 @@ func notifierEnds(t *testing.T, s subject) {
 	}
 }
 
-// mustNotify skips the test where the store is no notifier, or says that it never can tell.
-func mustNotify(t *testing.T, store core.Store) core.Notifier {
+// notifier returns how the store tells of changes, and skips the test where it does not, or says that it never can.
+func notifier(t *testing.T, store core.Store, waitedFor *interest) func(context.Context, func(...core.ID)) error {
 	t.Helper()
-	notifier, ok := store.(core.Notifier)
-	if !ok {
+	var notify func(context.Context, func(...core.ID)) error
+	switch store := store.(type) {
+	case core.Selective:
+		notify = func(ctx context.Context, changed func(...core.ID)) error {
+			return store.NotifyOf(ctx, waitedFor.anew(), changed)
+		}
+	case core.Notifier:
+		notify = store.Notify
+	default:
 		t.Skip("the store is no Notifier")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var err error
-	within(t, "Notify with a context that has ended", func() { err = notifier.Notify(ctx, func(...core.ID) {}) })
+	within(t, "a notifier whose context has ended", func() { err = notify(ctx, func(...core.ID) {}) })
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip("the store can't tell")
 	}
-	return notifier
+	return notify
 }
 
-// notify lets the notifier tell, until stop.
-func notify(t *testing.T, notifier core.Notifier, changed func(...core.ID)) (stop func()) {
+// start lets the notifier tell, until stop.
+func start(t *testing.T, notify func(context.Context, func(...core.ID)) error, changed func(...core.ID)) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- notifier.Notify(ctx, changed) }()
+	go func() { ended <- notify(ctx, changed) }()
 	return func() {
 		cancel()
-		within(t, "Notify, when its context has ended", func() {
+		within(t, "a notifier whose context has ended", func() {
 			if err := <-ended; !errors.Is(err, context.Canceled) {
-				t.Errorf("Notify ended by itself: %v", err)
+				t.Errorf("it ended by itself: %v", err)
 			}
 		})
 	}
+}
+
+// interest is what a Selective store is told that is waited for. Nothing is ever waited for no longer.
+type interest struct {
+	turned chan struct{}
+
+	mu    sync.Mutex
+	all   []core.ID
+	taken int
+}
+
+var _ core.Interest = (*interest)(nil)
+
+func newInterest(ids ...core.ID) *interest {
+	return &interest{turned: make(chan struct{}, 1), all: ids}
+}
+
+func (i *interest) come(id core.ID) {
+	i.mu.Lock()
+	i.all = append(i.all, id)
+	i.mu.Unlock()
+	i.turn()
+}
+
+func (i *interest) turn() {
+	select {
+	case i.turned <- struct{}{}:
+	default:
+	}
+}
+
+// anew is the interest for another call of NotifyOf, which takes everything.
+func (i *interest) anew() *interest {
+	i.mu.Lock()
+	i.taken = 0
+	i.mu.Unlock()
+	i.turn()
+	return i
+}
+
+func (i *interest) Turned() <-chan struct{} { return i.turned }
+
+func (i *interest) Take() (come, gone []core.ID) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	come = slices.Clone(i.all[i.taken:])
+	i.taken = len(i.all)
+	return come, nil
 }
