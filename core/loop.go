@@ -198,6 +198,7 @@ func (l *loop) plan() (t turn, sleep time.Duration, idle bool) {
 		for _, e := range l.events {
 			t.addEvent(e)
 		}
+		t.whole = true
 		l.nextRound = now.Add(l.shortestSleep())
 	}
 	if !t.isEmpty() {

@@ -96,6 +96,9 @@ func TestThatAPartOfTheStoreIsGoneIsLoggedOnce(t *testing.T) {
 	withAPartGone(t, func(t *testing.T, _ *inParts, endpoint *core.Endpoint) {
 		log, lines := recorded()
 		endpoint.Log = log
+		for i := range 19 { // These are looked at when they come and go, and have nothing to do with the far part.
+			time.AfterFunc(time.Duration(i)*777*time.Millisecond, func() { ask(t, endpoint, "subscribed[near]=now&wait=0.5") })
+		}
 		ask(t, endpoint, "subscribed[far]=now&subscribed[near]=now")
 		got := lines()
 		if len(got) != 2 || !strings.Contains(got[0], "the far server") || !strings.Contains(got[1], "is back") {

@@ -12,6 +12,7 @@ import (
 type turn struct {
 	events []*event
 	due    []*waiter // to be looked at whether or not their events have changed
+	whole  bool      // the events are all that anybody waits for
 }
 
 func (t *turn) isEmpty() bool { return len(t.events) == 0 && len(t.due) == 0 }
@@ -40,7 +41,7 @@ func (l *loop) look(t turn) {
 	}
 	snapshot, err := l.stamps(ids)
 	took := time.Since(now)
-	l.report(cmp.Or(err, snapshot.Missed))
+	l.report(cmp.Or(err, snapshot.Missed), t.whole)
 	l.failed = err != nil
 	if err == nil {
 		l.ahead = snapshot.Now.Sub(StampOf(now))
@@ -130,13 +131,15 @@ func (l *loop) nextLook(w *waiter, now time.Time, storeNow Stamp) time.Time {
 	return held
 }
 
-// report logs when the store goes, or a part of it, and when all of it is back.
-func (l *loop) report(err error) {
+// report logs when the store goes, or a part of it, and when all of it is back: a look at a few events may have passed by
+// the part that is gone.
+func (l *loop) report(err error, whole bool) {
 	switch failed := err != nil; {
 	case failed && !l.reported:
 		l.log().Error("can't look at the store; polls go on and end unchanged", "error", err)
-	case !failed && l.reported:
+		l.reported = true
+	case !failed && l.reported && whole:
 		l.log().Info("the store is back")
+		l.reported = false
 	}
-	l.reported = err != nil
 }
