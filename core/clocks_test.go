@@ -84,10 +84,10 @@ func toldOfTheLast(t *testing.T, random *rand.Rand, first string, timing core.Ti
 		over := make(chan struct{})
 		var answered time.Time // with the event, last
 		var seen string
+		pause := upTo(1500 * time.Millisecond)
 		go func() {
 			defer close(over)
 			const enough = 25 * time.Second
-			pause := upTo(1500 * time.Millisecond)
 			for cursor := first; time.Since(start) < enough; time.Sleep(pause) {
 				_, body := ask(t, endpoint, "subscribed[a]="+cursor)
 				if !strings.HasPrefix(body, `{"s":1`) {
