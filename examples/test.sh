@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 root=()
 [ "$(id -u)" = 0 ] || root=(sudo)
-packages=(nginx-light apache2 libapache2-mod-fcgid lighttpd caddy chromium systemd gcc libc6-dev memcached)
+packages=(nginx-light apache2 libapache2-mod-fcgid lighttpd caddy chromium systemd gcc libc6-dev memcached redis-server)
 
 missing() { # nginx may be there as another of its packages
 	for package in "${packages[@]}"; do
@@ -30,7 +30,7 @@ install() ( # in a shell of its own, whose end removes the policy
 	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@" >&2
 	for package in "$@"; do # A server that was not here before shall not start with the machine either.
 		case $package in
-		nginx-light | apache2 | lighttpd | caddy | memcached) "${root[@]}" systemctl disable "${package%-light}" >&2 ;;
+		nginx-light | apache2 | lighttpd | caddy | memcached | redis-server) "${root[@]}" systemctl disable "${package%-light}" >&2 ;;
 		esac
 	done
 )
