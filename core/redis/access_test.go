@@ -3,6 +3,8 @@ package redis_test
 import (
 	"crypto/tls"
 	"errors"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,19 +16,39 @@ import (
 // rights are those that the README names.
 const rights = "~" + prefix + "* &" + prefix + "* +eval +evalsha +type +time +hget +hset +hdel +pexpire +persist +publish +subscribe +unsubscribe +ping"
 
+func TestTheReadmeNamesTheseRights(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quoted := strings.NewReplacer("~"+prefix+"*", "'~novcomet:*'", "&"+prefix+"*", "'&novcomet:*'").Replace(rights)
+	for _, want := range []string{quoted, "`" + strings.TrimSpace(clusterRights) + "`"} {
+		if !strings.Contains(string(readme), want) {
+			t.Errorf("it does not say %s", want)
+		}
+	}
+}
+
+// clusterRights are needed in a Cluster as well.
+const clusterRights = " +cluster|slots +asking"
+
 // withUsers starts a server with these users beside the default one.
 func withUsers(t *testing.T, users map[string]string) *redistest.Server {
 	t.Helper()
 	server := &redistest.Server{Password: "of the administrator"}
 	server.Start(t)
 	for name, rules := range users {
-		arguments := []any{"ACL", "SETUSER", name, "reset", "on", ">secret"}
-		for rule := range strings.FieldsSeq(rules) {
-			arguments = append(arguments, rule)
-		}
-		server.Do(arguments...)
+		addUser(server, name, rules)
 	}
 	return server
+}
+
+func addUser(server *redistest.Server, name, rules string) {
+	arguments := []any{"ACL", "SETUSER", name, "reset", "on", ">secret"}
+	for rule := range strings.FieldsSeq(rules) {
+		arguments = append(arguments, rule)
+	}
+	server.Do(arguments...)
 }
 
 func TestAUserNeedsTheRightsThatTheReadmeNamesAndNoMore(t *testing.T) {
@@ -48,13 +70,7 @@ func TestAUserNeedsTheRightsThatTheReadmeNamesAndNoMore(t *testing.T) {
 		}
 		server.Do("ACL", "DELUSER", "comet")
 		server.Do("SCRIPT", "FLUSH")
-		arguments := []any{"ACL", "SETUSER", "comet", "reset", "on", ">secret"}
-		for j, other := range all {
-			if j != i {
-				arguments = append(arguments, other)
-			}
-		}
-		server.Do(arguments...)
+		addUser(server, "comet", strings.Join(slices.Delete(slices.Clone(all), i, i+1), " "))
 		if err := check(); err == nil {
 			t.Errorf("it works without %s", right)
 		}

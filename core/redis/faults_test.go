@@ -187,7 +187,10 @@ func (a *audience) expectLater(t *testing.T, name string, before, stamp core.Sta
 func TestASlotThatMovesLosesNothing(t *testing.T) {
 	cluster := redistest.StartCluster(t, &redistest.Server{}, &redistest.Server{}, &redistest.Server{})
 	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
-	a := gather(t, redis.Options{Addresses: cluster.Addresses()}, never, names...)
+	for _, server := range cluster.Servers {
+		addUser(server, "comet", rights+clusterRights)
+	}
+	a := gather(t, redis.Options{Addresses: cluster.Addresses(), Username: "comet", Password: "secret"}, never, names...)
 	a.expectAllSee()
 	owner := cluster.Owner(prefix + "a")
 	for range 2 { // there and back
@@ -203,15 +206,28 @@ func TestASlotThatMovesLosesNothing(t *testing.T) {
 	}
 }
 
+// Each server sets stamps by its own clock, and a poll may wait for events of all of them.
+func TestInAClusterTheEarliestClockCounts(t *testing.T) {
+	const behind = 10 * time.Second
+	cluster := redistest.StartCluster(t, &redistest.Server{}, &redistest.Server{Ahead: -behind})
+	byOwner := eventsOf(cluster)
+	store := open(t, redis.Options{Addresses: cluster.Addresses()})
+	if now := mustLook(t, store, byOwner[0]).Now; now.Sub(core.StampOf(time.Now())) < -behind/2 {
+		t.Errorf("it is %v, by a clock that was not asked for", now)
+	}
+	for _, names := range [][]string{{byOwner[0], byOwner[1]}, {byOwner[1]}, {byOwner[0]}, nil} {
+		now := mustLook(t, store, names...).Now
+		if latest := core.StampOf(time.Now()).Add(-behind); now > latest {
+			t.Errorf("looking at %q it is %v; want at most %v", names, now, latest)
+		}
+	}
+}
+
 func TestAServerOfAClusterThatIsGoneLeavesTheOthersAlone(t *testing.T) {
 	cluster := redistest.StartCluster(t, &redistest.Server{Arguments: []string{"--cluster-require-full-coverage", "no"}},
 		&redistest.Server{Arguments: []string{"--cluster-require-full-coverage", "no"}},
 		&redistest.Server{Arguments: []string{"--cluster-require-full-coverage", "no"}})
-	byOwner := map[int]string{}
-	for i := 0; len(byOwner) < len(cluster.Servers); i++ {
-		name := fmt.Sprint("event ", i)
-		byOwner[cluster.Owner(prefix+name)] = name
-	}
+	byOwner := eventsOf(cluster)
 	a := gather(t, redis.Options{Addresses: cluster.Addresses(), Timeout: impatient}, often, byOwner[0], byOwner[1], byOwner[2])
 	a.expectAllSee()
 	gone := cluster.Servers[2]
@@ -224,4 +240,14 @@ func TestAServerOfAClusterThatIsGoneLeavesTheOthersAlone(t *testing.T) {
 	gone.Restart()
 	a.expectAllSee()
 	a.expectLogged(true)
+}
+
+// eventsOf returns an event of each server.
+func eventsOf(cluster *redistest.Cluster) map[int]string {
+	byOwner := map[int]string{}
+	for i := 0; len(byOwner) < len(cluster.Servers); i++ {
+		name := fmt.Sprint("event ", i)
+		byOwner[cluster.Owner(prefix+name)] = name
+	}
+	return byOwner
 }

@@ -151,6 +151,22 @@ func TestItTellsOfWhatIsWaitedForAloneOnOneConnection(t *testing.T) {
 	}
 }
 
+// A machine that is gone closes nothing.
+func TestAConnectionThatFallsSilentIsReplaced(t *testing.T) {
+	server, store := single(t)
+	proxy := redistest.StartProxy(t, server.Address())
+	a := mustID(t, "a")
+	l := listen(t, open(t, redis.Options{Addresses: []string{proxy.Address}, Timeout: impatient}), a)
+	l.hear(t, a)
+	proxy.Stall()
+	l.hear(t, a)
+	mustPublish(t, store, "a")
+	l.hear(t, a)
+	if n := proxy.Accepted(); n < 2 {
+		t.Errorf("%d connections", n)
+	}
+}
+
 func TestTensOfThousandsOfEventsCanBeWaitedFor(t *testing.T) {
 	const events = 20_000
 	server, store := single(t)

@@ -50,7 +50,10 @@ func (s *Store) Stamps(ctx context.Context, ids []core.ID) (core.Snapshot, error
 // clock reads the store's clock: at once in a Cluster, otherwise with the pipeline, of which it becomes the first command.
 func (s *Store) clock(ctx context.Context, pipeline goredis.Pipeliner, keys []string) func() (time.Time, error) {
 	if cluster, ok := s.client.(*goredis.ClusterClient); ok {
-		now, err := s.clocks.earliest(ctx, cluster, append(keys, s.options.Prefix)) // There may be no keys.
+		if len(keys) == 0 {
+			keys = []string{s.options.Prefix}
+		}
+		now, err := s.clocks.earliest(ctx, cluster, keys)
 		return func() (time.Time, error) { return now, err }
 	}
 	return pipeline.Time(ctx).Result
