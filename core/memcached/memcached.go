@@ -74,10 +74,11 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close closes the connections. Who still uses the store opens others.
+// Close closes the connections. Who still uses the store opens one for each command.
 func (s *Store) Close() error {
 	var first error
 	for _, server := range s.servers {
+		server.closed.Store(true)
 		if err := server.client.Close(); err != nil && first == nil {
 			first = errors.Wrapf(err, "memcached: close the connections to %s", server.address)
 		}

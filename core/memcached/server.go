@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
@@ -27,6 +28,8 @@ type server struct {
 	gone  error      // why; nil: it is not
 	asked time.Time  // when it was last asked for values
 	heard time.Time  // when the exchange began that was last answered
+
+	closed atomic.Bool // no connection is kept any more
 }
 
 var (
@@ -102,6 +105,9 @@ func exchange[T any](ctx context.Context, s *server, command func() (T, error)) 
 			// Where the server was started again, each connection that was kept is broken.
 			_ = s.client.Close()
 			answer, err = command()
+		}
+		if s.closed.Load() {
+			_ = s.client.Close() // The client would keep this connection.
 		}
 		s.hear(began, err)
 		heard <- outcome{answer, err}
