@@ -34,9 +34,12 @@ type Config struct {
 	Tries int           `mapstructure:"tries"`
 	Sleep time.Duration `mapstructure:"sleep"`
 
-	// Store says where stamps live. There is only "files" so far, described by File.
-	Store string `mapstructure:"store"`
-	File  File   `mapstructure:"file"`
+	// Store says where stamps live: "files", "memcached" or "redis". The group of that name describes it; of the others
+	// only the form is checked.
+	Store     string    `mapstructure:"store"`
+	File      File      `mapstructure:"file"`
+	Memcached Memcached `mapstructure:"memcached"`
+	Redis     Redis     `mapstructure:"redis"`
 
 	// Listen is where comet-fcgi listens: "unix:" and an absolute path, or host:port, or empty if
 	// the socket is handed over. Socket describes the file made for "unix:".
@@ -51,13 +54,6 @@ type Config struct {
 	MaxServing int `mapstructure:"max_serving"`
 	// RequestTimeout is how long a web server may take to send a request (100 ms to 10 min).
 	RequestTimeout time.Duration `mapstructure:"request_timeout"`
-}
-
-// File describes the files of the events.
-type File struct {
-	Directory string      `mapstructure:"directory"` // absolute
-	Mode      fs.FileMode `mapstructure:"mode"`      // of new files: contains 0600, at most 0666
-	Notify    bool        `mapstructure:"notify"`    // watch the directory
 }
 
 // Socket describes the socket file that comet-fcgi creates.

@@ -14,7 +14,10 @@ type list struct {
 }
 
 // lists has every key whose value is a list.
-var lists = map[string]list{}
+var lists = map[string]list{
+	"memcached.servers": {func(c Config) []string { return c.Memcached.Servers }, isAddress},
+	"redis.addresses":   {func(c Config) []string { return c.Redis.Addresses }, isHostAndPort},
+}
 
 // elements reads a list that is written as text: commas between its elements, and "none" for the empty list. Empty text is
 // not a list, for an empty variable is not set: nobody is to believe to have emptied a list that stays as it was. In a file
@@ -27,7 +30,7 @@ func elements(text string) ([]string, error) {
 	all := strings.Split(text, ",")
 	for i := range all {
 		if all[i] = strings.TrimSpace(all[i]); all[i] == "" {
-			return nil, errors.New("has an empty element")
+			return nil, errors.New("is not a list without empty elements")
 		}
 	}
 	return all, nil

@@ -16,7 +16,7 @@ import (
 func FuzzLoad(f *testing.F) {
 	f.Add(conf.YAML)
 	for _, w := range wrong {
-		f.Add([]byte(w.key + ": " + w.values[0]))
+		f.Add([]byte(w.key + ": " + strings.Join(w.values[:min(1, len(w.values))], "")))
 	}
 	path := filepath.Join(f.TempDir(), "comet.yaml")
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -31,7 +31,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		mode := func(m fs.FileMode) bool { return m&0o600 == 0o600 && m&^0o666 == 0 }
-		if c.Tries < 1 || c.Tries > 100_000 || c.Sleep < 10*time.Millisecond || c.Sleep > time.Hour || c.Store != "files" ||
+		if c.Tries < 1 || c.Tries > 100_000 || c.Sleep < 10*time.Millisecond || c.Sleep > time.Hour || len(c.Memcached.Servers) == 0 || len(c.Redis.Addresses) == 0 || c.Store != "files" && c.Store != "memcached" && c.Store != "redis" ||
 			!filepath.IsAbs(c.File.Directory) || !mode(c.File.Mode) || !mode(c.Socket.Mode) ||
 			c.MaxRequest < 4096 || c.MaxRequest > 16<<20 || c.RequestTimeout < 100*time.Millisecond || c.RequestTimeout > 10*time.Minute ||
 			c.Listen != "" && !strings.Contains(c.Listen, ":") || strings.ContainsAny(c.Socket.Group+c.Listen+c.File.Directory, "\n\x00") {

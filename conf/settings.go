@@ -20,6 +20,9 @@ type setting struct {
 
 const (
 	octal    = `an octal mode such as "0660" that contains 0600 and is at most 0666`
+	truths   = "true or false"
+	prefixes = "at most 40 bytes without spaces and control characters, or nothing"
+	timeouts = "seconds (1, 0.5) or a unit (500ms), from 10ms to 1m"
 	location = true
 )
 
@@ -29,13 +32,43 @@ var settings = []setting{
 		func(c Config) bool { return 1 <= c.Tries && c.Tries <= 100_000 }},
 	{"sleep", location, "seconds (2, 0.5) or a unit (500ms, 1m), from 10ms to 1h",
 		func(c Config) bool { return 10*time.Millisecond <= c.Sleep && c.Sleep <= time.Hour }},
-	{"store", !location, "files",
-		func(c Config) bool { return c.Store == "files" }},
+	{"store", !location, "files, memcached or redis",
+		func(c Config) bool { return c.Store == "files" || c.Store == "memcached" || c.Store == "redis" }},
 	{"file.directory", !location, "an absolute path such as /dev/shm",
 		func(c Config) bool { return isPath(c.File.Directory) }},
 	{"file.mode", !location, octal,
 		func(c Config) bool { return isMode(c.File.Mode) }},
-	{"file.notify", !location, "true or false", func(Config) bool { return true }},
+	{"file.notify", !location, truths, func(Config) bool { return true }},
+	{"memcached.servers", !location, "a host and a port (127.0.0.1:11211) or unix: and an absolute path, of each server, at least one",
+		func(c Config) bool { return len(c.Memcached.Servers) > 0 }},
+	{"memcached.prefix", !location, prefixes,
+		func(c Config) bool { return isPrefix(c.Memcached.Prefix) }},
+	{"memcached.timeout", !location, timeouts,
+		func(c Config) bool { return isTimeout(c.Memcached.Timeout) }},
+	{"memcached.skew", !location, "seconds (1, 0.1) or a unit (100ms), from 0 to 2s",
+		func(c Config) bool { return 0 <= c.Memcached.Skew && c.Memcached.Skew <= 2*time.Second }},
+	{"redis.addresses", !location, "a host and a port (127.0.0.1:6379) of each server, at least one",
+		func(c Config) bool { return len(c.Redis.Addresses) > 0 }},
+	{"redis.master", !location, "the name that the Sentinels know the master by, or nothing",
+		func(c Config) bool { return isWord(c.Redis.Master) }},
+	{"redis.username", !location, "a name, or nothing",
+		func(c Config) bool { return isWord(c.Redis.Username) }},
+	{"redis.password", !location, "a text, or nothing", func(Config) bool { return true }},
+	{"redis.password_file", !location, "an absolute path such as /etc/novcomet/redis-password, or nothing; and nothing where redis.password is set",
+		func(c Config) bool {
+			return c.Redis.PasswordFile == "" || isPath(c.Redis.PasswordFile) && c.Redis.Password == ""
+		}},
+	{"redis.db", !location, "a whole number from 0 to 65535",
+		func(c Config) bool { return 0 <= c.Redis.DB && c.Redis.DB <= 65535 }},
+	{"redis.tls", !location, truths, func(Config) bool { return true }},
+	{"redis.prefix", !location, prefixes,
+		func(c Config) bool { return isPrefix(c.Redis.Prefix) }},
+	{"redis.expire", !location, "0 for never, or a duration with a unit (24h) from 1m to 87600h (10 years)",
+		func(c Config) bool {
+			return c.Redis.Expire == 0 || time.Minute <= c.Redis.Expire && c.Redis.Expire <= 87_600*time.Hour
+		}},
+	{"redis.timeout", !location, timeouts,
+		func(c Config) bool { return isTimeout(c.Redis.Timeout) }},
 	{"listen", !location, "unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if the socket is handed over",
 		func(c Config) bool { return c.Listen == "" || isAddress(c.Listen) }},
 	{"socket.mode", !location, octal,
@@ -61,10 +94,23 @@ func isPath(s string) bool {
 // isMode keeps the owner able to use what is created, and nothing executable or setuid.
 func isMode(m fs.FileMode) bool { return m&0o600 == 0o600 && m&^0o666 == 0 }
 
+func isPrefix(s string) bool {
+	const longest = 40
+	return len(s) <= longest && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
+}
+
+func isTimeout(d time.Duration) bool { return 10*time.Millisecond <= d && d <= time.Minute }
+
+func isWord(s string) bool { return len(s) <= 256 && !strings.ContainsFunc(s, unicode.IsControl) }
+
 func isAddress(s string) bool {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		return isPath(path) && len(path) <= 107 // sockaddr_un has 108 bytes, the last one is NUL
 	}
+	return isHostAndPort(s)
+}
+
+func isHostAndPort(s string) bool {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil || host == "" || strings.ContainsFunc(host, notInHost) {
 		return false

@@ -3,6 +3,7 @@ package conf_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func TestUnknownVariablesAreRefused(t *testing.T) {
 func TestOtherProgramsVariablesAndEmptyOnesChangeNothing(t *testing.T) {
 	from := conf.Source{File: os.DevNull, Environ: []string{"TRIES=5", "HTTP_COMET_TRIES=5", "comet_tries=5", "XCOMET_TRIES=5",
 		"COMET_TRIES=", "COMET_FILE_MODE=", "NOVALUE", ""}}
-	if got := load(t, from); got != defaults(t) {
+	if got := load(t, from); !reflect.DeepEqual(got, defaults(t)) {
 		t.Errorf("%+v", got)
 	}
 }

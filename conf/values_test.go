@@ -1,6 +1,7 @@
 package conf_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -16,6 +17,9 @@ const (
 	allowedAddress  = "give unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535"
 	allowedSleep    = "give seconds (2, 0.5) or a unit (500ms, 1m), from 10ms to 1h"
 	allowedTimeout  = "give seconds (2, 0.5) or a unit (500ms, 1m), from 100ms to 10m"
+	allowedStore    = "give seconds (1, 0.5) or a unit (500ms), from 10ms to 1m"
+	allowedServers  = "give a host and a port (127.0.0.1:11211) or unix: and an absolute path, of each server, at least one"
+	allowedPrefix   = "give at most 40 bytes without spaces and control characters, or nothing"
 	allowedTries    = "give a whole number from 1 to 100000"
 	allowedBytes    = "give bytes, a whole number from 4096 to 16777216"
 	allowedPath     = "give an absolute path such as /dev/shm"
@@ -34,11 +38,26 @@ var wrong = []struct {
 		"", " 5", hugeNumber, "-" + hugeNumber, wrapsIntoRange, "inf", ".inf", "NaN", "2s", "20\n", "5\x1b[31m"}},
 	{"sleep", allowedSleep, []string{"0", "0.009", "9ms", "-2", "-2s", "3601", "61m", "1e9", "1e400", "-1e400", "inf", "-inf", "NaN", ".nan",
 		"2 seconds", "2 s", "two", "", "1d", "9223372036.854775808", "18446744073709.551616", hugeNumber, hugeNumber + "h", "true"}},
-	{"store", "give files", []string{"", "Files", "file", "redis", "5", "files\n"}},
+	{"store", "give files, memcached or redis", []string{"", "Files", "file", "valkey", "5", "files\n", "files,redis"}},
 	{"file.directory", allowedPath, []string{"", ".", "events", "./dev/shm", "~/events", "/a\nb", "/a\x1bb", "/" + strings.Repeat("x", 5000)}},
 	{"file.mode", allowedMode, []string{"", "0", "0400", "0060", "0777", "0700", "02664", "-0664", "436", "rw-rw-r--", "0x1b4", "0999", "664.0",
 		hugeNumber, strings.Repeat("7", 40), modeWrapsToGood}},
 	{"file.notify", "give true or false", []string{"", "1", "maybe", "TRUE", "truE", "true\n"}},
+	{"memcached.servers", allowedServers, []string{"", " ", "none", ",", "a:1,", "a:1,,b:2", "a", ":11211", "a:0", "a:65536", "a b:1", "unix:b", "a:1 b:2",
+		"unix:/" + strings.Repeat("x", 107)}},
+	{"memcached.prefix", allowedPrefix, []string{"a b", " ", "a\x1b", "a\u00a0", strings.Repeat("x", 41)}},
+	{"memcached.timeout", allowedStore, []string{"0", "0.009", "-1", "61", "2m", "NaN", "", "soon", hugeNumber}},
+	{"memcached.skew", "from 0 to 2s", []string{"-0.1", "2.001", "3s", "NaN", "", "1 s", hugeNumber}},
+	{"redis.addresses", allowedServers[:len("give a host and a port")], []string{"", "none", "a", "unix:/run/redis.sock", "redis://a:1", "a:1,,b:2"}},
+	{"redis.master", "name", []string{"a\nb", strings.Repeat("x", 300)}},
+	{"redis.username", "give a name", []string{"a\nb", strings.Repeat("x", 300)}},
+	{"redis.password", "give a text", nil},
+	{"redis.password_file", "give an absolute path", []string{"password", "./password", "~/password", "/a\nb", "/" + strings.Repeat("x", 5000)}},
+	{"redis.db", "from 0 to 65535", []string{"-1", "65536", "", "zero", hugeNumber, wrapsIntoRange}},
+	{"redis.tls", "give true or false", []string{"", "1", "maybe"}},
+	{"redis.prefix", allowedPrefix, []string{"a b", " ", "a\x1b", strings.Repeat("x", 41)}},
+	{"redis.expire", "give 0 for never", []string{"1", "59s", "-1", "never", "", "87601h", hugeNumber}},
+	{"redis.timeout", allowedStore, []string{"0", "0.009", "-1", "61", "2m", "NaN", "", "soon", hugeNumber}},
 	{"listen", allowedAddress, []string{":9000", "9000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:http",
 		"::1:9000", "a b:9000", "unix:", "unix:comet.sock", "unix:/" + strings.Repeat("x", 107), "/run/comet.sock", "http://a:9000", "tcp:/a:1", "a:1\n"}},
 	{"socket.mode", allowedMode, []string{"", "0", "0060", "0770", "01660", "all", "-1", modeWrapsToGood}},
@@ -47,6 +66,60 @@ var wrong = []struct {
 	{"max_waiting", "from 0 to 1000000", []string{"-1", "1000001", "many", "", "1.5", hugeNumber, wrapsIntoRange}},
 	{"max_serving", "from 1 to 10000", []string{"0", "-1", "10001", "", "64k", hugeNumber, wrapsIntoRange}},
 	{"request_timeout", allowedTimeout, []string{"0", "0.099", "99ms", "-1", "601", "11m", "NaN", "inf", "", "soon", hugeNumber}},
+}
+
+// lists has, for each key that takes a list, those that it does not take, and what the message shows of them.
+var lists = map[string]map[string]string{
+	"memcached.servers": {"[]": "[]", "[a:1, b]": `"b"`, "['a:1,b:2']": `"a:1,b:2"`, "\n  - 'a:1'\n  - ''": `""`, "[none]": `"none"`},
+	"redis.addresses":   {"[]": "[]", "[a:1, unix:/b]": `"unix:/b"`, "['']": `""`},
+}
+
+func TestTheElementOfAListThatIsWrongIsNamed(t *testing.T) {
+	for key, values := range lists {
+		for list, shown := range values {
+			path := write(t, key+": "+list+"\n")
+			_, err := conf.Load(conf.Source{File: path})
+			mustSay(t, err, path+": "+key+": "+shown+" is not allowed: give ")
+		}
+		_, err := conf.Load(conf.Source{File: os.DevNull, Environ: []string{variable(key) + "=a:1, b"}})
+		mustSay(t, err, "environment variable "+variable(key)+": "+key+": \"b\" is not allowed: give ")
+	}
+}
+
+// Whatever is wrong with a file, and wherever: the password that stands in it is not part of what is said.
+func TestAPasswordIsNeverShown(t *testing.T) {
+	const password = "s3cr3t-pa55"
+	for _, text := range []string{
+		"redis.password: [" + password + "]",
+		"redis.password: {" + password + ": x}",
+		"redis:\n  password: " + password + "\n  password_file: relative",
+		"redis:\n  password: " + password + "\n  password_file: /etc/password",
+		"redis:\n  password: *" + password,
+		"redis:\n  password: &" + password + " x",
+		"redis:\n  password: !" + password + " x",
+		"redis:\n  password: %" + password,
+		"redis:\n  password: @" + password,
+		"redis:\n  password: '" + password,
+		"redis:\n  password: \"" + password,
+		"redis:\n  password: " + password + ": x",
+		"redis:\n  password:" + password,
+		"redis:\n  password:" + password + "\n  db: 1",
+		"redis:\n\tpassword: " + password,
+		"redis.password: " + password + "\nredis.password: " + password,
+		"redis.password: " + password + "\nredis.db: x",
+		"redis.password: " + password + "\n---\n",
+	} {
+		_, err := conf.Load(conf.Source{File: write(t, text)})
+		if err == nil || strings.Contains(err.Error(), password) {
+			t.Errorf("%q: %v; want an error without the password", text, err)
+		}
+	}
+	c := load(t, conf.Source{File: os.DevNull, Environ: []string{"COMET_REDIS_PASSWORD=" + password}})
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		if text := fmt.Sprintf(format, c); strings.Contains(text, password) {
+			t.Errorf("%s shows %s", format, text)
+		}
+	}
 }
 
 func TestWrongValuesAreRefusedByNameFromEverySource(t *testing.T) {
@@ -74,6 +147,9 @@ func TestWrongValuesAreRefusedByNameFromEverySource(t *testing.T) {
 			})
 		}
 		for _, list := range []string{"[1, 2]", "[]", "\n  - files"} {
+			if lists[w.key] != nil {
+				break
+			}
 			path := write(t, w.key+": "+list+"\n")
 			_, err := conf.Load(conf.Source{File: path})
 			mustSay(t, err, path+": "+w.key+": a list is not allowed", w.allowed)

@@ -142,8 +142,12 @@ func legible(text []byte) error {
 	return nil
 }
 
-// syntax adds the line to a message that has none, which is what the YAML library does for the first.
+// syntax adds the line to a message that has none, which is what the YAML library does for the first. A message that quotes
+// the file is not shown: what begins with an asterisk and is no alias may be a password.
 func syntax(err error) error {
+	if strings.Contains(err.Error(), "unknown anchor") {
+		return errors.New("a value begins with *, which YAML takes for an alias: put it between quotes")
+	}
 	if strings.Contains(err.Error(), "yaml: line ") {
 		return errors.WithStack(err)
 	}
