@@ -184,6 +184,7 @@ func (l *loop) plan() (t turn, sleep time.Duration, idle bool) {
 		t.addWaiter(heap.Pop(&l.waiting).(*waiter))
 	}
 	for _, w := range t.due {
+		w.partly = false
 		for i := range w.watches {
 			t.addEvent(w.watches[i].event)
 		}

@@ -109,8 +109,9 @@ func (t *turn) take(stamps []Stamp) {
 		}
 		e.stamp, e.known = stamps[i], true
 		for watch := e.first; watch != nil; watch = watch.next {
-			if !watch.owner.fresh { // Its own turn is next, with all its events.
-				t.addWaiter(watch.owner)
+			if w := watch.owner; !w.fresh { // Its own turn is next, with all its events.
+				w.partly = w.partly || !w.due
+				t.addWaiter(w)
 			}
 		}
 	}
@@ -125,10 +126,15 @@ func (l *loop) nextLook(w *waiter, now time.Time, storeNow Stamp) time.Time {
 	if l.draining && l.drained.Before(held) {
 		held = l.drained
 	}
-	if !held.After(now) {
-		return time.Time{}
+	switch {
+	case held.After(now):
+		return held
+	case w.partly && !w.precise:
+		// Of its other events it may have seen a stamp of long ago. A publication in the second that the client will send
+		// back for one of them would never be told: first they are looked at, all of them at once.
+		return now
 	}
-	return held
+	return time.Time{}
 }
 
 // report logs when the store goes, or a part of it, and when all of it is back: a look at a few events may have passed by

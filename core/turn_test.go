@@ -138,6 +138,18 @@ func TestAPollThatCameWhileTheStoreWasGoneIsAnsweredInTheNextRound(t *testing.T)
 	})
 }
 
+// The look for another poll's event must not be all that a whole-second answer goes by: T of the other event, sent back,
+// would hide its publication for ever.
+func TestAWholeSecondPollIsAnsweredAfterALookAtAllItsEvents(t *testing.T) {
+	store := newMemory()
+	together(t, store, func(g *group) {
+		time.AfterFunc(500*time.Millisecond, func() { store.set(t, "b", start.Add(500*time.Millisecond)) })
+		time.AfterFunc(700*time.Millisecond, func() { store.set(t, "a", start.Add(700*time.Millisecond)) })
+		g.expects(0, "subscribed[a]={0}&subscribed[b]={0}", `{"s":1,"k":{"a":{0},"b":{0}}}`, 1500*time.Millisecond)
+		g.expects(1500*time.Millisecond, "subscribed[a]={-9}", `{"s":1,"k":{"a":{0}}}`, 1500*time.Millisecond)
+	})
+}
+
 func TestDrainReachesAPollThatIsBeingLookedAt(t *testing.T) {
 	store := newMemory()
 	store.slow = time.Second

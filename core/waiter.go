@@ -15,6 +15,7 @@ type waiter struct {
 	done     func(Answer) // told the answer
 	fresh    bool         // not looked at so far
 	due      bool         // to be looked at in the turn that is under way
+	partly   bool         // only some of its events were looked at in that turn, as far as it knows
 	gone     bool         // it was answered, or left
 	index    int          // in the schedule; -1: not in it
 }
