@@ -12,7 +12,7 @@
 //
 // After every publication, every subscriber that keeps polling is answered with it or with a later one: at the latest
 // after its own pause between two polls, plus one sleep (nothing with a Notifier), plus 2 s for a whole-second poll (more
-// where a client's clock or a file's time is ahead: 3 s for a clock 2 s ahead, 6 s for a file 5 s ahead). An event is a state
+// where a client's clock or a file's time is ahead: up to 4 s for a clock 3 s ahead, up to 8 s for a file). An event is a state
 // ("changed at S"), not a log: several publications may become one answer, none may be missed.
 //
 // What it rests on:
@@ -25,10 +25,18 @@
 //
 // # What it cannot do
 //
-//   - A whole-second client whose clock is ahead can miss a publication until its first answer: one in the pause between
-//     two of its polls in which the server's clock reaches its T.
-//   - If the server's clock is set back, whole-second clients may miss what is published until it is where it was.
-//   - A whole-second client that pauses for more than 3 s, or whose answer a process gives that is about to end, can miss a
-//     publication after a file was touched some seconds into the future.
+//   - A whole-second client whose clock is ahead can miss, until its first answer about that event, what is published in the
+//     pause between two of its polls in which the server's clock comes within 2 s of its T, and a file that is set ahead to
+//     the very second of its T.
+//   - If the server's clock is set back, whole-second clients may miss what was not answered by then, and what is published
+//     until the second in which it was set back is over again. A poll that is looked at for the first time just then may
+//     take for old what came meanwhile.
+//   - If the store is gone from a publication on until a whole-second answer goes, and the publication was in the second that
+//     the client sends back, or before it, nobody can know that it was not seen. A client whose clock is far ahead is told
+//     nothing that is more than 5 s old when its poll comes. And one that has no cursor so far ("now") begins with its next poll.
+//   - Where a file is set ahead of the clock: a whole-second client that pauses for more than 3 s, or whose answer a process
+//     gives that is about to end, or whose own clock is ahead as well so that its answer would have to be held for more than
+//     8 s, can miss what is published until that time has come. What is set to a second more than 5 s ahead, and was in that
+//     second before, is nothing new to it. And what is set ahead while a poll is looked at for the first time was there before.
 //   - Two changes of a file by other programs that get the same stamp are one publication.
 package core

@@ -1,10 +1,17 @@
 package core_test
 
 import (
+	"flag"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
 // A goroutine that is left over fails the run.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv("RAPID_CHECKS") == "" { // -rapid.checks still wins.
+		_ = flag.Set("rapid.checks", "1500")
+	}
+	goleak.VerifyTestMain(m)
+}

@@ -143,7 +143,8 @@ func (p *poll) changed() bool {
 // clockIsWrong tells it of what was published meanwhile. A precise answer has to wait until its stamps can't be given again.
 //
 // It ends: the stamps of the answer only change within the time it is held to, and T not at all. A client with one clock
-// is held for 6 s at the most; one that makes up its T waits no longer than 8.
+// is held for 6 s at the most. Where its clock and a file's time are ahead, one second may come near while it waits for
+// another; nobody waits longer than 8.
 func (p *poll) hold(now Stamp) Stamp {
 	const ofClient, ofStamp, longest = 2, 5, 8 * time.Second
 	if p.due == 0 || now < p.due { // The clock may have been set back.

@@ -1,0 +1,117 @@
+package core_test
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"novcomet/core"
+)
+
+// judgePublication looks whether a subscriber was answered with the publication or with a later one, in time: by the poll
+// that waited when it came, or else by the next.
+func (p *playback) judgePublication(c *client, index int) *violation {
+	pub := p.publications[index]
+	var previous *poll
+	for i, q := range c.polls {
+		if _, asked := q.sent[pub.event]; !asked {
+			return nil
+		}
+		if q.ended.publications <= index {
+			previous = q
+			continue
+		}
+		waited := q.asked.publications <= index
+		if !waited && previous == nil || p.excused(c, previous, q, index) {
+			return nil
+		}
+		found := p.found(q, pub, waited)
+		late := p.answerBy(c, q, pub, found)
+		covered := q.answered && p.told(c, q, pub.event) >= index
+		switch {
+		case q.ended.at.After(late):
+			return &violation{"missed", fmt.Sprintf("publication %d was to be answered by %v; poll %d ended at %v", index, late.Sub(start), i, q.ended.at.Sub(start))}
+		case covered:
+			return nil
+		case !waited && q.answered && !found.After(q.asked.at):
+			return &violation{"missed", fmt.Sprintf("publication %d was there when poll %d came, which ended without it", index, i)}
+		}
+		previous = q
+	}
+	return nil // It does not keep polling.
+}
+
+// found returns when a poll must have learned of the publication at the latest: at its arrival; when the Notifier told;
+// after one sleep; when the Notifier began to listen again. While the store is gone nothing can be learned: then it is a
+// sleep after that.
+func (p *playback) found(q *poll, pub publication, waited bool) time.Time {
+	found := q.asked.at
+	if waited {
+		if found = pub.at.Add(q.sleep); pub.told {
+			found = pub.at
+		}
+		for _, at := range p.heard {
+			if !at.Before(pub.at) && at.Before(found) {
+				found = at
+			}
+		}
+	}
+	from := pub.at
+	if q.asked.at.After(from) {
+		from = q.asked.at
+	}
+	for back, gone := p.goneBetween(from, found.Add(p.slack())); gone && found.Before(back.Add(q.sleep)); back, gone = p.goneBetween(from, found.Add(p.slack())) {
+		found = back.Add(q.sleep)
+	}
+	return found
+}
+
+// answerBy returns when the answer must have gone: for a precise poll when the stamp has settled, for a whole-second one
+// within 2 s. A client that goes by a second further ahead waits until that is over: at most 4 s, if it is by its own clock
+// (3 s ahead, when another second has kept the answer until then), and 8 s, if it is that of a file or of a clock that was
+// set back.
+func (p *playback) answerBy(c *client, q *poll, pub publication, found time.Time) time.Time {
+	timing := p.Timing()
+	ahead := p.anyAhead(q)
+	if c.precise {
+		by := found.Add(timing.Settle + p.slack())
+		if ahead { // One that is only a little ahead is taken for one that could be given again, and another comes near meanwhile.
+			by = by.Add(time.Duration(len(q.sent))*setAhead + timing.Settle)
+		}
+		return by
+	}
+	const usual, clockAhead, stampAhead = 2 * time.Second, 4 * time.Second, 8 * time.Second
+	hold := usual
+	clock := pub.clock.Add(found.Sub(pub.at))
+	for _, sent := range q.sent {
+		if t, _ := strconv.ParseInt(sent, 10, 64); core.Stamp(t+1)*inASec > clock.Add(usual) {
+			hold = clockAhead
+		}
+	}
+	if ahead {
+		hold = stampAhead
+	}
+	by := found.Add(hold + timing.Lag + p.slack())
+	for _, s := range p.setbacks {
+		// The loop finds out at its next look, and then an answer is held anew.
+		if again := s.at.Add(2*stampAhead + timing.Lag + p.slack()); s.at.Before(by) && again.After(by) {
+			by = again
+		}
+	}
+	return by
+}
+
+// anyAhead reports whether there was any stamp ahead of the clock before the poll ended.
+func (p *playback) anyAhead(q *poll) bool {
+	for _, s := range p.setbacks {
+		if s.at.Before(q.ended.at) {
+			return true
+		}
+	}
+	for _, pub := range p.publications[:q.ended.publications] {
+		if pub.stamp > pub.clock.Add(unseen) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,57 @@
+package core_test
+
+import (
+	"fmt"
+	"strings"
+)
+
+// GoString is the history as a script, as rapid prints it when it has found one that breaks the promise.
+func (h *history) GoString() string {
+	var b strings.Builder
+	kind := "coarse"
+	if h.fine {
+		kind = "fine"
+	}
+	fmt.Fprintf(&b, "\n  a kernel with %s stamps, ticks of %v at %v, each look takes %v", kind, h.tick, h.phase, h.slow)
+	if h.notifier {
+		fmt.Fprintf(&b, ", a notifier that listens after %v", h.listens)
+	}
+	if h.maxWaiting > 0 {
+		fmt.Fprintf(&b, ", at most %d may wait", h.maxWaiting)
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		if age, ok := h.ages[name]; ok {
+			fmt.Fprintf(&b, "\n  %12v  %s was published", -age, name)
+		}
+	}
+	for i, s := range h.subscribers {
+		fmt.Fprintf(&b, "\n  %12v  subscriber %d joins: %v", s.joins, i, s)
+	}
+	for _, step := range h.steps {
+		fmt.Fprintf(&b, "\n  %12v  %s %s", step.at, step.what, step.event)
+		if step.by != 0 {
+			fmt.Fprintf(&b, " %v", step.by)
+		}
+		if step.unheard {
+			b.WriteString(" (unheard)")
+		}
+	}
+	return b.String()
+}
+
+func (s subscriber) String() string {
+	kind := fmt.Sprintf("whole seconds, clock %v ahead", s.clock)
+	if s.precise {
+		kind = "precise"
+		if s.longFirst {
+			kind += ", waits at first"
+		}
+		if s.wholeFirst {
+			kind += ", the first cursor a whole second"
+		}
+		if s.patience > 0 {
+			kind += fmt.Sprintf(", breaks off after %v", s.patience)
+		}
+	}
+	return fmt.Sprintf("%s, %v, %d × %v, pauses %v, stays %v", kind, s.events, s.tries, s.sleep, s.pauses, s.stays)
+}
