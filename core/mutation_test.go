@@ -1,0 +1,85 @@
+package core_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A test that can't fail is worth nothing: each rule of delivery is broken in turn, and random histories must find it out.
+func TestEveryBrokenRuleIsFoundByTheHistories(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compiles the package once for each rule")
+	}
+	if output, err := unbroken.try(t); err != nil {
+		t.Fatalf("with no rule broken: %v\n%s", err, output)
+	}
+	const atOnce = 2 // Each of them has one processor's work.
+	slots := make(chan struct{}, atOnce)
+	for _, m := range mutations {
+		t.Run(strings.ReplaceAll(m.rule, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			output, err := m.try(t)
+			found := brokenPromise.FindStringSubmatch(output)
+			switch {
+			case err == nil:
+				t.Errorf("%s: %q in the place of %q is not found", m.file, m.broken, m.text)
+			case found == nil:
+				t.Errorf("%v:\n%s", err, output)
+			default:
+				t.Logf("found after %s histories: %s", found[1], found[2])
+			}
+		})
+	}
+}
+
+// brokenPromise is the report of a history that broke the promise; another failure, as of the compiler, is not what a
+// mutation is for.
+var brokenPromise = regexp.MustCompile(`\[rapid\] (?:failed after (\d+) tests|flaky test)[^\n]*?(?:: |\n[^:]*\n[^:]*\n[^:]*\n[^(]*\()((?:missed|hidden|spurious|invented|early|unchanged|cursor|left|malformed)\b[^\n]*)`)
+
+// mutation is a rule of delivery, and how to break it: a text that is there once, and what to put in its place.
+type mutation struct {
+	rule         string
+	file         string
+	text, broken string
+}
+
+// unbroken puts a text in its own place.
+var unbroken = mutation{"none", "poll.go", "package core", "package core"}
+
+// try runs the histories against the package with the rule broken.
+func (m mutation) try(t *testing.T) (output string, err error) {
+	original, err := filepath.Abs(m.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), m.text); n != 1 {
+		t.Fatalf("%q is %d times in %s; want it once", m.text, n, m.file)
+	}
+	directory := t.TempDir()
+	copied, overlay := filepath.Join(directory, m.file), filepath.Join(directory, "overlay.json")
+	mustWrite(t, copied, strings.Replace(string(source), m.text, m.broken, 1))
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {original: copied}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, overlay, string(replace))
+	histories := "20000"
+	if m == unbroken {
+		histories = "1000"
+	}
+	command := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-vet=off", "-count=1", "-timeout=10m",
+		"-run=^TestThePromiseIsKeptInEveryHistory$", ".", "-rapid.checks="+histories, "-rapid.shrinktime=0s", "-rapid.nofailfile")
+	all, err := command.CombinedOutput()
+	return string(all), err
+}
