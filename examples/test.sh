@@ -50,6 +50,9 @@ echo "== tests"
 export NOVCOMET_REQUIRE_SERVERS=1 # A server that can't be had fails the run, instead of skipping its tests.
 go test -race -timeout 15m ./...
 
+echo "== the promise, in many random histories"
+go test -count=1 -timeout 15m -v -run '^TestThePromiseIsKeptInEveryHistory$' ./core -rapid.checks "${NOVCOMET_HISTORIES:-20000}"
+
 echo "== fuzzing, a few seconds each"
 for target in $(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do
 	mapfile -t names < <(grep -hoE '^func Fuzz[A-Za-z]+' "$target"/*_test.go | cut -d' ' -f2)
