@@ -1,91 +1,181 @@
 package examples_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"testing"
-	"time"
-
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
-
-	"novcomet/examples/demo/launch"
 )
 
-// What comet.js promises to a page of one's own. Each script is a promise of a string.
-func TestClient(t *testing.T) {
-	site := startSite(t, launch.Nginx)
-	w := openWindow(t, startBrowser(t), site.URL)
-	tests := []struct{ name, script, want string }{
-		{"an event subscribed to later joins the others", `new Promise((resolve) => {
-			const comet = new Comet(), told = new Set();
-			const tell = (id) => told.add(id).size === 2 && (comet.stop(), resolve([...told].sort().join()));
-			const steps = [() => comet.subscribe("later", tell), () => ["sooner", "later"].forEach((id) => comet.publish(id))];
-			comet.onstate = (state) => state === "connected" ? steps.shift()() : state === "lost" && resolve(state);
-			comet.subscribe("sooner", tell);
-			comet.start();
-		})`, "later,sooner"},
+// promises are what novcomet.js promises to a page of one's own. Each script is a promise of a string. What makes a
+// file may give it two stamps, and what was published a moment ago counts as new: hence soon(0.1) after a first publication.
+var promises = []struct{ name, script, want string }{
+	{"an event subscribed to later joins the others", `new Promise(async (resolve) => {
+		const comet = await client(), told = new Set();
+		const tell = (k) => (Object.keys(k).forEach((id) => told.add(id)), told.size === 2 && (comet.stop(), resolve([...told].sort().join())));
+		await opened(comet.subscribe("sooner", tell));
+		comet.subscribe("later", tell);
+		while (told.size < 2) await Promise.all([soon(0.1), comet.publish("sooner"), comet.publish("later")]);
+	})`, "later,sooner"},
 
-		{"what is published while stopped is told after the next start", `new Promise((resolve) => {
-			const comet = new Comet();
-			comet.onstate = async (state) => {
-				if (state !== "connected") return;
-				comet.onstate = () => {};
-				comet.stop();
-				await comet.publish("meanwhile");
-				comet.start();
-			};
-			comet.subscribe("meanwhile", (id) => (comet.stop(), resolve(id)));
-			comet.start();
-		})`, "meanwhile"},
+	{"subscribing in a callback takes effect at once", `new Promise(async (resolve) => {
+		const comet = await client();
+		await comet.publish("inner"), await soon(0.1);
+		comet.subscribe("outer", () => {
+			comet.subscribe("inner", (k) => (comet.stop(), resolve(Object.keys(k).join())));
+			setTimeout(() => comet.publish("inner"), 500);
+		});
+		await opened(comet);
+		comet.publish("outer");
+	})`, "inner"},
 
-		{"a callback that throws disturbs nobody", `new Promise((resolve) => {
-			const comet = new Comet();
-			let told = 0;
-			comet.subscribe("thrown", () => { throw new Error("on purpose"); });
-			comet.subscribe("thrown", () => ++told === 2 ? (comet.stop(), resolve("told twice")) : comet.publish("thrown"));
-			comet.onstate = (state) => state === "connected" && comet.publish("thrown");
-			comet.start();
-		})`, "told twice"},
+	{"what is published while stopped is told after the next run", `new Promise(async (resolve) => {
+		const comet = (await client()).subscribe("meanwhile", (k) => (comet.stop(), resolve(Object.keys(k).join())));
+		await opened(comet);
+		comet.stop();
+		await comet.publish("meanwhile");
+		comet.run();
+	})`, "meanwhile"},
 
-		{"two starts are one", `new Promise((resolve) => {
-			const comet = new Comet();
-			let told = 0;
-			comet.subscribe("once", () => (told++, comet.publish("end")));
-			comet.subscribe("end", () => (comet.stop(), resolve("told " + told)));
-			comet.onstate = (state) => state === "connected" && comet.publish("once");
-			comet.publish("once").then(() => setTimeout(() => (comet.start(), comet.start()), 100));
-		})`, "told 1"},
+	{"events of one answer come in one k, each to its own callback", `new Promise(async (resolve) => {
+		const comet = await client(), ks = {};
+		for (const id of ["both-a", "both-b"]) {
+			await comet.publish(id);
+			comet.subscribe(id, (k) => (ks[id] = k, ks["both-a"] && ks["both-b"] && (comet.stop(), resolve(Object.keys(ks["both-a"]).sort() + " " + (ks["both-a"] === ks["both-b"])))));
+		}
+		await soon(0.1);
+		await opened(comet);
+		comet.stop();
+		await comet.publish("both-a"), await comet.publish("both-b");
+		comet.run();
+	})`, "both-a,both-b true"},
 
-		{"an address with a query of its own", `new Promise((resolve) => {
-			const comet = new Comet("/comet.php?site=7");
-			comet.subscribe("asked", (id) => (comet.stop(), resolve(id)));
-			comet.onstate = (state) => state === "connected" && comet.publish("asked");
-			comet.start();
-		})`, "asked"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := evaluate[string](t, w, tt.script); got != tt.want {
-				t.Errorf("got %q, want %q", got, tt.want)
+	{"the callback gets whole seconds, as comet.php's client did, and last is precise", `new Promise(async (resolve) => {
+		const comet = await client();
+		await comet.publish("seconds"), await soon(0.1);
+		comet.subscribe("seconds", (k) => {
+			comet.stop();
+			const last = comet.last("seconds");
+			resolve([Number.isInteger(k.seconds), k.seconds === Math.floor(last), last % 1 > 0, comet.last("unknown")].join());
+		});
+		await opened(comet);
+		comet.publish("seconds");
+	})`, "true,true,true,"},
+
+	{"last is known before anything was published to the page", `(async () => {
+		const comet = await client();
+		await comet.publish("known"), await soon(0.1);
+		const before = (Date.now() / 1000);
+		await opened(comet.subscribe("known", () => {}).subscribe("unknown", () => {}));
+		comet.stop();
+		return [Math.abs(before - comet.last("known")) < 60, comet.last("unknown")].join();
+	})()`, "true,"},
+
+	{"a callback that throws disturbs nobody", `new Promise(async (resolve) => {
+		const comet = await client();
+		let told = 0;
+		comet.subscribe("thrown", () => { throw new Error("on purpose"); });
+		comet.subscribe("thrown", () => ++told === 2 ? (comet.stop(), resolve("told twice")) : setTimeout(() => comet.publish("thrown"), 100));
+		comet.on("open", () => { throw new Error("on purpose"); });
+		await opened(comet);
+		comet.publish("thrown");
+	})`, "told twice"},
+
+	{"what is unsubscribed is not called, and its neighbour is", `new Promise(async (resolve) => {
+		const comet = await client(), told = new Set();
+		const gone = () => told.add("gone");
+		comet.subscribe("left", gone).subscribe("left", () => (comet.stop(), resolve([...told, "left"].join())));
+		comet.subscribe("right", () => told.add("right"));
+		comet.unsubscribe("left", gone).unsubscribe("right");
+		await opened(comet);
+		await comet.publish("right");
+		comet.publish("left");
+	})`, "left"},
+
+	{"two runs are one, and so is the same callback twice", `new Promise(async (resolve) => {
+		const comet = await client();
+		let told = 0;
+		const count = () => (told++, comet.publish("end"));
+		await comet.publish("once"), await comet.publish("end"), await soon(0.1);
+		comet.subscribe("once", count).subscribe("once", count).subscribe("end", () => (comet.stop(), resolve("told " + told)));
+		await opened(comet.run());
+		comet.publish("once");
+	})`, "told 1"},
+
+	{"it says when it opens and closes", `new Promise(async (resolve) => {
+		const comet = await client(), said = [];
+		const again = () => said.push("open") === 3 ? comet.stop() : (comet.stop(), comet.run());
+		comet.on("open", again).on("close", () => said.push("close") === 4 && resolve(said.join())).subscribe("any", () => {}).run();
+	})`, "open,close,open,close"},
+
+	{"an address with a query of its own", `new Promise(async (resolve) => {
+		const comet = (await client("/comet.php?site=7")).subscribe("asked", (k) => (comet.stop(), resolve(Object.keys(k).join())));
+		await opened(comet);
+		comet.publish("asked");
+	})`, "asked"},
+
+	{"another address while running takes effect at once", `new Promise(async (resolve) => {
+		const comet = (await client("/nowhere.php")).subscribe("moved", (k) => (comet.stop(), resolve(Object.keys(k).join()))).run();
+		await new Promise((lost) => comet.on("error", lost));
+		comet.on("open", () => comet.publish("moved")).init("/comet.php");
+	})`, "moved"},
+
+	{"200 events, by POST", `new Promise(async (resolve) => {
+		const comet = await client(), told = new Set(), methods = new Set(), ask = window.fetch;
+		window.fetch = (url, options) => (methods.add(options.method ?? "GET"), ask(url, options));
+		for (let i = 0; i < 200; i++) comet.subscribe("one-of-many-" + i, (k) => {
+			Object.keys(k).forEach((id) => told.add(id));
+			if (told.size === 200) comet.stop(), window.fetch = ask, resolve("all, by " + [...methods]);
+		});
+		await opened(comet);
+		for (let i = 0; i < 200; i++) await comet.publish("one-of-many-" + i);
+	})`, "all, by POST"},
+
+	// The publication is complete before the callback returns, and before that there can be no next poll.
+	{"a publication between two polls", `new Promise(async (resolve) => {
+		const comet = await client();
+		let told = 0;
+		await comet.publish("between"), await soon(0.1);
+		comet.subscribe("between", () => {
+			if (++told === 3) return comet.stop(), resolve("told 3 times");
+			const request = new XMLHttpRequest();
+			request.open("GET", "/comet.php?publish=between", false);
+			request.send();
+		});
+		await opened(comet);
+		comet.publish("between");
+	})`, "told 3 times"},
+
+	{"two clients of one page share the poll, and both are told", `new Promise(async (resolve) => {
+		const one = await client(), two = await client(), told = [];
+		const tell = (comet, name) => () => (comet.stop(), told.push(name) === 2 && resolve(told.sort().join()));
+		await opened(one.subscribe("shared", tell(one, "one")));
+		await opened(two.subscribe("shared", tell(two, "two")));
+		one.publish("shared");
+	})`, "one,two"},
+}
+
+func TestTheClientKeepsItsPromises(t *testing.T) {
+	site := startPages(t)
+	w := openWindow(t, startBrowser(t), site.URL+"/empty.html")
+	for _, promise := range promises {
+		t.Run(promise.name, func(t *testing.T) {
+			if got := evaluate[string](t, w, promise.script); got != promise.want {
+				t.Errorf("got %q, want %q", got, promise.want)
 			}
 		})
 	}
 
 	for _, id := range []string{"a&b=c", "50% + 1; #1?", "x[y", "Grüße, 世界", `"'<b>`, "constructor", "__proto__", "7"} {
 		t.Run("an event named "+id, func(t *testing.T) {
-			got := evaluate[string](t, w, fmt.Sprintf(`new Promise((resolve) => {
-				const comet = new Comet(), id = %q;
-				comet.subscribe(id, (told, stamp) => (comet.stop(), resolve(told + " at " + stamp.toFixed(6))));
-				comet.onstate = (state) => state === "connected" && comet.publish(id);
-				// What makes the file may give it two stamps, and what was published a moment ago counts as new.
-				comet.publish(id).then(() => setTimeout(() => comet.start(), 100));
+			got := evaluate[string](t, w, fmt.Sprintf(`new Promise(async (resolve) => {
+				const comet = await client(), id = %q;
+				await comet.publish(id), await soon(0.1);
+				comet.subscribe(id, (k) => (comet.stop(), resolve(Object.keys(k) + " at " + k[id] + " " + comet.last(id).toFixed(6))));
+				await opened(comet);
+				comet.publish(id);
 			})`, id))
-			if want := id + " at " + stampOf(t, site, id); got != want {
+			stamp := stampOf(t, site, id)
+			if want := id + " at " + stamp[:len(stamp)-len(".000000")] + " " + stamp; got != want {
 				t.Errorf("told %q, want %q", got, want)
 			}
 		})
@@ -97,95 +187,34 @@ func TestClient(t *testing.T) {
 		if err := json.Unmarshal([]byte(answer.body), &refusal); err != nil || refusal.Error == "" {
 			t.Fatalf("the endpoint does not say why: %s", answer.body)
 		}
-		got := evaluate[string](t, w, `new Comet().publish("../news").then(() => "published", (error) => error.message)`)
+		got := evaluate[string](t, w, `client().then((comet) => comet.publish("../news")).then(() => "published", (error) => error.message)`)
 		if got != refusal.Error {
 			t.Errorf("got %q, want %q", got, refusal.Error)
 		}
 	})
 }
 
-// hasty lets a browser window give up requests fifty times sooner than it was told.
-const hasty = `{
-	const timeout = AbortSignal.timeout;
-	AbortSignal.timeout = (milliseconds) => timeout.call(AbortSignal, milliseconds / 50);
-}`
-
-// A good server can't show how patient the client is with a bad one, so a bad one is played here.
-func TestClientIsPatientWithABadServer(t *testing.T) {
-	const (
-		idle   = `{"s":0,"at":{"news":"0.000000","chat":"0.000000"}}`
-		broken = "broken" // HTTP 500
-		never  = "never"  // no answer as long as the client listens
-		second = time.Second
-	)
-	tests := []struct {
-		name    string
-		answers []string        // one after the other
-		pauses  []time.Duration // between the requests; 0: at once
-	}{
-		{"errors, and again later", []string{broken, broken, idle, broken, idle}, []time.Duration{second, 2 * second, 0, second}},
-		{"answers of something else", []string{"<h1>It works!</h1>", `{"s":0}`, idle, never}, []time.Duration{second, 2 * second, 0}},
-		{"answers that come too soon", []string{idle, idle, idle, never}, []time.Duration{0, second, second}},
-		{"no answers", []string{never, never, never}, []time.Duration{75*second/50 + second, 75*second/50 + 2*second}},
+// The page swaps comet.php's client for this one, and nothing else.
+func TestAPageWrittenForCometPHPWorks(t *testing.T) {
+	site := startPages(t)
+	w := openWindow(t, startBrowser(t), site.URL+"/old.html")
+	for _, id := range []string{"first", "second"} {
+		// It says nothing of when it has begun to listen.
+		w.waitUntil(t, fmt.Sprintf(`(document.querySelector("a.%s").click(), told.some((k) => Number.isInteger(k.%[1]s)))`, id))
 	}
-	browser := startBrowser(t)
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel() // nearly all of it is waiting
-			answers := make(chan string, len(tt.answers))
-			for _, answer := range tt.answers {
-				answers <- answer
-			}
-			close(answers)
-			type request struct {
-				at     time.Time
-				atOnce bool
-			}
-			asked := make(chan request, 2*len(tt.answers))
-			mux := http.NewServeMux()
-			mux.Handle("/", http.FileServer(http.Dir("browser")))
-			mux.HandleFunc("/comet.php", func(w http.ResponseWriter, r *http.Request) {
-				select {
-				case asked <- request{time.Now(), r.URL.Query().Get("wait") == "0"}:
-				default: // the test has seen enough
-				}
-				switch answer, more := <-answers; {
-				case !more, answer == never:
-					<-r.Context().Done()
-				case answer == broken:
-					http.Error(w, "broken", http.StatusInternalServerError)
-				default:
-					fmt.Fprint(w, answer)
-				}
-			})
-			server := httptest.NewServer(mux)
-			t.Cleanup(server.Close)
-			w := openWindow(t, browser, "about:blank")
-			w.do(t, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-				_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hasty})
-				return err
-			}), chromedp.Navigate(server.URL))
-
-			var last request
-			for i := 0; i <= len(tt.pauses); i++ {
-				var now request
-				select {
-				case now = <-asked:
-				case <-time.After(patience):
-					t.Fatalf("request %d does not come", i+1)
-				}
-				if i > 0 {
-					want, got := tt.pauses[i-1], now.at.Sub(last.at)
-					if got < want*9/10 || got > want+2*second || want == 0 && got > second*9/10 {
-						t.Errorf("request %d came after %v, want %v", i+1, got, want)
-					}
-				}
-				// Only after a good answer is there a cursor to wait with.
-				if good := i > 0 && tt.answers[i-1] == idle; now.atOnce == good {
-					t.Errorf("request %d has wait=0: %v, want %v", i+1, now.atOnce, !good)
-				}
-				last = now
-			}
-		})
+	if got := evaluate[string](t, w, `typeof NovComet.init + typeof window.NovComet.run`); got != "functionfunction" {
+		t.Errorf("NovComet is no global name: %s", got)
 	}
+	w.wantNoComplaints(t)
+}
+
+func TestTheClientIsAModuleToo(t *testing.T) {
+	site := startPages(t)
+	w := openWindow(t, startBrowser(t), site.URL+"/empty.html")
+	got := evaluate[string](t, w, `import("/novcomet.js").then((all) =>
+		[Object.keys(all).sort(), all.default === all.NovComet, typeof all.default.run, typeof window.NovComet].join())`)
+	if want := "NovComet,default,true,function,undefined"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	w.wantNoComplaints(t)
 }

@@ -2,8 +2,12 @@ package examples_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +35,74 @@ func launchSite(t *testing.T, o launch.Options) *launch.Site {
 		}
 	})
 	return site
+}
+
+// startSite starts a real server with examples/browser as its pages. Polls are short, so that a test sees many.
+func startSite(t *testing.T, server launch.Server) *launch.Site {
+	t.Helper()
+	return launchSite(t, launch.Options{
+		Server:   server,
+		Settings: map[string]string{"tries": "20", "sleep": "0.1"},
+	})
+}
+
+// startPages starts nginx with the pages of examples/browser and those of testdata/pages, and polls that wait for 40 s.
+func startPages(t *testing.T) *launch.Site {
+	t.Helper()
+	root := t.TempDir()
+	for _, pages := range []string{"browser", "testdata/pages"} {
+		if err := os.CopyFS(root, os.DirFS(pages)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return launchSite(t, launch.Options{
+		Server:   launch.Nginx,
+		Root:     root,
+		Settings: map[string]string{"tries": "40", "sleep": "1"},
+	})
+}
+
+// waitingPolls counts the connections between the site's web server and its comet-fcgi: each is a request that waits.
+func waitingPolls(t *testing.T, site *launch.Site) int {
+	t.Helper()
+	sockets, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const connected = "03"
+	n := 0
+	for line := range strings.Lines(string(sockets)) { // Num RefCount Protocol Flags Type St Inode Path
+		fields := strings.Fields(line)
+		if len(fields) == 8 && fields[5] == connected && strings.HasPrefix(fields[7], filepath.Dir(site.Events)+"/") {
+			n++
+		}
+	}
+	return n
+}
+
+func eventFile(site *launch.Site, id string) string {
+	return filepath.Join(site.Events, id+".comet")
+}
+
+// stampOf returns the event's stamp as the protocol writes it, "" where there is none yet.
+func stampOf(t *testing.T, site *launch.Site, id string) string {
+	t.Helper()
+	info, err := os.Lstat(eventFile(site, id))
+	if os.IsNotExist(err) {
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	microseconds := info.ModTime().UnixMicro()
+	return fmt.Sprintf("%d.%06d", microseconds/1e6, microseconds%1e6)
+}
+
+func touch(t *testing.T, file string) {
+	t.Helper()
+	if output, err := exec.Command("touch", file).CombinedOutput(); err != nil {
+		t.Fatalf("touch %s: %v: %s", file, err, output)
+	}
 }
 
 // reply is what came back for a request, and when.

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -35,6 +37,10 @@ func startBrowser(t *testing.T) context.Context {
 		chromedp.Flag("disable-gpu", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("host-resolver-rules", "MAP intranet.test 127.0.0.1"),
+		// A tab in the background is to be as slow as it is for a user.
+		chromedp.Flag("disable-background-timer-throttling", false),
+		chromedp.Flag("disable-renderer-backgrounding", false),
 	)...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -101,6 +107,18 @@ func evaluate[T any](t *testing.T, w *window, script string) T {
 	return result
 }
 
+// waitUntil waits until the script is true in the window's page.
+func (w *window) waitUntil(t *testing.T, script string) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for again := time.Tick(20 * time.Millisecond); time.Now().Before(deadline); <-again {
+		if evaluate[bool](t, w, script) {
+			return
+		}
+	}
+	t.Fatalf("it does not become true in time: %s", script)
+}
+
 func (w *window) waitFor(t *testing.T, selector string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, patience)
@@ -123,6 +141,14 @@ func (w *window) waitForPublication(t *testing.T, site *launch.Site, id, before 
 	}
 	t.Fatalf("the window does not show that %s was published: stamp before %q, now %q", id, before, stampOf(t, site, id))
 	return ""
+}
+
+func (w *window) bringToFront(t *testing.T) {
+	t.Helper()
+	w.do(t, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, page.BringToFront, cdp.Empty{})
+		return err
+	}))
 }
 
 func (w *window) listen(event any) {

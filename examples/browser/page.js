@@ -1,79 +1,164 @@
-// page.js: what this page does with comet.js. A page of your own will do something else.
+// page.js: what this page does with novcomet.js. A page of your own will do something else.
 
-"use strict";
+import NovComet from "./novcomet.js";
 
-const { endpoint } = document.body.dataset;
-const comet = new Comet(endpoint);
-
-const state = document.querySelector("#state");
-const log = document.querySelector("#log");
+const { endpoint = "", directory = "", events = "" } = document.body.dataset;
 const longest = 100; // entries of the log
 
-comet.onstate = (name, error, seconds) => {
+/** @type {(id: string) => HTMLElement} */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+/** @type {(within: ParentNode, selector: string) => HTMLElement} */
+const part = (within, selector) => /** @type {HTMLElement} */ (within.querySelector(selector));
+/** @type {(id: string) => HTMLElement} */
+const copyOf = (id) => part(/** @type {HTMLElement} */ (/** @type {HTMLTemplateElement} */ (element(id)).content.cloneNode(true)), "li");
+
+const choice = /** @type {HTMLSelectElement} */ (element("choice"));
+const field = /** @type {HTMLInputElement} */ (element("name"));
+
+/** @type {Map<string, HTMLElement>} */
+const cards = new Map(); // id → what shows it
+
+NovComet.init(endpoint)
+  .on("open", () => {
+    state("connected", "connected: waiting for events");
+    for (const id of cards.keys()) showLast(id);
+  })
+  .on("error", (error, seconds) => {
+    state("lost", `no connection (${error.message}), next attempt in ${Math.ceil(seconds)} s; nothing gets lost meanwhile`);
+  })
+  .on("close", () => state("stopped", "stopped; what is published meanwhile is told after the next start"));
+
+const named = new URLSearchParams(location.hash.slice(1)).getAll("event");
+for (const id of named.length ? named : events.split(",")) follow(id);
+start();
+
+element("toggle").addEventListener("click", () => {
+  if (document.body.dataset.state === "stopped") start();
+  else NovComet.stop();
+});
+
+element("follow").addEventListener("submit", (submit) => {
+  submit.preventDefault();
+  follow(field.value.trim());
+  remember();
+  field.value = "";
+});
+
+choice.addEventListener("change", showLines);
+
+for (const button of document.querySelectorAll(".copy")) button.addEventListener("click", () => copy(/** @type {HTMLElement} */ (button)));
+
+function start() {
+  state("connecting", "connecting …");
+  NovComet.run();
+}
+
+/** @type {(name: string, words: string) => void} */
+function state(name, words) {
   document.body.dataset.state = name;
-  state.textContent = {
-    connecting: "connecting …",
-    connected: "connected: waiting for events",
-    lost: `no connection (${error?.message}), next attempt in ${seconds} s; nothing gets lost meanwhile`,
-    stopped: "stopped",
-  }[name];
-};
+  element("state").textContent = words;
+  element("toggle").textContent = name === "stopped" ? "Start" : "Stop";
+}
 
-for (const event of document.querySelectorAll(".event")) {
-  const id = event.dataset.event;
-  comet.subscribe(id, (id, stamp) => {
-    show(event.querySelector(".last"), stamp);
-    flash(event);
-    note(id, "published", stamp);
+/** @type {(id: string) => void} */
+function follow(id) {
+  if (!id || cards.has(id)) return;
+  const card = copyOf("event");
+  card.dataset.event = id;
+  part(card, "h3").textContent = id;
+  part(card, ".publish").setAttribute("aria-label", `Publish ${id}`);
+  part(card, ".publish").addEventListener("click", () => {
+    NovComet.publish(id).catch((error) => note(id, `was not published: ${error.message}`));
   });
-
-  // Without this, the link would work as well: it is the URL that publishes, and shows the endpoint's answer.
-  const link = event.querySelector(".publish");
-  link.href = address({ publish: id });
-  link.addEventListener("click", async (click) => {
-    if (click.ctrlKey || click.metaKey || click.shiftKey) return; // whoever wants the answer in a window of its own
-    click.preventDefault();
-    try {
-      await comet.publish(id);
-    } catch (error) {
-      note(id, `not published: ${error.message}`);
-    }
+  part(card, ".drop").setAttribute("aria-label", `Follow ${id} no more`);
+  part(card, ".drop").addEventListener("click", () => drop(id));
+  cards.set(id, card);
+  element("events").append(card);
+  choice.append(new Option(id));
+  showLines();
+  NovComet.subscribe(id, () => {
+    showLast(id);
+    flash(card);
+    note(id, "published", NovComet.last(id));
   });
 }
 
-for (const span of document.querySelectorAll(".endpoint")) span.textContent = `'${address()}`;
-
-comet.start();
-
-function address(query = {}) {
-  const url = new URL(endpoint, location.href);
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-  return url.href;
+/** @type {(id: string) => void} */
+function drop(id) {
+  NovComet.unsubscribe(id);
+  cards.get(id)?.remove();
+  cards.delete(id);
+  [...choice.options].find((option) => option.value === id)?.remove();
+  remember();
+  showLines();
 }
 
-// Adds a line to the log, the newest on top.
+// Keeps what is followed in the address, so that the page can be loaded again, and be sent to somebody.
+function remember() {
+  history.replaceState(null, "", `#${new URLSearchParams([...cards.keys()].map((id) => ["event", id]))}`);
+}
+
+/** @type {(id: string) => void} */
+function showLast(id) {
+  const last = part(/** @type {HTMLElement} */ (cards.get(id)), ".last");
+  const stamp = NovComet.last(id);
+  if (stamp) show(last, stamp);
+  else last.textContent = "never yet";
+}
+
+/** Adds a line to the log, the newest on top. @type {(id: string, text: string, stamp?: number) => void} */
 function note(id, text, stamp) {
-  const line = document.createElement("li");
+  const line = copyOf("line");
   line.dataset.event = id;
-  const name = document.createElement("b");
-  name.textContent = id;
-  line.append(name, ` ${text} `);
-  if (stamp) line.append(show(document.createElement("time"), stamp));
+  part(line, "b").textContent = id;
+  part(line, "span").textContent = text;
+  if (stamp) show(part(line, "time"), stamp);
+  const log = element("log");
   log.prepend(line);
-  while (log.children.length > longest) log.lastElementChild.remove();
+  while (log.children.length > longest) log.lastElementChild?.remove();
 }
 
-// Writes a stamp as the reader's time of day, and keeps it to the microsecond.
-function show(element, stamp) {
+/** Writes a stamp as the reader's time of day, and keeps it to the microsecond. @type {(where: HTMLElement, stamp: number) => void} */
+function show(where, stamp) {
   const when = new Date(stamp * 1000);
-  element.dataset.stamp = stamp.toFixed(6);
-  element.title = when.toLocaleString();
-  element.textContent = when.toLocaleTimeString([], { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
-  return element;
+  const today = when.toDateString() === new Date().toDateString();
+  where.dataset.stamp = stamp.toFixed(6);
+  where.title = when.toLocaleString();
+  where.textContent = (today ? "" : `${when.toLocaleDateString()} `) +
+    when.toLocaleTimeString([], { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 }
 
-function flash(element) {
-  element.classList.remove("fresh");
-  void element.offsetWidth; // so that the animation starts anew
-  element.classList.add("fresh");
+// The lines that publish the chosen event, to be pasted into a shell.
+function showLines() {
+  const id = choice.value || "news";
+  const url = new URL(endpoint, location.href).href;
+  const separator = url.includes("?") ? "&" : "?";
+  element("touch").textContent = `touch ${quoted(`${directory}/${id}.comet`)}`;
+  element("publish").textContent = `curl ${quoted(`${url}${separator}publish=${encodeURIComponent(id)}`)}`;
+  element("wait").textContent = `curl -g ${quoted(`${url}${separator}subscribed[${encodeURIComponent(id)}]=now`)}`;
+}
+
+/** @type {(word: string) => string} */
+function quoted(word) {
+  return /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** @type {(button: HTMLElement) => Promise<void>} */
+async function copy(button) {
+  const source = element(button.dataset.copy ?? "");
+  try {
+    await navigator.clipboard.writeText(source.textContent ?? "");
+  } catch { // over plain http there is no clipboard, but the old way
+    getSelection()?.selectAllChildren(source);
+    document.execCommand("copy");
+  }
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = "Copy"; }, 1500);
+}
+
+/** @type {(card: HTMLElement) => void} */
+function flash(card) {
+  card.classList.remove("fresh");
+  void card.offsetWidth; // so that the animation starts anew
+  card.classList.add("fresh");
 }

@@ -1,0 +1,50 @@
+/** When events were last published: the id of each that changed, and the second (Unix time, the server's clock). */
+export type Seconds = Record<string, number>;
+
+/** Is called when one of this page's events was published; k has all of them that the same answer told of. */
+export type Callback = (k: Seconds) => void;
+
+/** All methods but publish and last return the client itself, so that calls can be chained. */
+export interface Client {
+  /** Sets the URL of the endpoint; relative to the page, "comet.php" unless set. While running, it takes effect at once. */
+  init(url?: string): Client;
+
+  /**
+   * From now on calls the callback when the event was published. "Now" is when the server first answers, or, while stopped, the next run.
+   * An event may have several callbacks; the same function counts once.
+   * @param id 1 to 200 bytes of UTF-8 without "/", "]" and control characters, not starting with a dot; at most 1,000 of them.
+   */
+  subscribe(id: string, callback: Callback): Client;
+
+  /** Takes the callback away, or without one all callbacks of the event. */
+  unsubscribe(id: string, callback?: Callback): Client;
+
+  /** Publishes the event to all its subscribers, this page included. Rejects with an Error that says why it could not. */
+  publish(id: string): Promise<true>;
+
+  /** Starts to follow the events subscribed to. A second run changes nothing. */
+  run(): Client;
+
+  /** Stops to follow. What is published meanwhile is told after the next run. */
+  stop(): Client;
+
+  /** open: the server answers, at first or again. close: stop was called. */
+  on(type: "open" | "close", listener: () => void): Client;
+
+  /** error: the server cannot be reached, or answers something else. It is asked again in the given seconds, for as long as it takes. */
+  on(type: "error", listener: (error: Error, seconds: number) => void): Client;
+
+  /**
+   * When an event subscribed to was last published, as far as the page was told: Unix time in seconds, to the microsecond, by the
+   * server's clock. Undefined before the first answer, and for an event never published.
+   */
+  last(id: string): number | undefined;
+}
+
+declare const NovComet: Client;
+export { NovComet as default, NovComet };
+
+declare global {
+  /** Where novcomet.js is loaded by a plain script tag. */
+  const NovComet: Client;
+}
