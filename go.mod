@@ -2,6 +2,9 @@ module novcomet
 
 go 1.26.0
 
+// npm brings a package with a Go file in it.
+ignore ./examples/lint/node_modules
+
 require (
 	github.com/bradfitz/gomemcache v0.0.0-20260422231931-4d751bb6e37c
 	github.com/chromedp/cdproto v0.159.0

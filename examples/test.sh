@@ -6,11 +6,12 @@ cd "$(dirname "$0")/.."
 
 root=()
 [ "$(id -u)" = 0 ] || root=(sudo)
-packages=(nginx-light apache2 libapache2-mod-fcgid lighttpd caddy chromium systemd gcc libc6-dev memcached redis-server)
+packages=(nginx-light apache2 libapache2-mod-fcgid lighttpd caddy memcached redis-server chromium nodejs npm systemd gcc libc6-dev)
 
-missing() { # nginx may be there as another of its packages
+missing() { # nginx may be there as another of its packages, npm as a part of nodejs
 	for package in "${packages[@]}"; do
 		[ "$package" = nginx-light ] && command -v nginx /usr/sbin/nginx >/dev/null && continue
+		[ "$package" = npm ] && command -v npm >/dev/null && continue
 		dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || echo "$package"
 	done
 }
@@ -40,11 +41,15 @@ mapfile -t wanted < <(missing)
 [ ${#wanted[@]} = 0 ] || install "${wanted[@]}"
 
 echo "== form"
-unformatted=$(gofmt -l .)
+unformatted=$(find . -name node_modules -prune -o -name '*.go' -print0 | xargs -0 gofmt -l)
 [ -z "$unformatted" ] || { echo "gofmt would change: $unformatted" >&2; exit 1; }
 go mod tidy -diff
 go vet ./...
 go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+npm ci --prefix examples/lint --ignore-scripts --loglevel=error
+npm run --prefix examples/lint --silent lint
+npm run --prefix examples/lint --silent types
+go test -count=1 -v -run '^TestTheClientIsSmall$' ./examples | grep bytes
 
 echo "== tests"
 export NOVCOMET_REQUIRE_SERVERS=1 # A server that can't be had fails the run, instead of skipping its tests.
