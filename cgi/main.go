@@ -28,6 +28,9 @@ Put it into a cgi-bin; examples/apache/ and examples/lighttpd/ show how.
 Behind a FastCGI server (nginx, Caddy, mod_fcgid, spawn-fcgi) belongs comet-fcgi instead.
 `
 
+// maxUnread is how much of a body is read that nobody asked for: as much as max_request can be.
+const maxUnread = 16 << 20
+
 func main() {
 	os.Exit(run(os.Environ(), os.Stdin, os.Stderr))
 }
@@ -73,6 +76,9 @@ func answering(environ []string, variables map[string]string, stdin io.Reader, l
 		length, _ := strconv.ParseInt(variables["CONTENT_LENGTH"], 10, 64) // What is no number, gateway refuses.
 		body := io.LimitReader(stdin, length)
 		gateway.New(config, gateway.Files(config), log).Serve(context.Background(), w, variables, body)
+		// What is still unread when the process ends, a form behind a query that says all for example, makes the kernel reset the
+		// connection to Apache's mod_cgid, and the answer is lost with it.
+		_, _ = io.CopyN(io.Discard, body, maxUnread)
 	}
 }
 

@@ -56,6 +56,7 @@ var contracts = []struct {
 	{"a page is served beside it", pageBeside},
 	{"the old client's query is understood", oldClientsQuery},
 	{"a poll can be a form", formPolls},
+	{"a body that says nothing is no harm", bodyThatSaysNothing},
 	{"a rewrite can add to the query", rewriteAdds},
 	{"a strange Host is no error of the server", strangeHost},
 	{"a client's header sets nothing", headerSetsNothing},
@@ -151,6 +152,21 @@ func formPolls(t *testing.T, site *launch.Site) {
 	const form = "subscribed[form]=1699999999&subscribed[form-other]=1700000000"
 	r := within(t, patience, asking(request(t, http.MethodPost, site.URL+"/comet.php", form)))
 	wantBody(t, r, `{"s":1,"k":{"form":1700000000}}`)
+}
+
+// It may end the program before anybody has read it.
+func bodyThatSaysNothing(t *testing.T, site *launch.Site) {
+	shell(t, site, "touch -d @1700000000 body.comet")
+	for _, body := range []string{"x=1", strings.Repeat("x", 50_000)} {
+		publication := within(t, patience, asking(request(t, http.MethodPost, site.URL+"/comet.php?publish=body-published", body)))
+		wantBody(t, publication, "true")
+		poll := within(t, patience, asking(request(t, http.MethodPost, site.URL+"/comet.php?subscribed[body]=1699999999", body)))
+		wantBody(t, poll, `{"s":1,"k":{"body":1700000000}}`)
+	}
+	tooLarge := within(t, patience, asking(request(t, http.MethodPost, site.URL+"/comet.php", strings.Repeat("x", 500_000))))
+	if tooLarge.status != http.StatusRequestEntityTooLarge || !strings.Contains(tooLarge.body, `{"error":`) {
+		t.Errorf("too large a form: got %d %s, want 413 that says so", tooLarge.status, tooLarge.body)
+	}
 }
 
 func rewriteAdds(t *testing.T, site *launch.Site) {
