@@ -6,7 +6,8 @@
 // subscriber sends a [Cursor], what it last saw; the [Query] holds one for each event, or a publication. A [Store] keeps
 // the stamps, [Files] as the mtimes of files; a [Notifier] also tells when they change, and a [Selective] store those alone
 // that are waited for. A poll (poll.go) knows when it is to be answered; the loop (loop.go, round.go, listen.go) looks at the
-// store for all polls at once. The [Answer] is JSON, and the Endpoint brings it all together.
+// store for all polls at once. [Access] says who may do what: [Patterns] of ids, [Origins] of pages, [Signed] subscriptions, a
+// [Rate]. The [Answer] is JSON, and the Endpoint brings it all together.
 //
 // # The promise
 //

@@ -24,8 +24,9 @@ type Endpoint struct {
 	// Log gets a line for each problem; nil: slog.Default().
 	Log *slog.Logger
 
-	store Store
-	loop  *loop
+	store  Store
+	loop   *loop
+	limits limits
 }
 
 // DefaultMaxForm is room for a thousand ids of ordinary length.
@@ -70,32 +71,48 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Open reads a request as far as it takes to know what becomes of it: either a poll, which may have to wait, or what
-// answers it at once.
+// answers it at once. Who may do what is decided here, before anything waits, and not again while it does.
 func (e *Endpoint) Open(r *http.Request) (*Poll, http.Handler) {
+	settings := e.settings(r.Context())
+	share := settings.access().Origins.sharing(r)
+	query, answer := e.open(r, settings, share)
+	if answer != nil {
+		return nil, share.on(answer)
+	}
+	return &Poll{e, query, settings, share}, nil
+}
+
+// open returns the poll's query, or what answers the request at once.
+func (e *Endpoint) open(r *http.Request, s Settings, share sharing) (Query, http.Handler) {
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodHead:
 	case http.MethodOptions:
-		return nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Allow", methods)
-			w.WriteHeader(http.StatusNoContent)
-		})
+		return Query{}, http.HandlerFunc(share.preflight)
 	default:
-		return nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Allow", methods)
-			WriteError(w, http.StatusMethodNotAllowed, "method "+strconv.Quote(r.Method)+" is not one of "+methods)
-		})
+		return Query{}, &refusal{http.StatusMethodNotAllowed, "method " + strconv.Quote(r.Method) + " is not one of " + methods, map[string]string{"Allow": methods}}
 	}
 	query, err := e.query(r)
-	switch {
-	case err != nil:
-		return nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { WriteError(w, statusOf(err), err.Error()) })
-	case r.Method == http.MethodHead: // It only asks what a GET would be answered with; it changes nothing and waits for nothing.
-		return nil, jsonAnswer(nil)
-	case !query.Publish.IsZero():
-		return nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.publish(r.Context(), w, query.Publish) })
-	default:
-		return &Poll{e, query, e.settings(r.Context())}, nil
+	if err != nil {
+		return Query{}, &refusal{status: statusOf(err), reason: err.Error()}
 	}
+	if refused := e.refuse(r, query, s); refused != nil {
+		return Query{}, refused
+	}
+	switch {
+	case r.Method == http.MethodHead: // It only asks what a GET would be answered with; it changes nothing and waits for nothing.
+		return Query{}, jsonAnswer(nil)
+	case !query.Publish.IsZero():
+		return Query{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.publish(r.Context(), w, query.Publish) })
+	default:
+		query.Tokens = nil // They have done their work, and a poll that waits keeps nothing of its request.
+		return query, nil
+	}
+}
+
+// Refuse returns the answer to a request that can't be read as a whole: {"error": reason}, for the pages of other sites too
+// that its settings list.
+func (e *Endpoint) Refuse(r *http.Request, status int, reason string) http.Handler {
+	return e.settings(r.Context()).access().Origins.sharing(r).on(&refusal{status: status, reason: reason})
 }
 
 var errNoQuery = errors.New("nothing asked: subscribe with ?subscribed[ID]=T (T: the Unix second last seen, or now), publish with ?publish=ID")
@@ -143,6 +160,10 @@ func (e *Endpoint) publish(ctx context.Context, w http.ResponseWriter, id ID) {
 	_, err := e.store.Publish(ctx, id)
 	if err == nil {
 		write(w, http.StatusOK, []byte("true"))
+		return
+	}
+	if errors.Is(err, ErrNoEvent) {
+		forbidden("publishing %q is not allowed: %s", id.name, ErrNoEvent).ServeHTTP(w, nil)
 		return
 	}
 	e.log().Error("can't publish", "event", id.String(), "error", err)

@@ -1,7 +1,6 @@
 package core_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -184,30 +183,3 @@ func TestABodyThatBreaksOffIsABadRequest(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-// Whatever comes in, the answer has a status that is meant and is JSON.
-func FuzzEndpoint(f *testing.F) {
-	f.Add("GET", "publish=a", "", []byte(nil))
-	f.Add("GET", "subscribed[a]=1&subscribed[b]=now&wait=0", "", []byte(nil))
-	f.Add("POST", "&1", form, []byte("subscribed[a]=1.5&publish=%zz"))
-	f.Add("PUT", "publish=a", "text/plain", []byte("data"))
-	f.Add("HEAD", "", "", []byte(nil))
-	f.Fuzz(func(t *testing.T, method, query, contentType string, body []byte) {
-		store := newMemory()
-		endpoint := core.NewEndpoint(store, core.Settings{})
-		endpoint.Log = discard
-		r := httptest.NewRequest(http.MethodGet, "/", bytes.NewReader(body))
-		r.Method, r.URL.RawQuery = method, query+"&subscribed[x]=0.0" // precise, so that nothing is held
-		r.Header.Set("Content-Type", contentType)
-		w := httptest.NewRecorder()
-		endpoint.ServeHTTP(w, r)
-		switch w.Code {
-		case 200, 204, 400, 405, 413:
-		default:
-			t.Errorf("%s %q: HTTP %d", method, query, w.Code)
-		}
-		if w.Body.Len() > 0 && !json.Valid(w.Body.Bytes()) {
-			t.Errorf("%s %q: %q is no JSON", method, query, w.Body)
-		}
-	})
-}

@@ -20,6 +20,33 @@ func Example() {
 	// http.ListenAndServe("127.0.0.1:8080", mux)
 }
 
+// Who may do what: everybody hears of news, a user of what is his own, and nobody publishes by the URL. Who it is that asks, the
+// program knows, and says so with each request.
+func ExampleAccess() {
+	subscribe, err := core.ParsePatterns([]string{"news", "user:<user>:*"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	publish, _ := core.ParsePatterns(nil)
+	settings := core.Settings{Tries: 20, Sleep: 2 * time.Second, Access: &core.Access{Subscribe: subscribe, Publish: publish}}
+	endpoint := core.NewEndpoint(&core.Files{Directory: "/dev/shm"}, settings)
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("/comet.php", func(w http.ResponseWriter, r *http.Request) {
+		mine := settings
+		mine.User, _, _ = r.BasicAuth() // once the password has been checked
+		endpoint.ServeHTTP(w, r.WithContext(core.WithSettings(r.Context(), mine)))
+	})
+
+	request := httptest.NewRequest(http.MethodGet, "/comet.php?subscribed[user:bob:mail]=now", nil)
+	request.SetBasicAuth("ann", "")
+	answer := httptest.NewRecorder()
+	mux.ServeHTTP(answer, request)
+	fmt.Println(answer.Code, answer.Body)
+	// Output: 403 {"error":"subscribing to \"user:bob:mail\" is not allowed to \"ann\""}
+}
+
 // What setCallbackCheck was for comet.php, a Store of one's own is here: whatever can tell when something last happened.
 func ExampleStore() {
 	orders := &orderBook{changed: map[string]time.Time{}}

@@ -21,6 +21,8 @@ type Files struct {
 	Directory string
 	// Mode is that of new files, whatever the umask; comet.php's PHP had 0644, so that only its own user could publish.
 	Mode fs.FileMode
+	// OnlyExisting says that nobody makes an event by publishing it: who may publish could else fill the memory with files.
+	OnlyExisting bool
 	// Unwatched says that changes are only to be seen when it is time to look, and no inotify instance is to be taken.
 	Unwatched bool
 	// Fine says that the kernel gives every change that was looked at a stamp of its own, as Linux 6.13 and later do on

@@ -10,12 +10,14 @@ type Poll struct {
 	endpoint *Endpoint
 	query    Query
 	settings Settings
+	sharing  sharing
 }
 
 // Enter lets the poll wait and returns at once. done is called with what answers it, when it is time; it must not block.
 // leave gives the poll up, and reports whether that was in time: if so, done will not be called.
 func (p *Poll) Enter(done func(http.Handler)) (leave func() bool) {
-	return p.endpoint.loop.Enter(p.query, p.settings, p.endpoint.MaxWaiting, func(a Answer) { done(jsonAnswer(a.appendJSON(nil))) })
+	sharing := p.sharing
+	return p.endpoint.loop.Enter(p.query, p.settings, p.endpoint.MaxWaiting, func(a Answer) { done(sharing.on(jsonAnswer(a.appendJSON(nil)))) })
 }
 
 // wait blocks until it is time, or until ctx ends: nil.

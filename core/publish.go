@@ -30,10 +30,13 @@ func (f *Files) Publish(ctx context.Context, id ID) (Stamp, error) {
 			return 0, err
 		}
 		var stamp Stamp
-		if before == 0 {
-			stamp, err = create(directory, name, uint32(f.Mode.Perm()))
-		} else {
+		switch {
+		case before != 0:
 			stamp, err = touchLater(directory, name, before)
+		case f.OnlyExisting:
+			return 0, errors.WithMessagef(ErrNoEvent, "%q", name)
+		default:
+			stamp, err = create(directory, name, uint32(f.Mode.Perm()))
 		}
 		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOENT) {
 			return stamp, err

@@ -13,6 +13,9 @@ import (
 // MaxSubscriptions is how many events one poll can ask for: PHP's own limit of variables in a request.
 const MaxSubscriptions = 1000
 
+// MaxTokens is how many tokens one poll can send: each of them is checked with each secret.
+const MaxTokens = 100
+
 // ErrQuery is what the errors of [ParseQuery] wrap that are neither an [ErrID] nor an [ErrCursor].
 var ErrQuery = errors.New("bad query")
 
@@ -24,6 +27,8 @@ type Query struct {
 	Subscriptions []Subscription
 	// MaxWait is how long the poll may wait at the most, whatever the settings say; negative: as long as they say.
 	MaxWait time.Duration
+	// Tokens are what came to show that the poll may ask for [Signed] events, unread.
+	Tokens []string
 }
 
 // Subscription is one event and what the subscriber last saw of it.
@@ -46,14 +51,20 @@ func ParseQuery(raw string) (Query, error) {
 			publish = unescape(value)
 		case name == "wait":
 			wait = unescape(value)
+		case name == "token" && value != "":
+			query.Tokens = append(query.Tokens, unescape(value))
 		case strings.HasPrefix(name, "subscribed["):
 			subscriptions = append(subscriptions, parameter{name, unescape(value)})
 		}
 	}
 	var err error
 	if publish != "" { // It wins, whatever else there is.
+		query.Tokens = nil
 		query.Publish, err = ParseID(publish)
 		return query, err
+	}
+	if len(query.Tokens) > MaxTokens {
+		return Query{}, fmt.Errorf("%w: more than %d tokens in one poll", ErrQuery, MaxTokens)
 	}
 	if query.Subscriptions, err = parseSubscriptions(subscriptions); err != nil {
 		return Query{}, err
@@ -156,6 +167,9 @@ func (q Query) Encode() string {
 	}
 	if q.MaxWait >= 0 {
 		parameters = append(parameters, "wait="+strconv.FormatFloat(q.MaxWait.Seconds(), 'f', -1, 64))
+	}
+	for _, token := range q.Tokens {
+		parameters = append(parameters, "token="+url.QueryEscape(token))
 	}
 	return strings.Join(parameters, "&")
 }

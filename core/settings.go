@@ -12,6 +12,13 @@ type Settings struct {
 	Tries int
 	// Sleep is the pause between two tries; below 10 ms counts as 10 ms. comet.php had 2 s.
 	Sleep time.Duration
+	// Access says who may do what; nil: the zero Access, with which everybody may do nearly everything.
+	Access *Access
+	// User is the name of the authenticated user; empty: nobody is authenticated. Whoever sets it vouches for it.
+	User string
+	// Port is the port at which the web server was asked, where it keeps it from the Host, as Debian's nginx does; empty: the
+	// Host has it, or it is the usual one.
+	Port string
 }
 
 // Wait is how long a poll waits until it is answered unchanged. (A whole-second poll can be held longer, by up to 3 s
@@ -33,4 +40,13 @@ func (e *Endpoint) settings(ctx context.Context) Settings {
 		return s
 	}
 	return e.Settings
+}
+
+var open Access
+
+func (s Settings) access() *Access {
+	if s.Access == nil {
+		return &open
+	}
+	return s.Access
 }

@@ -1,0 +1,125 @@
+package core
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrSigned is what the errors of [NewSigned] wrap that are no [ErrPattern].
+var ErrSigned = errors.New("signed subscriptions")
+
+// MinSecret is the length of the shortest secret, in bytes. Whoever has a token can try secrets on it, as many as he likes.
+const MinSecret = 32
+
+// Signed are ids that can only be subscribed to with a token, which the site's own application makes for a visitor that it
+// knows. It can only be made by [NewSigned]; the zero Signed are no ids.
+//
+// A token is EXPIRY.SIGNATURE.PATTERN: the Unix second from which it is not valid any more, the HMAC-SHA256 of
+// "EXPIRY\nPATTERN" in hexadecimal digits, and the glob of the ids that it is for, as [ParsePatterns] has it but without <user>.
+// A poll has as many token=… in its query as it needs.
+type Signed struct {
+	ids     matcher
+	secrets [][]byte
+}
+
+// NewSigned lets ids that match the globs, which can't have <user> in them, be subscribed to only with a token made with one
+// of the secrets. Several are for the time in which one takes the place of another.
+func NewSigned(globs, secrets []string) (Signed, error) {
+	patterns, err := ParsePatterns(globs)
+	switch {
+	case err != nil:
+		return Signed{}, err
+	case len(patterns.ofUser) > 0: // It would match nothing where nobody is authenticated, and so let everybody in.
+		return Signed{}, fmt.Errorf("%w: a pattern with %s: which ids need a token can't depend on who asks", ErrSigned, userWord)
+	}
+	s := Signed{ids: patterns.always}
+	for _, secret := range secrets {
+		if len(secret) < MinSecret {
+			return Signed{}, fmt.Errorf("%w: a secret of %d bytes: at least %d are needed", ErrSigned, len(secret), MinSecret)
+		}
+		s.secrets = append(s.secrets, []byte(secret))
+	}
+	return s, nil
+}
+
+// refuse returns why the query may not subscribe to what it asks for, nil if it may.
+func (s Signed) refuse(q Query, now time.Time) *refusal {
+	var tokens []token // that somebody with a secret has made; read when the first id needs one
+	for _, asked := range q.Subscriptions {
+		if !s.ids.matches(asked.ID) {
+			continue
+		}
+		if tokens == nil {
+			tokens = s.read(q.Tokens)
+		}
+		if reason := lacking(tokens, asked.ID, len(q.Tokens), now); reason != "" {
+			return forbidden("subscribing to %q needs a token: %s", asked.ID.name, reason)
+		}
+	}
+	return nil
+}
+
+// lacking returns what the id lacks, "" if one of the tokens is for it; sent is how many came. Of a token that nobody with a
+// secret has made, nothing is said.
+func lacking(tokens []token, id ID, sent int, now time.Time) (reason string) {
+	switch {
+	case sent == 0:
+		return "send token=EXPIRY.SIGNATURE.PATTERN with the query"
+	case len(tokens) == 0:
+		return "what came is not EXPIRY.SIGNATURE.PATTERN, or not signed with a secret that is valid"
+	}
+	reason = "none of those that came is for it"
+	for _, t := range tokens {
+		if matched, _ := path.Match(t.glob, id.name); matched {
+			if now.Before(t.expiry) {
+				return ""
+			}
+			reason = "the one that came was valid until " + t.expiry.UTC().Format(time.RFC3339)
+		}
+	}
+	return reason
+}
+
+// token is one that was made with a secret.
+type token struct {
+	expiry time.Time
+	glob   string
+}
+
+// read returns the tokens that are signed with one of the secrets.
+func (s Signed) read(sent []string) []token {
+	tokens := []token{}
+	for _, text := range sent {
+		if t, ok := s.verify(text); ok {
+			tokens = append(tokens, t)
+		}
+	}
+	return tokens
+}
+
+func (s Signed) verify(text string) (token, bool) {
+	expiry, rest, _ := strings.Cut(text, ".")
+	signature, glob, _ := strings.Cut(rest, ".")
+	mac, err := hex.DecodeString(signature)
+	if err != nil || !digits(expiry) {
+		return token{}, false
+	}
+	for _, secret := range s.secrets {
+		h := hmac.New(sha256.New, secret)
+		h.Write([]byte(expiry + "\n" + glob))
+		if hmac.Equal(h.Sum(nil), mac) { // in constant time: how long it takes tells nothing about the right one
+			seconds, err := strconv.ParseInt(expiry, 10, 64)
+			_, bad := path.Match(glob, "")
+			const latest = 1 << 40 // some 35,000 years from now
+			return token{time.Unix(min(seconds, latest), 0), glob}, err == nil && bad == nil
+		}
+	}
+	return token{}, false
+}
