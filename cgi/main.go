@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/cgi"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,21 +52,28 @@ func run(environ []string, stdin io.Reader, stderr io.Writer) int {
 	return 0
 }
 
-// requestVariables returns what the environment says about the request. COMET_* is left out: a CGI program's whole
+// requestVariables returns what the environment says about the request. What COMET_* sets is left out: a CGI program's whole
 // environment is its configuration, and conf has it from there.
 func requestVariables(environ []string) map[string]string {
 	variables := make(map[string]string, len(environ))
 	for _, variable := range environ {
-		if name, value, _ := strings.Cut(variable, "="); !strings.HasPrefix(name, "COMET_") {
+		if name, value, _ := strings.Cut(variable, "="); !conf.IsSetting(name) {
 			variables[name] = value
 		}
 	}
 	return variables
 }
 
+// configuration returns what of the environment is not about the request alone.
+func configuration(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
+		return strings.HasPrefix(variable, conf.UserVariable+"=")
+	})
+}
+
 // answering returns the handler of this one request.
 func answering(environ []string, variables map[string]string, stdin io.Reader, log *slog.Logger) http.HandlerFunc {
-	config, err := conf.Load(conf.Source{Environ: environ})
+	config, err := conf.Load(conf.Source{Environ: configuration(environ)})
 	if err != nil {
 		log.Error("comet.cgi is not configured right", "error", err)
 		return func(w http.ResponseWriter, _ *http.Request) {

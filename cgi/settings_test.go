@@ -41,6 +41,28 @@ func TestAClientsHeaderConfiguresNothing(t *testing.T) {
 	}
 }
 
+// Its environment is the request, too: who has logged in is no setting.
+func TestWhoHasLoggedInIsTakenFromTheEnvironment(t *testing.T) {
+	t.Parallel()
+	allow := []string{"COMET_PUBLISH_ALLOW=user:<user>:*"}
+	for _, test := range []struct {
+		environ []string
+		status  int
+	}{
+		{[]string{"COMET_USER=ann"}, 200},
+		{[]string{"REMOTE_USER=ann", "AUTH_TYPE=Basic"}, 200},
+		{[]string{"REMOTE_USER=ann"}, 403},
+		{[]string{"HTTP_COMET_USER=ann", "HTTP_REMOTE_USER=ann", "HTTP_AUTH_TYPE=Basic", "HTTP_AUTHORIZATION=Basic YW5uOng="}, 403},
+		{[]string{"REMOTE_USER=ann", "AUTH_TYPE=Basic", "COMET_USER=bob"}, 403},
+		{nil, 403},
+	} {
+		environ := slices.Concat(settings(t.TempDir()), asked("publish=user:ann:mail"), allow, test.environ)
+		if a := request(t, environ, ""); a.status != test.status || a.stderr != "" {
+			t.Errorf("%q: HTTP %d %s, %s; want %d", test.environ, a.status, a.body, a.stderr, test.status)
+		}
+	}
+}
+
 // By hand, or by what takes it for a FastCGI program and gives it a socket.
 func TestStartedWithoutARequestItSaysWhatItIs(t *testing.T) {
 	t.Parallel()

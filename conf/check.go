@@ -33,8 +33,15 @@ func check(c Config, decoding error, layers ...layer) error {
 			return err
 		}
 	}
+	if _, err := c.Subscribe.Secrets(); err != nil {
+		s, _ := keyed("subscribe.secret_file")
+		return s.refuse("", err, layers)
+	}
 	return nil
 }
+
+// hidden are the keys whose values no message shows: it ends up in a log.
+var hidden = map[string]bool{"subscribe.secret": true}
 
 // refuse is the message for a value, or for what of it is not allowed, nil if no layer has one.
 func (s setting) refuse(what string, why error, layers []layer) error {
@@ -48,6 +55,9 @@ func (s setting) refuse(what string, why error, layers []layer) error {
 		}
 		if what == "" {
 			what = written(value)
+		}
+		if hidden[s.key] {
+			what = "what is set"
 		}
 		is := "is not allowed"
 		if why != nil {

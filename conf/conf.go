@@ -34,6 +34,11 @@ type Config struct {
 	Tries int           `mapstructure:"tries"`
 	Sleep time.Duration `mapstructure:"sleep"`
 
+	// Subscribe and Publish say who may do what, Origins which other sites' pages may: "https://example.com", or "*".
+	Subscribe Subscribe `mapstructure:"subscribe"`
+	Publish   Publish   `mapstructure:"publish"`
+	Origins   []string  `mapstructure:"origins"`
+
 	// Store says where stamps live: "files", "memcached" or "redis". The group of that name describes it; of the others
 	// only the form is checked.
 	Store     string    `mapstructure:"store"`

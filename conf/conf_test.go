@@ -24,10 +24,23 @@ var keys = []struct {
 	{"tries", "1", "7", "100000", func(c conf.Config) any { return c.Tries }, [4]any{20, 1, 7, 100000}},
 	{"sleep", "0.01", "500ms", "1h", func(c conf.Config) any { return c.Sleep },
 		[4]any{2 * time.Second, 10 * time.Millisecond, 500 * time.Millisecond, time.Hour}},
+	{"subscribe.allow", "[news, 'chat-*']", "user:<user>:*", "none", func(c conf.Config) any { return joined(c.Subscribe.Allow) },
+		[4]any{"*", "news|chat-*", "user:<user>:*", ""}},
+	{"subscribe.signed", "private-*", "a, b", "none", func(c conf.Config) any { return joined(c.Subscribe.Signed) }, [4]any{"", "private-*", "a|b", ""}},
+	{"subscribe.secret", secretA, secretB + "," + secretA, "none", func(c conf.Config) any { return joined(c.Subscribe.Secret) },
+		[4]any{"", secretA, secretB + "|" + secretA, ""}},
+	{"subscribe.secret_file", here + "secrets", here + "./secrets", here + "../testdata/secrets", func(c conf.Config) any { return c.Subscribe.SecretFile },
+		[4]any{"", here + "secrets", here + "./secrets", here + "../testdata/secrets"}},
+	{"publish.allow", "none", "a", "[b]", func(c conf.Config) any { return joined(c.Publish.Allow) }, [4]any{"*", "", "a", "[b]"}},
+	{"publish.methods", "GET", "POST", "none", func(c conf.Config) any { return joined(c.Publish.Methods) }, [4]any{"GET|POST", "GET", "POST", ""}},
+	{"publish.rate", "10/s", "100/m", "10000/h", func(c conf.Config) any { return c.Publish.Rate }, [4]any{"none", "10/s", "100/m", "10000/h"}},
+	{"origins", "[https://a.example, https://b.example:8443]", "http://a.example", "'*'", func(c conf.Config) any { return joined(c.Origins) },
+		[4]any{"", "https://a.example|https://b.example:8443", "http://a.example", "*"}},
 	{"store", "memcached", "redis", "files", func(c conf.Config) any { return c.Store }, [4]any{"files", "memcached", "redis", "files"}},
 	{"file.directory", "/a", "/b", "/c d", func(c conf.Config) any { return c.File.Directory }, [4]any{"/dev/shm", "/a", "/b", "/c d"}},
 	{"file.mode", "0600", "666", "0o640", func(c conf.Config) any { return c.File.Mode },
 		[4]any{fs.FileMode(0o664), fs.FileMode(0o600), fs.FileMode(0o666), fs.FileMode(0o640)}},
+	{"file.create", "false", "yes", "off", func(c conf.Config) any { return c.File.Create }, [4]any{true, false, true, false}},
 	{"file.notify", "false", "yes", "off", func(c conf.Config) any { return c.File.Notify }, [4]any{true, false, true, false}},
 	{"memcached.servers", "['a:1', unix:/b]", "c:3,unix:/d", "'e:5'", func(c conf.Config) any { return c.Memcached.Servers },
 		[4]any{[]string{"127.0.0.1:11211"}, []string{"a:1", "unix:/b"}, []string{"c:3", "unix:/d"}, []string{"e:5"}}},
@@ -59,6 +72,22 @@ var keys = []struct {
 	{"request_timeout", "0.1", "2", "10m", func(c conf.Config) any { return c.RequestTimeout },
 		[4]any{10 * time.Second, 100 * time.Millisecond, 2 * time.Second, 10 * time.Minute}},
 }
+
+const (
+	secretA = "0123456789abcdef0123456789abcdef"
+	secretB = "fedcba9876543210fedcba9876543210"
+)
+
+// here is the directory of the test's own files, absolute.
+var here = func() string {
+	directory, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	return directory + "/testdata/"
+}()
+
+func joined(list []string) string { return strings.Join(list, "|") }
 
 func variable(key string) string {
 	return "COMET_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
@@ -147,10 +176,13 @@ func TestDefaultsWarnOfNothing(t *testing.T) {
 
 func TestWarningsSayWhatToDo(t *testing.T) {
 	for text, words := range map[string][]string{
-		"{tries: 26, sleep: 2}":  {"52s", "allow 65s", "fastcgi_read_timeout", "ProxyTimeout", "FcgidIOTimeout", "72 seconds"},
-		"listen: 0.0.0.0:9000":   {"0.0.0.0:9000", "firewall"},
-		"listen: '[::]:9000'":    {"[::]:9000", "firewall"},
-		"listen: backend:9000":   {"backend:9000", "firewall"},
+		"{tries: 26, sleep: 2}": {"52s", "allow 65s", "fastcgi_read_timeout", "ProxyTimeout", "FcgidIOTimeout", "72 seconds"},
+		"listen: 0.0.0.0:9000":  {"0.0.0.0:9000", "firewall"},
+		"listen: '[::]:9000'":   {"[::]:9000", "firewall"},
+		"listen: backend:9000":  {"backend:9000", "firewall", "FCGI_WEB_SERVER_ADDRS"},
+		"subscribe.signed: a":   {"subscribe.signed", "nobody can subscribe", "subscribe.secret_file"},
+		"{subscribe.signed: a, subscribe.secret: " + secretA + "}":          nil,
+		"{subscribe.signed: a, subscribe.secret_file: " + here + "secrets}": nil,
 		"{tries: 25, sleep: 2}":  nil,
 		"listen: unix:/run/x":    nil,
 		"listen: 127.0.0.2:9000": nil,

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,10 @@ func FuzzLoad(f *testing.F) {
 	for _, w := range wrong {
 		f.Add([]byte(w.key + ": " + strings.Join(w.values[:min(1, len(w.values))], "")))
 	}
+	for _, w := range wrongLists {
+		f.Add([]byte(w.key + ": [" + w.elements[0] + "]"))
+	}
+	f.Add([]byte("{subscribe: {allow: [news, 'user:<user>:*'], signed: 'private-*', secret: " + secretA + "}, publish.rate: 10/m, origins: '*'}"))
 	path := filepath.Join(f.TempDir(), "comet.yaml")
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -36,6 +41,14 @@ func FuzzLoad(f *testing.F) {
 			c.MaxRequest < 4096 || c.MaxRequest > 16<<20 || c.RequestTimeout < 100*time.Millisecond || c.RequestTimeout > 10*time.Minute ||
 			c.Listen != "" && !strings.Contains(c.Listen, ":") || strings.ContainsAny(c.Socket.Group+c.Listen+c.File.Directory, "\n\x00") {
 			t.Errorf("out of range: %+v", c)
+		}
+		for _, list := range [][]string{c.Subscribe.Allow, c.Subscribe.Signed, c.Subscribe.Secret, c.Publish.Allow, c.Publish.Methods, c.Origins} {
+			if list == nil || slices.Contains(list, "") || strings.ContainsAny(joined(list), "\n\x00") {
+				t.Errorf("a list that is none: %q", list)
+			}
+		}
+		if strings.Contains(joined(c.Subscribe.Signed), "<user>") || strings.Trim(joined(c.Publish.Methods), "GETPOS|") != "" || !strings.Contains(c.Publish.Rate+"none/", "/") {
+			t.Errorf("open: %+v", c)
 		}
 	})
 }

@@ -17,14 +17,24 @@ import (
 // it; an empty value is not set. The caller must then refuse the request: c may be more open than
 // what the location asked for.
 //
+// COMET_USER, which says who is authenticated, is no key, and not looked at.
+//
 // It is meant to be called for every request: without any COMET_* it allocates nothing.
 func (c Config) Locate(variables map[string]string) (Config, error) {
 	for name := range variables {
-		if strings.HasPrefix(name, prefix) {
+		if IsSetting(name) {
 			return located(c, variables)
 		}
 	}
 	return c, nil
+}
+
+// UserVariable is the COMET_* in which the web server says who is authenticated.
+const UserVariable = "COMET_USER"
+
+// IsSetting tells whether the variable of a request sets something, or is meant to.
+func IsSetting(variable string) bool {
+	return strings.HasPrefix(variable, prefix) && variable != UserVariable
 }
 
 func located(c Config, variables map[string]string) (Config, error) {
@@ -32,13 +42,13 @@ func located(c Config, variables map[string]string) (Config, error) {
 	tree := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(variables)) { // the same of two errors each time
 		value := variables[name]
-		if !strings.HasPrefix(name, prefix) {
+		if !IsSetting(name) {
 			continue
 		}
 		s, ok := named(name)
 		switch {
 		case !ok && name != namesFile:
-			return Config{}, errors.Errorf("unknown variable %s", unknown(name, perLocation()))
+			return Config{}, errors.Errorf("unknown variable %s", unknown(name, append(perLocation(), UserVariable)))
 		case value == "":
 		case !s.perLocation:
 			return Config{}, errors.Errorf("variable %s cannot be set for a location: only %s can",

@@ -143,6 +143,10 @@ func (s Source) environment() (layer, error) {
 		if !strings.HasPrefix(name, prefix) || name == namesFile {
 			continue
 		}
+		if name == UserVariable {
+			return layer{}, errors.Errorf("environment variable %s: only a web server can say who is authenticated, for a location: "+
+				"here it would make everybody this user", name)
+		}
 		set, ok := named(name)
 		if !ok {
 			return layer{}, errors.Errorf("unknown environment variable %s", unknown(name, names()))

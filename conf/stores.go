@@ -9,6 +9,7 @@ import (
 type File struct {
 	Directory string      `mapstructure:"directory"` // absolute
 	Mode      fs.FileMode `mapstructure:"mode"`      // of new files: contains 0600, at most 0666
+	Create    bool        `mapstructure:"create"`    // publishing makes new ones
 	Notify    bool        `mapstructure:"notify"`    // watch the directory
 }
 

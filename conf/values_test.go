@@ -38,10 +38,13 @@ var wrong = []struct {
 		"", " 5", hugeNumber, "-" + hugeNumber, wrapsIntoRange, "inf", ".inf", "NaN", "2s", "20\n", "5\x1b[31m"}},
 	{"sleep", allowedSleep, []string{"0", "0.009", "9ms", "-2", "-2s", "3601", "61m", "1e9", "1e400", "-1e400", "inf", "-inf", "NaN", ".nan",
 		"2 seconds", "2 s", "two", "", "1d", "9223372036.854775808", "18446744073709.551616", hugeNumber, hugeNumber + "h", "true"}},
+	{"subscribe.secret_file", "give the absolute path of a file", []string{"testdata/secrets", "a,b", "/a\nb"}},
+	{"publish.rate", "give 1 to 10000 a second", []string{"", "0/s", "10", "10/d", "10/sec", "10 / s", "-1/s", "1.5/s", "10001/s", "010/s", "/s", "10/s\n", hugeNumber + "/s"}},
 	{"store", "give files, memcached or redis", []string{"", "Files", "file", "valkey", "5", "files\n", "files,redis"}},
 	{"file.directory", allowedPath, []string{"", ".", "events", "./dev/shm", "~/events", "/a\nb", "/a\x1bb", "/" + strings.Repeat("x", 5000)}},
 	{"file.mode", allowedMode, []string{"", "0", "0400", "0060", "0777", "0700", "02664", "-0664", "436", "rw-rw-r--", "0x1b4", "0999", "664.0",
 		hugeNumber, strings.Repeat("7", 40), modeWrapsToGood}},
+	{"file.create", "give true or false", []string{"", "1", "never", "FALSE"}},
 	{"file.notify", "give true or false", []string{"", "1", "maybe", "TRUE", "truE", "true\n"}},
 	{"memcached.servers", allowedServers, []string{"", " ", "none", ",", "a:1,", "a:1,,b:2", "a", ":11211", "a:0", "a:65536", "a b:1", "unix:b", "a:1 b:2",
 		"unix:/" + strings.Repeat("x", 107)}},
@@ -159,6 +162,9 @@ func TestWrongValuesAreRefusedByNameFromEverySource(t *testing.T) {
 			_, err := conf.Load(conf.Source{File: path})
 			mustSay(t, err, path+": line 1: "+w.key+": keys below it are not allowed", w.allowed)
 		}
+	}
+	for _, w := range wrongLists {
+		tested[w.key] = true
 	}
 	for _, k := range keys {
 		if !tested[k.key] {

@@ -24,7 +24,12 @@ func (c Config) Warnings() []string {
 	}
 	if open(c.Listen) {
 		lines = append(lines, fmt.Sprintf("listen: %s can be reached by other machines, and FastCGI knows no password: "+
-			"use 127.0.0.1 or a socket file (unix:/run/novcomet/comet.sock), or a firewall", c.Listen))
+			"use 127.0.0.1 or a socket file (unix:/run/novcomet/comet.sock), or a firewall; "+
+			"FCGI_WEB_SERVER_ADDRS in the environment names the addresses that may connect", c.Listen))
+	}
+	if secrets, err := c.Subscribe.Secrets(); len(c.Subscribe.Signed) > 0 && len(secrets) == 0 && err == nil {
+		lines = append(lines, "subscribe.signed: there is no secret to make tokens with, so nobody can subscribe to these: "+
+			"set subscribe.secret or subscribe.secret_file")
 	}
 	return lines
 }

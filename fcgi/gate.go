@@ -49,14 +49,10 @@ func (p *policy) open(ctx context.Context, r *request) (*core.Poll, http.Handler
 	case r.refused == nil:
 		return p.gateway.Open(ctx, r.variables, bytes.NewReader(r.body))
 	case errors.Is(r.refused, errPairs):
-		return nil, refusal(http.StatusBadRequest, r.refused)
+		return nil, p.gateway.Refuse(r.variables, http.StatusBadRequest, r.refused.Error())
 	default:
-		return nil, refusal(http.StatusRequestEntityTooLarge, r.refused)
+		return nil, p.gateway.Refuse(r.variables, http.StatusRequestEntityTooLarge, r.refused.Error())
 	}
-}
-
-func refusal(status int, reason error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { core.WriteError(w, status, reason.Error()) })
 }
 
 // parked is a poll that waits.

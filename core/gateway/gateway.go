@@ -15,27 +15,23 @@ import (
 
 // Gateway answers requests that a web server passes on.
 type Gateway struct {
-	endpoint *core.Endpoint
-	config   conf.Config
-	log      *slog.Logger
+	endpoint  *core.Endpoint
+	locations *locations
+	log       *slog.Logger
 }
 
 // New returns the gateway to the endpoint that the configuration describes.
 func New(config conf.Config, store core.Store, log *slog.Logger) *Gateway {
-	endpoint := core.NewEndpoint(store, settings(config))
+	endpoint := core.NewEndpoint(store, core.Settings{}) // Each request has its own.
 	endpoint.MaxForm = int64(config.MaxRequest)
 	endpoint.MaxWaiting = config.MaxWaiting
 	endpoint.Log = log
-	return &Gateway{endpoint, config, log}
+	return &Gateway{endpoint, newLocations(config), log}
 }
 
 // Files returns the store of the configuration.
 func Files(config conf.Config) *core.Files {
-	return &core.Files{Directory: config.File.Directory, Mode: config.File.Mode, Unwatched: !config.File.Notify}
-}
-
-func settings(config conf.Config) core.Settings {
-	return core.Settings{Tries: config.Tries, Sleep: config.Sleep}
+	return &core.Files{Directory: config.File.Directory, Mode: config.File.Mode, OnlyExisting: !config.File.Create, Unwatched: !config.File.Notify}
 }
 
 // Drain is that of the endpoint: whoever waits is answered as soon as the rules of delivery allow.
@@ -62,7 +58,8 @@ func (g *Gateway) Serve(ctx context.Context, w http.ResponseWriter, variables ma
 func (g *Gateway) Open(ctx context.Context, variables map[string]string, body io.Reader) (poll *core.Poll, answer http.Handler) {
 	defer func() {
 		if problem := recover(); problem != nil {
-			poll, answer = nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { g.apologize(w, problem) })
+			g.report(problem)
+			poll, answer = nil, g.Refuse(variables, http.StatusInternalServerError, apology)
 		}
 	}()
 	request, problem := g.read(ctx, variables, body)
@@ -79,20 +76,31 @@ func (g *Gateway) Open(ctx context.Context, variables map[string]string, body io
 // read makes the request, or what answers it where it can't be one.
 func (g *Gateway) read(ctx context.Context, variables map[string]string, body io.Reader) (*http.Request, http.Handler) {
 	// What a location sets is looked at first: no request may get past a policy that could not be read.
-	config, err := g.config.Locate(variables)
+	settings, err := g.locations.of(variables)
 	if err != nil {
 		g.log.Error("this location of the web server is not configured right", "error", err, "script", variables["SCRIPT_NAME"])
-		return nil, refusal(http.StatusInternalServerError, "this location is not configured right; the log says what is wrong")
+		return nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			core.WriteError(w, http.StatusInternalServerError, "this location is not configured right; the log says what is wrong")
+		})
 	}
+	settings.User, settings.Port = user(variables), variables["SERVER_PORT"]
 	request, err := Request(variables, body)
 	if err != nil {
-		return nil, refusal(http.StatusBadRequest, err.Error())
+		return nil, g.Refuse(variables, http.StatusBadRequest, err.Error())
 	}
-	return request.WithContext(core.WithSettings(ctx, settings(config))), nil
+	return request.WithContext(core.WithSettings(ctx, settings)), nil
 }
 
-func refusal(status int, reason string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { core.WriteError(w, status, reason) })
+// Refuse returns the answer to a request that can't be read as a whole: {"error": reason}, for the pages of other sites
+// too that the location lists.
+func (g *Gateway) Refuse(variables map[string]string, status int, reason string) http.Handler {
+	request := &http.Request{Header: http.Header{}}
+	request.Header.Set("Origin", variables["HTTP_ORIGIN"])
+	settings, err := g.locations.of(variables)
+	if err != nil { // Then nobody is listed, as far as is known.
+		settings = core.Settings{}
+	}
+	return g.endpoint.Refuse(request.WithContext(core.WithSettings(context.Background(), settings)), status, reason)
 }
 
 // guarded answers the request with the handler. A panic ends with that request.
@@ -100,14 +108,16 @@ func (g *Gateway) guarded(handler http.Handler, request *http.Request) http.Hand
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		defer func() {
 			if problem := recover(); problem != nil {
-				g.apologize(w, problem)
+				g.report(problem)
+				core.WriteError(w, http.StatusInternalServerError, apology)
 			}
 		}()
 		handler.ServeHTTP(w, request)
 	})
 }
 
-func (g *Gateway) apologize(w http.ResponseWriter, problem any) {
+const apology = "internal error; the log says more"
+
+func (g *Gateway) report(problem any) {
 	g.log.Error("a request ended in a panic", "panic", problem, "stack", string(debug.Stack()))
-	core.WriteError(w, http.StatusInternalServerError, "internal error; the log says more")
 }

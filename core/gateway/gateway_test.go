@@ -121,7 +121,7 @@ func TestAnErrorIsLoggedInOneLineWithoutItsStack(t *testing.T) {
 }
 
 // touchy is a store that knows whether anybody published.
-type touchy struct{ published, panics bool }
+type touchy struct{ published, panics, fails bool }
 
 func (s *touchy) Stamps(_ context.Context, ids []core.ID) (core.Snapshot, error) {
 	return core.Snapshot{Now: 1, Stamps: make([]core.Stamp, len(ids))}, nil
@@ -130,6 +130,9 @@ func (s *touchy) Stamps(_ context.Context, ids []core.ID) (core.Snapshot, error)
 func (s *touchy) Publish(context.Context, core.ID) (core.Stamp, error) {
 	if s.panics {
 		panic("ouch\nouch")
+	}
+	if s.fails {
+		return 0, errors.New("it\nfailed")
 	}
 	s.published = true
 	return 1, nil

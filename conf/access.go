@@ -1,0 +1,115 @@
+package conf
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/pkg/errors"
+)
+
+// Subscribe says who may subscribe to what.
+type Subscribe struct {
+	Allow []string `mapstructure:"allow"` // globs of ids
+	// Signed are globs of the ids that need a token, Secret and SecretFile what tokens are made with.
+	Signed     []string `mapstructure:"signed"`
+	Secret     []string `mapstructure:"secret"`
+	SecretFile string   `mapstructure:"secret_file"` // absolute, or empty
+}
+
+// Publish says who may publish what, and how.
+type Publish struct {
+	Allow   []string `mapstructure:"allow"`   // globs of ids
+	Methods []string `mapstructure:"methods"` // of GET and POST
+	Rate    string   `mapstructure:"rate"`    // for each client address: 10/s, 100/m, 1000/h, or none
+}
+
+// NoRate is the Rate that is no limit.
+const NoRate = "none"
+
+const (
+	patterns   = `patterns of ids with commas between, such as news, chat-*, user:<user>:*, or "*" for all, or none`
+	minSecret  = 32       // characters
+	maxSecrets = 64 << 10 // bytes, of the file
+)
+
+// Secrets returns those of Secret and those in the lines of SecretFile.
+func (s Subscribe) Secrets() ([]string, error) {
+	secrets := s.Secret
+	if s.SecretFile == "" {
+		return secrets, nil
+	}
+	text, err := readSmall(s.SecretFile)
+	if err != nil {
+		return nil, errors.Wrap(err, "can't be read")
+	}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		if !isSecret(line) {
+			return nil, errors.Errorf("has a line that is no secret of at least %d characters", minSecret)
+		}
+		secrets = append(secrets[:len(secrets):len(secrets)], line)
+	}
+	return secrets, nil
+}
+
+// readSmall reads a regular file: anything else might never end.
+func readSmall(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, errors.WithStack(err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSecrets {
+		return nil, errors.New("not a file of at most 64 KiB")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, errors.WithStack(err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxSecrets))
+	return text, errors.WithStack(err)
+}
+
+func isSecret(s string) bool {
+	return len(s) >= minSecret && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// isPattern is core.ParsePatterns for one pattern. A test sees to it that they agree, for core does not know this package,
+// nor this package core.
+func isPattern(glob string) bool {
+	for part := range strings.SplitSeq(glob, "<user>") {
+		if _, err := path.Match(part, ""); err != nil {
+			return false
+		}
+	}
+	return !strings.Contains(glob, "/") && utf8.ValidString(glob) && !strings.ContainsFunc(glob, unicode.IsControl)
+}
+
+// isSigned: which ids need a token can't depend on who asks.
+func isSigned(glob string) bool { return isPattern(glob) && !strings.Contains(glob, "<user>") }
+
+// isMethod leaves out the other two that are answered: HEAD and OPTIONS change nothing.
+func isMethod(method string) bool { return method == http.MethodGet || method == http.MethodPost }
+
+// isOrigin is core.ParseOrigins for one origin.
+func isOrigin(site string) bool {
+	if site == "*" {
+		return true
+	}
+	u, err := url.Parse(site)
+	return err == nil && u.Scheme != "" && u.Hostname() != "" && *u == url.URL{Scheme: u.Scheme, Host: u.Host} &&
+		!strings.ContainsFunc(site, func(r rune) bool { return r > unicode.MaxASCII || r == '*' })
+}
+
+var rates = regexp.MustCompile(`^([1-9][0-9]{0,3}|10000)/[smh]$`)
+
+func isRate(rate string) bool { return rate == NoRate || rates.MatchString(rate) }
