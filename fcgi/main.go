@@ -76,6 +76,10 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	if err != nil {
 		return err
 	}
+	from, err := peersOf(environ)
+	if err != nil {
+		return err
+	}
 	listeners, err := listen(config, options.flags["listen"] != "")
 	if err != nil {
 		return err
@@ -88,7 +92,7 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	// With one goroutine that accepts, thousands of requests that are being read would keep it from its turn, until the
 	// backlog is full and the web server is refused.
 	const accepting = 4
-	for _, l := range listeners {
+	for _, l := range from.restrict(listeners, log) {
 		for range accepting {
 			server.working.Go(func() { server.serve(l) })
 		}
