@@ -59,7 +59,7 @@ func TestShippedSettingsOfALocationCount(t *testing.T) {
 		t.Run(string(server), func(t *testing.T) {
 			t.Parallel()
 			site := launchSite(t, launch.Options{
-				Server: server, Uncomment: "COMET_", Settings: map[string]string{"tries": "1", "sleep": "0.1"},
+				Server: server, Blocks: []string{"Settings of this location"}, Settings: map[string]string{"tries": "1", "sleep": "0.1"},
 			})
 			r := within(t, patience, polling(t, site, "subscribed[never]=0.000000"))
 			wantBody(t, r, `{"s":0,"at":{"never":"0.000000"}}`)

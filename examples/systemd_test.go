@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // units are the files of systemd/ with these names, with the binary at a place where there is one.
@@ -83,6 +84,51 @@ func TestTmpfilesMakeADirectoryForSeveralUsers(t *testing.T) {
 	}
 	if got, want := events.Mode(), os.ModeDir|os.ModeSetgid|0o775; got != want {
 		t.Errorf("the directory's mode is %v, want %v", got, want)
+	}
+}
+
+// The line that is a comment in the shipped file, put in the place of the one above it.
+func TestTmpfilesRemoveOldEvents(t *testing.T) {
+	tmpfiles, err := exec.LookPath("systemd-tmpfiles")
+	if err != nil {
+		skipOrFail(t, "systemd-tmpfiles is not installed; on Debian: apt install systemd")
+	}
+	root := t.TempDir()
+	events := filepath.Join(root, "run/novcomet/events")
+	for _, directory := range []string{events, filepath.Join(root, "etc")} {
+		if err := os.MkdirAll(directory, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	day := 24 * time.Hour
+	for name, age := range map[string]time.Duration{"old.comet": 31 * day, "recent.comet": 29 * day, "new.comet": 0} {
+		path := filepath.Join(events, name)
+		if err := os.WriteFile(path, nil, 0o664); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, time.Time{}, time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var lines []string
+	for line := range strings.Lines(shipped(t, "systemd", "novcomet.conf")) {
+		if setting, commented := strings.CutPrefix(line, "# d "); commented {
+			lines = append(lines, "d "+strings.Replace(setting, " root novcomet ", " - - ", 1))
+		}
+	}
+	if len(lines) != 1 {
+		t.Fatalf("the shipped file has these lines to choose: %q", lines)
+	}
+	file := filepath.Join(root, "novcomet.conf")
+	if err := os.WriteFile(file, []byte(lines[0]), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := exec.Command(tmpfiles, "--clean", "--root="+root, file).CombinedOutput(); err != nil {
+		t.Fatalf("systemd-tmpfiles: %v\n%s", err, output)
+	}
+	left, err := filepath.Glob(filepath.Join(events, "*"))
+	if err != nil || len(left) != 2 || filepath.Base(left[0]) != "new.comet" || filepath.Base(left[1]) != "recent.comet" {
+		t.Errorf("left over: %q, %v", left, err)
 	}
 }
 

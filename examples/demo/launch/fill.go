@@ -1,6 +1,8 @@
 package launch
 
 import (
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -30,6 +32,11 @@ func (s *Site) fill(p programs) error {
 			return err
 		}
 		if err := s.write(filepath.Join(filepath.Dir(place), "comet.yaml"), s.yaml()); err != nil {
+			return err
+		}
+	}
+	if len(s.options.Users) > 0 {
+		if err := s.write(passwords, htpasswd(s.options.Users)); err != nil {
 			return err
 		}
 	}
@@ -78,6 +85,16 @@ func (s *Site) yaml() string {
 			fmt.Fprintf(&text, "%s:\n", group)
 		}
 		text.WriteString(strings.Join(groups[group], ""))
+	}
+	return text.String()
+}
+
+// htpasswd is a file of users and their passwords, in the oldest form that every server reads.
+func htpasswd(users map[string]string) string {
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(users)) {
+		sum := sha1.Sum([]byte(users[name]))
+		fmt.Fprintf(&text, "%s:{SHA}%s\n", name, base64.StdEncoding.EncodeToString(sum[:]))
 	}
 	return text.String()
 }

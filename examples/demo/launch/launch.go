@@ -23,8 +23,13 @@ type Options struct {
 	Extra     string            // lines for the web server's own configuration, in nginx' server block, in Caddy's site block; not for GoCGI
 	Log       io.Writer         // gets what the server and NovComet have to say, besides Site.Log; default: nothing
 
-	// Uncomment puts into force the commented lines of the shipped file that contain it: "COMET_".
-	Uncomment string
+	// Blocks are blocks of settings to be put into force that are comments in the shipped file, each named by words in the line
+	// or lines above it that end with a colon: "Publish only by POST".
+	Blocks []string
+	// Replace says what stands for words of the shipped file, such as an address: a test's own.
+	Replace map[string]string
+	// Users have these passwords in the file that the shipped one calls comet.htpasswd.
+	Users map[string]string
 
 	// HoldSocket keeps comet-fcgi's listening socket open in this process, as systemd does: requests
 	// wait while comet-fcgi is stopped. Default: comet-fcgi listens for itself, and a web server
@@ -59,8 +64,8 @@ func Start(ctx context.Context, o Options) (*Site, error) {
 		_, err := Parse(string(o.Server))
 		return nil, err
 	}
-	if v.shipped == "" && o.Extra+o.Uncomment != "" {
-		return nil, errors.Errorf("%s has no configuration, and so neither Extra nor Uncomment", o.Server)
+	if v.shipped == "" && (o.Extra != "" || len(o.Blocks) > 0) {
+		return nil, errors.Errorf("%s has no configuration, and so neither Extra nor Blocks", o.Server)
 	}
 	if err := v.installed(); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ const (
 	firstSocket    = "/run/novcomet/comet-1.sock"
 	secondSocket   = "/run/novcomet/comet-2.sock"
 	lighttpdSocket = "/run/lighttpd/comet.sock"
+	passwords      = "comet.htpasswd"
 )
 
 // canonical maps each to its place below the temporary directory.
@@ -30,6 +31,10 @@ var canonical = map[string]string{
 	firstSocket:    "comet-1.sock",
 	secondSocket:   "comet-2.sock",
 	lighttpdSocket: "lighttpd.sock",
+
+	"/etc/nginx/" + passwords:    passwords,
+	"/etc/apache2/" + passwords:  passwords,
+	"/etc/lighttpd/" + passwords: passwords,
 }
 
 // socket is the one of the comet-fcgi that StopDaemon stops.
@@ -54,18 +59,29 @@ func transplant(text, dir string, must []string) (string, error) {
 	return text, nil
 }
 
-// uncomment takes away the "# " in front of the lines that contain the text: settings to choose.
-func uncomment(text, containing string) (string, error) {
+// uncomment puts into force the block of settings under a heading: takes away the "# " in front of the lines from the one that
+// ends with a colon to the next that is no comment.
+func uncomment(text, heading string) (string, error) {
 	lines := strings.Split(text, "\n")
-	found := false
+	const above, title, block = 0, 1, 2
+	where, found := above, false
 	for i, line := range lines {
-		indent, setting, commented := strings.Cut(line, "# ")
-		if commented && strings.TrimSpace(indent) == "" && strings.Contains(setting, containing) {
-			lines[i], found = indent+setting, true
+		indent, words, commented := strings.Cut(line, "# ")
+		commented = commented && strings.TrimSpace(indent) == ""
+		if where == above && commented && strings.Contains(words, heading) {
+			where = title
+		}
+		switch {
+		case !commented:
+			where = above
+		case where == title && strings.HasSuffix(words, ":"):
+			where = block
+		case where == block:
+			lines[i], found = indent+words, true
 		}
 	}
 	if !found {
-		return "", errors.Errorf("has no comment with %s", containing)
+		return "", errors.Errorf("has no block of settings under %q", heading)
 	}
 	return strings.Join(lines, "\n"), nil
 }
@@ -81,10 +97,16 @@ func (s *Site) configure(v variant, port int) error {
 	if err != nil {
 		return errors.Wrap(err, file)
 	}
-	if s.options.Uncomment != "" {
-		if text, err = uncomment(text, s.options.Uncomment); err != nil {
+	for _, heading := range s.options.Blocks {
+		if text, err = uncomment(text, heading); err != nil {
 			return errors.Wrap(err, file)
 		}
+	}
+	for word, instead := range s.options.Replace {
+		if !strings.Contains(text, word) {
+			return errors.Errorf("%s does not mention %s", file, word)
+		}
+		text = strings.ReplaceAll(text, word, instead)
 	}
 	if err := s.write("comet.conf", text); err != nil {
 		return err
