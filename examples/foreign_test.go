@@ -40,7 +40,7 @@ var forgeries = []struct{ name, script string }{
 
 // To a browser localhost is another site than 127.0.0.1, and another port there is a sister; intranet.test has neither https
 // nor that name, so that the browser does not say whose page it is (Sec-Fetch-Site).
-var hosts = []string{"127.0.0.1", "localhost", "intranet.test"}
+var names = []string{"127.0.0.1", "localhost", "intranet.test"}
 
 func at(host string, site *launch.Site) string {
 	return strings.Replace(site.URL, "127.0.0.1", host, 1) + "/comet.php"
@@ -52,7 +52,7 @@ func TestAForeignPageInARealBrowserPublishesAndReadsNothing(t *testing.T) {
 		t.Run(string(server), func(t *testing.T) {
 			site := startSite(t, server)
 			foreign := openWindow(t, browser, foreignPage(t).URL)
-			for _, host := range hosts {
+			for _, host := range names {
 				t.Run(host, func(t *testing.T) {
 					for i, forgery := range forgeries {
 						id := fmt.Sprintf("%s-%d", host, i)
@@ -104,7 +104,7 @@ func TestAListedSitesPageInARealBrowserPublishesAndReads(t *testing.T) {
 				Replace:  map[string]string{"https://www.example.com": page.URL},
 			})
 			listed, stranger := openWindow(t, browser, page.URL), openWindow(t, browser, foreignPage(t).URL)
-			for _, host := range hosts {
+			for _, host := range names {
 				t.Run(host, func(t *testing.T) {
 					url, id := at(host, site), "listed-"+host
 					post := fmt.Sprintf(`fetch(%q, { method: "POST", body: new URLSearchParams({ publish: %q }) }).then(r => r.text())`, url, id)

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 root=()
 [ "$(id -u)" = 0 ] || root=(sudo)
-packages=(nginx-light apache2 libapache2-mod-fcgid lighttpd caddy memcached redis-server chromium nodejs npm systemd gcc libc6-dev)
+packages=(nginx-light apache2 libapache2-mod-fcgid lighttpd caddy memcached redis-server chromium nodejs npm php-cli python3 openssl systemd gcc libc6-dev)
 
 missing() { # nginx may be there as another of its packages, npm as a part of nodejs
 	for package in "${packages[@]}"; do
