@@ -46,6 +46,10 @@ type Config struct {
 	Memcached Memcached `mapstructure:"memcached"`
 	Redis     Redis     `mapstructure:"redis"`
 
+	// Data limits what an event carries, Stream describes Server-Sent Events.
+	Data   Data   `mapstructure:"data"`
+	Stream Stream `mapstructure:"stream"`
+
 	// Listen is where comet-fcgi listens: "unix:" and an absolute path, or host:port, or empty if
 	// the socket is handed over. Socket describes the file made for "unix:".
 	Listen string `mapstructure:"listen"`
@@ -53,12 +57,25 @@ type Config struct {
 
 	// MaxRequest limits one request's variables, and also its form body, in bytes (4 KiB to 16 MiB).
 	MaxRequest int `mapstructure:"max_request"`
-	// MaxWaiting is how many polls may wait (0 to 1,000,000; 0: as many as the file limit allows), MaxServing how many
-	// answers and publications are written at the same time (1 to 10,000).
+	// MaxWaiting is how many polls may wait (0 to 1,000,000; 0: as many as the file limit allows), MaxStreams how many of them
+	// may be streams (0 to 1,000,000; 0: all), MaxServing how many answers and publications are written at the same time (1 to
+	// 10,000).
 	MaxWaiting int `mapstructure:"max_waiting"`
+	MaxStreams int `mapstructure:"max_streams"`
 	MaxServing int `mapstructure:"max_serving"`
 	// RequestTimeout is how long a web server may take to send a request (100 ms to 10 min).
 	RequestTimeout time.Duration `mapstructure:"request_timeout"`
+}
+
+// Data limits what an event carries.
+type Data struct {
+	MaxBytes int `mapstructure:"max_bytes"` // 1 to 16 MiB
+}
+
+// Stream describes Server-Sent Events.
+type Stream struct {
+	Comment time.Duration `mapstructure:"comment"` // the pause until one is sent: 100 ms to 10 min
+	End     time.Duration `mapstructure:"end"`     // its age: 100 ms to 24 h
 }
 
 // Socket describes the socket file that comet-fcgi creates.

@@ -82,6 +82,14 @@ var settings = []setting{
 		}},
 	{"redis.timeout", !location, timeouts,
 		func(c Config) bool { return isTimeout(c.Redis.Timeout) }},
+	{"data.max_bytes", !location, "bytes, a whole number from 1 to 16777216",
+		func(c Config) bool { return 1 <= c.Data.MaxBytes && c.Data.MaxBytes <= 16<<20 }},
+	{"stream.comment", !location, "seconds (20, 0.5) or a unit (500ms, 1m), from 100ms to 10m",
+		func(c Config) bool {
+			return 100*time.Millisecond <= c.Stream.Comment && c.Stream.Comment <= 10*time.Minute
+		}},
+	{"stream.end", !location, "seconds (600) or a unit (10m), from 100ms to 24h",
+		func(c Config) bool { return 100*time.Millisecond <= c.Stream.End && c.Stream.End <= 24*time.Hour }},
 	{"listen", !location, "unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if the socket is handed over",
 		func(c Config) bool { return c.Listen == "" || isAddress(c.Listen) }},
 	{"socket.mode", !location, octal,
@@ -92,6 +100,8 @@ var settings = []setting{
 		func(c Config) bool { return 4096 <= c.MaxRequest && c.MaxRequest <= 16<<20 }},
 	{"max_waiting", !location, "a whole number from 0 to 1000000",
 		func(c Config) bool { return 0 <= c.MaxWaiting && c.MaxWaiting <= 1_000_000 }},
+	{"max_streams", !location, "a whole number from 0 to 1000000",
+		func(c Config) bool { return 0 <= c.MaxStreams && c.MaxStreams <= 1_000_000 }},
 	{"max_serving", !location, "a whole number from 1 to 10000",
 		func(c Config) bool { return 1 <= c.MaxServing && c.MaxServing <= 10_000 }},
 	{"request_timeout", !location, "seconds (2, 0.5) or a unit (500ms, 1m), from 100ms to 10m",

@@ -78,8 +78,11 @@ func (a *Access) refusePoll(r *http.Request, q Query, s Settings) *refusal {
 
 func (a *Access) refusePublication(r *http.Request, id ID, s Settings) *refusal {
 	method := r.Method
-	if method == http.MethodHead { // It asks what a GET would be answered with.
+	switch method {
+	case http.MethodHead: // It asks what a GET would be answered with.
 		method = http.MethodGet
+	case http.MethodPut: // It is a POST that always has data.
+		method = http.MethodPost
 	}
 	by := a.Methods
 	if by == nil {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"encoding/json"
+	"net/http"
 	"strconv"
 )
 
@@ -13,14 +14,21 @@ type Answer struct {
 	Cursors []Subscription
 }
 
+// ServeHTTP writes the answer. It is JSON only now: thousands of answers that wait for their turn share the data.
+func (a Answer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	write(w, http.StatusOK, a.appendJSON(nil))
+}
+
 // Event is one event and when it was last published.
 type Event struct {
 	ID    ID
 	Stamp Stamp
+	// Data is what it carries, where that was asked for and there is any.
+	Data json.RawMessage
 }
 
-// appendJSON appends {"s":1,"k":{"ID":seconds}} as comet.php wrote it, or {"s":0}; precise answers have six decimals and
-// "at", the cursors as strings.
+// appendJSON appends {"s":1,"k":{"ID":seconds}} as comet.php wrote it, or {"s":0}; precise answers have six decimals,
+// "d", the data of those events that carry any, and "at", the cursors as strings.
 func (a Answer) appendJSON(b []byte) []byte {
 	if len(a.Changed) == 0 {
 		b = append(b, `{"s":0`...)
@@ -35,6 +43,7 @@ func (a Answer) appendJSON(b []byte) []byte {
 			}
 		}
 		b = append(b, '}')
+		b = appendData(b, a.Changed)
 	}
 	if a.Cursors != nil {
 		b = append(b, `,"at":{`...)
@@ -47,6 +56,24 @@ func (a Answer) appendJSON(b []byte) []byte {
 		b = append(b, '}')
 	}
 	return append(b, '}')
+}
+
+func appendData(b []byte, events []Event) []byte {
+	n := 0
+	for _, event := range events {
+		if event.Data == nil {
+			continue
+		}
+		if n == 0 {
+			b = append(b, `,"d":{`...)
+		}
+		b = append(appendName(b, n, event.ID), event.Data...)
+		n++
+	}
+	if n > 0 {
+		b = append(b, '}')
+	}
+	return b
 }
 
 func appendName(b []byte, i int, id ID) []byte {

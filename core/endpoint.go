@@ -1,15 +1,17 @@
 package core
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
+	stderrors "errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
 	"strconv"
+	"sync/atomic"
+
+	"github.com/pkg/errors"
 )
 
 // Endpoint is the URL where comet.php used to be.
@@ -21,12 +23,18 @@ type Endpoint struct {
 	// MaxWaiting is how many polls may wait; 0: any number. A poll beyond is answered as soon as the rules of delivery
 	// allow, instead of being refused: long polling becomes polling, and no client is lost.
 	MaxWaiting int
+	// MaxData is how much data an event carries at the most, in bytes; 0: DefaultMaxData. More is not published, but
+	// answered with 413, and where another program has published it, the event is told of without it.
+	MaxData int
+	// Streams limits Server-Sent Events.
+	Streams StreamLimits
 	// Log gets a line for each problem; nil: slog.Default().
 	Log *slog.Logger
 
-	store  Store
-	loop   *loop
-	limits limits
+	store     Store
+	loop      *loop
+	limits    limits
+	streaming atomic.Int64 // how many streams there are
 }
 
 // DefaultMaxForm is room for a thousand ids of ordinary length.
@@ -35,8 +43,22 @@ const DefaultMaxForm = 64 << 10
 // NewEndpoint returns the endpoint of the events in the store.
 func NewEndpoint(store Store, s Settings) *Endpoint {
 	e := &Endpoint{Settings: s, store: store}
-	e.loop = newLoop(store, e.log)
+	e.loop = newLoop(store, e.maxData, e.log)
 	return e
+}
+
+func (e *Endpoint) maxForm() int64 {
+	if e.MaxForm != 0 {
+		return e.MaxForm
+	}
+	return DefaultMaxForm
+}
+
+func (e *Endpoint) maxData() int {
+	if e.MaxData != 0 {
+		return e.MaxData
+	}
+	return DefaultMaxData
 }
 
 func (e *Endpoint) log() *slog.Logger {
@@ -57,41 +79,57 @@ func (e *Endpoint) Close() { e.loop.Close() }
 // Waiting returns how many polls wait.
 func (e *Endpoint) Waiting() int { return e.loop.Waiting() }
 
-const methods = "GET, POST, HEAD, OPTIONS"
+const methods = "GET, POST, PUT, HEAD, OPTIONS"
 
-// ServeHTTP answers one request: a publication at once, a poll when it is time.
+// ServeHTTP answers one request: a publication at once, a poll when it is time, a stream again and again.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	poll, answer := e.Open(r)
-	if poll != nil {
-		if answer = poll.wait(r.Context()); answer == nil {
+	opened := e.Open(r)
+	answer := opened.Answer
+	switch {
+	case opened.Stream != nil:
+		answer = opened.Stream
+	case opened.Poll != nil:
+		if answer = opened.Poll.wait(r.Context()); answer == nil {
 			return // The client has left; nobody hears an answer.
 		}
 	}
 	answer.ServeHTTP(w, r)
 }
 
-// Open reads a request as far as it takes to know what becomes of it: either a poll, which may have to wait, or what
-// answers it at once. Who may do what is decided here, before anything waits, and not again while it does.
-func (e *Endpoint) Open(r *http.Request) (*Poll, http.Handler) {
+// Opened is what a request has turned out to be. One of its fields is set.
+type Opened struct {
+	Answer http.Handler // what answers it at once
+	Poll   *Poll        // which may have to wait
+	Stream *Stream
+}
+
+// Open reads a request as far as it takes to know what becomes of it. Who may do what is decided here, before anything waits,
+// and not again while a poll does.
+func (e *Endpoint) Open(r *http.Request) Opened {
 	settings := e.settings(r.Context())
 	share := settings.access().Origins.sharing(r)
 	query, answer := e.open(r, settings, share)
-	if answer != nil {
-		return nil, share.on(answer)
+	switch {
+	case answer != nil:
+		return Opened{Answer: share.on(answer)}
+	case wantsStream(r.Header):
+		return Opened{Stream: newStream(e, r, query, settings, share)}
+	default:
+		query.Tokens = nil // They have done their work, and a poll that waits keeps nothing of its request.
+		return Opened{Poll: &Poll{e, query, settings, share}}
 	}
-	return &Poll{e, query, settings, share}, nil
 }
 
-// open returns the poll's query, or what answers the request at once.
+// open returns the query of a poll or a stream, or what answers the request at once.
 func (e *Endpoint) open(r *http.Request, s Settings, share sharing) (Query, http.Handler) {
 	switch r.Method {
-	case http.MethodGet, http.MethodPost, http.MethodHead:
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodHead:
 	case http.MethodOptions:
 		return Query{}, http.HandlerFunc(share.preflight)
 	default:
 		return Query{}, &refusal{http.StatusMethodNotAllowed, "method " + strconv.Quote(r.Method) + " is not one of " + methods, map[string]string{"Allow": methods}}
 	}
-	query, err := e.query(r)
+	query, body, err := e.query(r)
 	if err != nil {
 		return Query{}, &refusal{status: statusOf(err), reason: err.Error()}
 	}
@@ -102,9 +140,10 @@ func (e *Endpoint) open(r *http.Request, s Settings, share sharing) (Query, http
 	case r.Method == http.MethodHead: // It only asks what a GET would be answered with; it changes nothing and waits for nothing.
 		return Query{}, jsonAnswer(nil)
 	case !query.Publish.IsZero():
-		return Query{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.publish(r.Context(), w, query.Publish) })
+		return Query{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.publish(w, r, query.Publish, body) })
+	case r.Method == http.MethodPut:
+		return Query{}, &refusal{http.StatusMethodNotAllowed, "PUT publishes data: it needs ?publish=ID", map[string]string{"Allow": methods}}
 	default:
-		query.Tokens = nil // They have done their work, and a poll that waits keeps nothing of its request.
 		return query, nil
 	}
 }
@@ -115,33 +154,45 @@ func (e *Endpoint) Refuse(r *http.Request, status int, reason string) http.Handl
 	return e.settings(r.Context()).access().Origins.sharing(r).on(&refusal{status: status, reason: reason})
 }
 
-var errNoQuery = errors.New("nothing asked: subscribe with ?subscribed[ID]=T (T: the Unix second last seen, or now), publish with ?publish=ID")
+var errNoQuery = stderrors.New("nothing asked: subscribe with ?subscribed[ID]=T (T: the Unix second last seen, or now), publish with ?publish=ID")
 
-// query reads the query string and, where that asks for nothing, a form body behind it.
-func (e *Endpoint) query(r *http.Request) (Query, error) {
+// query reads the query string and, where that asks for nothing, a form body behind it. The body of a publication whose id
+// stands in the query string is its data; nil: it has none.
+func (e *Endpoint) query(r *http.Request) (query Query, data []byte, err error) {
 	raw := r.URL.RawQuery
-	query, err := ParseQuery(raw)
-	if err != nil {
-		return Query{}, err
+	if query, err = ParseQuery(raw); err != nil {
+		return Query{}, nil, err
 	}
-	if query.IsEmpty() && r.Method == http.MethodPost && isForm(r) {
-		limit := e.MaxForm
-		if limit == 0 {
-			limit = DefaultMaxForm
+	switch posts := r.Method == http.MethodPost; {
+	case !query.Publish.IsZero() && (posts || r.Method == http.MethodPut):
+		if data, err = body(r, int64(e.maxData())); err != nil {
+			return Query{}, nil, err
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+		if posts && len(data) == 0 { // comet.php's clients may post to the URL that publishes.
+			data = nil
+		}
+	case query.IsEmpty() && posts && isForm(r):
+		form, err := body(r, e.maxForm())
 		if err != nil {
-			return Query{}, err
+			return Query{}, nil, err
 		}
-		raw += "&" + string(body)
+		raw += "&" + string(form)
 		if query, err = ParseQuery(raw); err != nil {
-			return Query{}, err
+			return Query{}, nil, err
 		}
 	}
 	if raw == "" || raw == "&" {
-		return Query{}, errNoQuery
+		return Query{}, nil, errNoQuery
 	}
-	return query, nil
+	return query, data, nil
+}
+
+func body(r *http.Request, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	if err != nil {
+		return nil, errors.Wrap(err, "the request's body")
+	}
+	return body, nil
 }
 
 func isForm(r *http.Request) bool {
@@ -156,8 +207,17 @@ func statusOf(err error) int {
 	return http.StatusBadRequest
 }
 
-func (e *Endpoint) publish(ctx context.Context, w http.ResponseWriter, id ID) {
-	_, err := e.store.Publish(ctx, id)
+// publish publishes the event, with data where it is not nil.
+func (e *Endpoint) publish(w http.ResponseWriter, r *http.Request, id ID, data []byte) {
+	var err error
+	if data == nil {
+		_, err = e.store.Publish(r.Context(), id)
+	} else if carrier, ok := e.store.(Carrier); ok {
+		_, err = carrier.PublishData(r.Context(), id, data)
+	} else {
+		WriteError(w, http.StatusForbidden, "the events of this store carry no data")
+		return
+	}
 	if err == nil {
 		write(w, http.StatusOK, []byte("true"))
 		return
@@ -167,11 +227,14 @@ func (e *Endpoint) publish(ctx context.Context, w http.ResponseWriter, id ID) {
 		return
 	}
 	e.log().Error("can't publish", "event", id.String(), "error", err)
-	status := http.StatusOK // as comet.php said it
-	if errors.Is(err, ErrUnavailable) {
-		status = http.StatusServiceUnavailable
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		write(w, http.StatusServiceUnavailable, []byte("false"))
+	case errors.Is(err, ErrRefused) && data != nil:
+		WriteError(w, http.StatusForbidden, err.Error())
+	default:
+		write(w, http.StatusOK, []byte("false")) // as comet.php said it
 	}
-	write(w, status, []byte("false"))
 }
 
 // WriteError answers a request with {"error": message}. What stands in front of an Endpoint uses it, so that every

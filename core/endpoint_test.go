@@ -15,7 +15,10 @@ import (
 	"novcomet/core"
 )
 
-const form = "application/x-www-form-urlencoded"
+const (
+	form    = "application/x-www-form-urlencoded"
+	methods = "GET, POST, PUT, HEAD, OPTIONS"
+)
 
 func TestEachKindOfRequestHasItsAnswer(t *testing.T) {
 	longList := strings.Repeat("subscribed[a]=1&", 512) // 8 KB
@@ -51,8 +54,11 @@ func TestEachKindOfRequestHasItsAnswer(t *testing.T) {
 		{name: "HEAD of a publication", method: "HEAD", query: "publish=a", status: 200},
 		{name: "HEAD of a poll", method: "HEAD", query: "subscribed[nothing]=now", status: 200},
 		{name: "OPTIONS", method: "OPTIONS", query: "publish=a", status: 204},
-		{name: "PUT", method: "PUT", query: "publish=a", status: 405, answer: "PUT"},
-		{name: "DELETE", method: "DELETE", query: "publish=a", status: 405, answer: "GET, POST, HEAD, OPTIONS"},
+		{name: "PUT with data", method: "PUT", query: "publish=a", body: "x", status: 200, answer: "true", published: "a"},
+		{name: "PUT of a form", method: "PUT", contentType: form, body: "publish=a", status: 400, answer: "?publish=ID"},
+		{name: "PUT of a poll", method: "PUT", query: "subscribed[known]=1", status: 405, answer: "?publish=ID"},
+		{name: "data beyond the limit", method: "POST", query: "publish=a", body: strings.Repeat("x", core.DefaultMaxData+1), status: 413, answer: "too large"},
+		{name: "DELETE", method: "DELETE", query: "publish=a", status: 405, answer: methods},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -100,9 +106,9 @@ func checkHeaders(t *testing.T, h http.Header, status int) {
 	}
 	switch status {
 	case http.StatusNoContent:
-		want = map[string]string{"Allow": "GET, POST, HEAD, OPTIONS"}
+		want = map[string]string{"Allow": methods}
 	case http.StatusMethodNotAllowed:
-		want["Allow"] = "GET, POST, HEAD, OPTIONS"
+		want["Allow"] = methods
 	}
 	for name, value := range want {
 		if h.Get(name) != value {

@@ -36,13 +36,14 @@ var (
 	_ Timed = (*Files)(nil)
 )
 
-// Timing of files: new stamps come from the kernel's coarse clock, which moves 100 to 1000 times a second.
+// Timing of files: new stamps come from the kernel's coarse clock, which moves 100 to 1000 times a second. A write changes
+// the stamp before it changes the content, so that one has to be given the time it takes.
 func (f *Files) Timing() Timing {
-	const tick, lag = 10 * time.Millisecond, 20 * time.Millisecond
+	const tick, lag, write = 10 * time.Millisecond, 20 * time.Millisecond, 10 * time.Millisecond
 	if f.Fine {
-		return Timing{Lag: lag}
+		return Timing{Lag: lag, Write: write}
 	}
-	return Timing{Settle: tick, Lag: lag}
+	return Timing{Settle: tick, Lag: lag, Write: write}
 }
 
 // Stamps looks at the files, with one system call each.

@@ -15,9 +15,10 @@ import (
 // time is over. It is in the loop before the store is looked at for the first time, so that no publication can fall
 // between.
 type loop struct {
-	store  Store
-	timing Timing
-	log    func() *slog.Logger
+	store   Store
+	timing  Timing
+	maxData func() int // bytes of data that an answer has of one event
+	log     func() *slog.Logger
 
 	wake chan struct{} // something came that can't wait for the timer
 
@@ -42,9 +43,9 @@ type loop struct {
 	reported bool          // that it failed, or a part of it
 }
 
-func newLoop(store Store, log func() *slog.Logger) *loop {
+func newLoop(store Store, maxData func() int, log func() *slog.Logger) *loop {
 	return &loop{
-		store: store, timing: timingOf(store), log: log,
+		store: store, timing: timingOf(store), maxData: maxData, log: log,
 		wake: make(chan struct{}, 1), events: interests{}, sleeps: map[time.Duration]int{},
 	}
 }
@@ -53,7 +54,7 @@ func newLoop(store Store, log func() *slog.Logger) *loop {
 // takes the poll out again, and reports whether it came before the answer: if so, done is not called any more. Where limit polls
 // wait already (0: no limit), this one does not: it is answered as soon as the rules of delivery allow.
 func (l *loop) Enter(query Query, s Settings, limit int, done func(Answer)) (leave func() bool) {
-	w := newWaiter(newPoll(query.Subscriptions, query.Precise(), l.timing), s, query.MaxWait, done)
+	w := newWaiter(newPoll(query, l.timing), s, query.MaxWait, done)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.draining || limit > 0 && l.count >= limit {
@@ -92,9 +93,7 @@ func (l *loop) forget(w *waiter) {
 	if l.sleeps[w.sleep]--; l.sleeps[w.sleep] == 0 {
 		delete(l.sleeps, w.sleep)
 	}
-	if w.index >= 0 {
-		heap.Remove(&l.waiting, w.index)
-	}
+	l.waiting.take(w)
 }
 
 // Waiting returns how many polls wait.

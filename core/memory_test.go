@@ -17,16 +17,19 @@ import (
 type memory struct {
 	mu     sync.Mutex
 	stamps map[core.ID]core.Stamp
+	data   map[core.ID][]byte
 	timing core.Timing
 	fails  error
+	closed error         // of the data alone
 	slow   time.Duration // how long each look takes
 	back   time.Duration // the clock
 	looks  []time.Time
 	asked  atomic.Int64 // events, in all looks
+	read   atomic.Int64 // events, of which the data was asked for
 }
 
 func newMemory() *memory {
-	return &memory{stamps: map[core.ID]core.Stamp{}, timing: core.Timing{Lag: 20 * time.Millisecond}}
+	return &memory{stamps: map[core.ID]core.Stamp{}, data: map[core.ID][]byte{}, timing: core.Timing{Lag: 20 * time.Millisecond}}
 }
 
 func (m *memory) Timing() core.Timing { return m.timing }
@@ -66,6 +69,43 @@ func (m *memory) Publish(_ context.Context, id core.ID) (core.Stamp, error) {
 		m.stamps[id] = before + 1
 	}
 	return m.stamps[id], nil
+}
+
+func (m *memory) PublishData(ctx context.Context, id core.ID, data []byte) (core.Stamp, error) {
+	stamp, err := m.Publish(ctx, id)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err == nil {
+		m.data[id] = data
+	}
+	return stamp, err
+}
+
+func (m *memory) Data(_ context.Context, ids []core.ID, limit int) ([][]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.read.Add(int64(len(ids)))
+	data := make([][]byte, len(ids))
+	for i, id := range ids {
+		if d := m.data[id]; len(d) <= limit {
+			data[i] = d
+		}
+	}
+	return data, m.closed
+}
+
+// fill gives the event data, and no new stamp.
+func (m *memory) fill(t testing.TB, name, data string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.data[mustID(t, name)] = []byte(data)
+}
+
+// close makes the data, and nothing else, impossible to read; nil opens it.
+func (m *memory) close(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = err
 }
 
 // set gives the event the stamp of a time; the zero time removes it.

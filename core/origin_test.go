@@ -208,7 +208,7 @@ func TestEveryAnswerToAListedSiteLetsItsPageRead(t *testing.T) {
 					}
 					preflight := test.method == "OPTIONS" && from.allowed != ""
 					for name, value := range map[string]string{
-						"Access-Control-Allow-Methods": "GET, POST, HEAD, OPTIONS",
+						"Access-Control-Allow-Methods": "GET, POST, PUT, HEAD, OPTIONS",
 						"Access-Control-Allow-Headers": "Content-Type", "Access-Control-Max-Age": "7200",
 					} {
 						if (h.Get(name) == value) != preflight || !preflight && h.Get(name) != "" {

@@ -17,7 +17,7 @@ type Poll struct {
 // leave gives the poll up, and reports whether that was in time: if so, done will not be called.
 func (p *Poll) Enter(done func(http.Handler)) (leave func() bool) {
 	sharing := p.sharing
-	return p.endpoint.loop.Enter(p.query, p.settings, p.endpoint.MaxWaiting, func(a Answer) { done(sharing.on(jsonAnswer(a.appendJSON(nil)))) })
+	return p.endpoint.loop.Enter(p.query, p.settings, p.endpoint.MaxWaiting, func(a Answer) { done(sharing.on(a)) })
 }
 
 // wait blocks until it is time, or until ctx ends: nil.

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/json"
 	"time"
 )
 
@@ -9,6 +10,7 @@ import (
 type poll struct {
 	watches []watch
 	precise bool
+	data    bool // to be told what the events carry
 	timing  Timing
 
 	looked  bool          // the store has been looked at, so what follows is known:
@@ -26,9 +28,12 @@ type watch struct {
 	answer Stamp // what the event will be answered with; 0: it has not changed so far
 }
 
-func newPoll(subscriptions []Subscription, precise bool, timing Timing) *poll {
-	p := &poll{watches: make([]watch, len(subscriptions)), precise: precise, timing: timing}
-	for i, s := range subscriptions {
+func newPoll(query Query, timing Timing) *poll {
+	p := &poll{watches: make([]watch, len(query.Subscriptions)), precise: query.Precise(), timing: timing}
+	if p.data = query.Data && p.precise; p.data {
+		p.timing.Settle = max(timing.Settle, timing.Write)
+	}
+	for i, s := range query.Subscriptions {
 		p.watches[i].Subscription, p.watches[i].found = s, Unknown
 	}
 	return p
@@ -124,6 +129,14 @@ func (p *poll) secondIsOver(t int64) Stamp {
 	return Stamp(t+1)*second + Stamp(p.timing.Lag.Microseconds())
 }
 
+// putOff forgets what there is to tell, until the next look, which finds it again.
+func (p *poll) putOff() {
+	p.due, p.heldTo = 0, 0
+	for i := range p.watches {
+		p.watches[i].answer = 0
+	}
+}
+
 // changed reports whether there is anything to tell the subscriber.
 func (p *poll) changed() bool {
 	for i := range p.watches {
@@ -182,12 +195,12 @@ func (p *poll) settlesAt(stamp, now Stamp) Stamp {
 	return stamp.Add(p.timing.Settle)
 }
 
-// result is the answer as it stands.
-func (p *poll) result() Answer {
+// result is the answer as it stands, with what the events carry.
+func (p *poll) result(data map[*event]json.RawMessage) Answer {
 	var a Answer
 	for _, w := range p.watches {
 		if w.answer != 0 {
-			a.Changed = append(a.Changed, Event{w.ID, w.answer})
+			a.Changed = append(a.Changed, Event{w.ID, w.answer, data[w.event]})
 		}
 		if p.precise {
 			a.Cursors = append(a.Cursors, Subscription{w.ID, p.next(w)})

@@ -29,6 +29,12 @@ type Query struct {
 	MaxWait time.Duration
 	// Tokens are what came to show that the poll may ask for [Signed] events, unread.
 	Tokens []string
+	// Data says that a precise answer is to have the data that the events carry.
+	Data bool
+	// LastEventID is what a stream last told of: all its cursors.
+	LastEventID string
+
+	streams bool // so it is precise, whatever the cursors are
 }
 
 // Subscription is one event and what the subscriber last saw of it.
@@ -42,7 +48,7 @@ type Subscription struct {
 // publish=, publish[]=x, subscribed=5, subscribed[a and subscribed[]=1.
 func ParseQuery(raw string) (Query, error) {
 	query := Query{MaxWait: -1}
-	var publish, wait string
+	var publish, wait, data string
 	var subscriptions []parameter
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(pair, "=")
@@ -53,15 +59,18 @@ func ParseQuery(raw string) (Query, error) {
 			wait = unescape(value)
 		case name == "token" && value != "":
 			query.Tokens = append(query.Tokens, unescape(value))
+		case name == "data":
+			data = unescape(value)
+		case name == "lastEventId":
+			query.LastEventID = unescape(value)
 		case strings.HasPrefix(name, "subscribed["):
 			subscriptions = append(subscriptions, parameter{name, unescape(value)})
 		}
 	}
 	var err error
 	if publish != "" { // It wins, whatever else there is.
-		query.Tokens = nil
-		query.Publish, err = ParseID(publish)
-		return query, err
+		id, err := ParseID(publish)
+		return Query{Publish: id, MaxWait: -1}, err
 	}
 	if len(query.Tokens) > MaxTokens {
 		return Query{}, fmt.Errorf("%w: more than %d tokens in one poll", ErrQuery, MaxTokens)
@@ -69,6 +78,7 @@ func ParseQuery(raw string) (Query, error) {
 	if query.Subscriptions, err = parseSubscriptions(subscriptions); err != nil {
 		return Query{}, err
 	}
+	query.Data = data != "" && data != "0"
 	query.MaxWait, err = parseWait(wait)
 	return query, err
 }
@@ -148,6 +158,9 @@ func (q Query) IsEmpty() bool { return q.Publish.IsZero() && len(q.Subscriptions
 
 // Precise reports whether the poll is to be answered precisely: one precise cursor is enough.
 func (q Query) Precise() bool {
+	if q.streams {
+		return true
+	}
 	for _, s := range q.Subscriptions {
 		if s.Cursor.Precise() {
 			return true
@@ -170,6 +183,12 @@ func (q Query) Encode() string {
 	}
 	for _, token := range q.Tokens {
 		parameters = append(parameters, "token="+url.QueryEscape(token))
+	}
+	if q.Data {
+		parameters = append(parameters, "data=1")
+	}
+	if q.LastEventID != "" {
+		parameters = append(parameters, "lastEventId="+url.QueryEscape(q.LastEventID))
 	}
 	return strings.Join(parameters, "&")
 }

@@ -2,7 +2,6 @@ package core
 
 import (
 	"cmp"
-	"container/heap"
 	"context"
 	"fmt"
 	"time"
@@ -52,7 +51,7 @@ func (l *loop) look(t turn) {
 
 	l.mu.Lock()
 	t.take(snapshot.Stamps)
-	var answered []*waiter
+	var answered, carrying []*waiter
 	for _, w := range t.due {
 		w.due = false
 		if w.gone {
@@ -66,19 +65,21 @@ func (l *loop) look(t turn) {
 		}
 		w.next = l.nextLook(w, now, snapshot.Now)
 		switch {
-		case w.next.IsZero():
+		case !w.next.IsZero():
+			l.waiting.put(w)
+		case w.data && w.changed():
+			l.waiting.take(w)
+			carrying = append(carrying, w)
+		default:
 			l.forget(w)
 			answered = append(answered, w)
-		case w.index < 0:
-			heap.Push(&l.waiting, w)
-		default:
-			heap.Fix(&l.waiting, w.index)
 		}
 	}
 	l.mu.Unlock()
 	for _, w := range answered {
-		w.done(w.result())
+		w.done(w.result(nil))
 	}
+	l.carry(carrying)
 }
 
 // stamps asks the store. A store that panics is one that is gone: it must not take all other polls along.

@@ -50,6 +50,9 @@ type Timing struct {
 	Lag time.Duration
 	// Lead is how far a new stamp may lie ahead of the store's clock: nothing, where the same clock sets both.
 	Lead time.Duration
+	// Write is the age of a stamp from which what the event carries has been written as a whole; 0: a [Carrier]'s data is
+	// never seen half written.
+	Write time.Duration
 }
 
 // Timed is a Store that knows its Timing. Of others it is assumed that their stamps are as fine as their unit and lag

@@ -60,3 +60,19 @@ func (s *schedule) Pop() any {
 	w.index = -1
 	return w
 }
+
+// put gives the waiter the place that its next look asks for.
+func (s *schedule) put(w *waiter) {
+	if w.index < 0 {
+		heap.Push(s, w)
+	} else {
+		heap.Fix(s, w.index)
+	}
+}
+
+// take takes the waiter out, if it is in.
+func (s *schedule) take(w *waiter) {
+	if w.index >= 0 {
+		heap.Remove(s, w.index)
+	}
+}

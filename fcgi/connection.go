@@ -106,10 +106,12 @@ func (c *connection) readContent(h header) ([]byte, error) {
 
 // write writes whole records. Nobody waits for its error: the connection is closed then, for nothing can follow half a
 // record, and the next read tells.
-func (c *connection) write(records []byte) {
+func (c *connection) write(records []byte) { c.writeWithin(records, c.timeout) }
+
+func (c *connection) writeWithin(records []byte, patience time.Duration) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(patience)); err != nil {
 		return
 	}
 	if _, err := c.Conn.Write(records); err != nil {

@@ -28,13 +28,18 @@ func (s *server) handle(c *connection) {
 		c.resume()
 		s.memory.worked()
 		ctx, callOff := context.WithCancelCause(context.Background())
-		poll, answer := s.policy.Load().open(ctx, r) // The policy may be another one than when the request began.
-		if poll != nil {
+		opened := s.policy.Load().open(ctx, r) // The policy may be another one than when the request began.
+		switch {
+		case opened.Poll != nil:
 			callOff(nil)
-			s.park(c, r, poll)
+			s.park(c, r, opened.Poll)
+			return
+		case opened.Stream != nil:
+			callOff(nil)
+			s.stream(c, r, opened.Stream)
 			return
 		}
-		err = s.answer(c, r.id, answer, callOff)
+		err = s.answer(c, r.id, opened.Answer, callOff)
 		callOff(nil)
 		if err != nil || !r.keep || !s.keep(c) {
 			break
@@ -43,15 +48,15 @@ func (s *server) handle(c *connection) {
 	s.leave(c)
 }
 
-// open returns the poll that a request is, or what answers it.
-func (p *policy) open(ctx context.Context, r *request) (*core.Poll, http.Handler) {
+// open returns what a request has turned out to be.
+func (p *policy) open(ctx context.Context, r *request) core.Opened {
 	switch {
 	case r.refused == nil:
 		return p.gateway.Open(ctx, r.variables, bytes.NewReader(r.body))
 	case errors.Is(r.refused, errPairs):
-		return nil, p.gateway.Refuse(r.variables, http.StatusBadRequest, r.refused.Error())
+		return core.Opened{Answer: p.gateway.Refuse(r.variables, http.StatusBadRequest, r.refused.Error())}
 	default:
-		return nil, p.gateway.Refuse(r.variables, http.StatusRequestEntityTooLarge, r.refused.Error())
+		return core.Opened{Answer: p.gateway.Refuse(r.variables, http.StatusRequestEntityTooLarge, r.refused.Error())}
 	}
 }
 
@@ -70,11 +75,7 @@ func (s *server) park(c *connection, r *request, poll *core.Poll) {
 	p := &parked{server: s, connection: c, id: r.id, keep: r.keep}
 	c.release()
 	p.leave = poll.Enter(p.wake)
-	if c.in == nil {
-		go p.doze()
-	} else {
-		go p.stir(nil)
-	}
+	c.rest(p.stir)
 }
 
 // wake is called when there is an answer.
@@ -83,15 +84,24 @@ func (p *parked) wake(answer http.Handler) {
 	p.interrupt()
 }
 
-// doze blocks until something comes in, or the poll is woken. Its stack is all that a goroutine costs which waits for hours, so
-// it calls nothing else that would make it grow, and leaves the rest to a new one.
-func (p *parked) doze() {
-	n, err := p.Conn.Read(p.ahead[:])
-	p.has = n == 1
-	go p.stir(err)
+// rest goes on with stir, in a goroutine of its own, when something comes in or the connection is interrupted, which is the error.
+func (c *connection) rest(stir func(error)) {
+	if c.in == nil {
+		go c.doze(stir)
+	} else {
+		go stir(nil)
+	}
 }
 
-// stir goes on when doze has ended, with its error.
+// doze blocks until something comes in. Its stack is all that a goroutine costs which waits for hours, so it calls nothing else
+// that would make it grow, and leaves the rest to a new one.
+func (c *connection) doze(stir func(error)) {
+	n, err := c.Conn.Read(c.ahead[:])
+	c.has = n == 1
+	go stir(err)
+}
+
+// stir goes on when the rest has ended, with its error.
 func (p *parked) stir(err error) {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		err = p.watch(p.id, p.gaveUp)
@@ -109,10 +119,15 @@ func (p *parked) stir(err error) {
 		p.server.memory.worked()
 		p.write(p.server.responders.respond(p.id, *answer))
 	}
-	if err == nil && p.keep && p.server.keep(p.connection) {
-		p.server.handle(p.connection)
+	p.server.proceed(p.connection, err == nil && p.keep)
+}
+
+// proceed goes on with a connection whose request is done.
+func (s *server) proceed(c *connection, keep bool) {
+	if keep && s.keep(c) {
+		s.handle(c)
 	} else {
-		p.server.leave(p.connection)
+		s.leave(c)
 	}
 }
 

@@ -31,7 +31,12 @@ func newPolicy(config conf.Config, log *slog.Logger) (policy, error) {
 		const most = 1000
 		config.MaxWaiting = connections - min(connections/5, most)
 	}
-	return policy{gateway.New(config, store, log), limits{config.MaxRequest, config.RequestTimeout}}, nil
+	return policy{gateway.New(config, store, log), limitsOf(config)}, nil
+}
+
+// limitsOf returns the limits of one request. Its body is a form, or what an event is to carry.
+func limitsOf(config conf.Config) limits {
+	return limits{config.MaxRequest, max(config.MaxRequest, config.Data.MaxBytes), config.RequestTimeout}
 }
 
 // maxConnections returns how many connections there may be: as many as the limit of open files allows, less what the store

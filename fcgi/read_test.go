@@ -28,7 +28,7 @@ func TestReadKeepsWhatTheLimitsAllowAndRefusesMore(t *testing.T) {
 	const limit = 300
 	for _, length := range []int{0, 1, limit - 1, limit, limit + 1, 200_000} {
 		sent := sentRequest(7, keep, map[string]string{"A": "b"}, string(bytes.Repeat([]byte("x"), length)))
-		r, err := newConnection(&wire{in: bytes.NewReader(sent)}, time.Second).read(limits{bytes: limit})
+		r, err := newConnection(&wire{in: bytes.NewReader(sent)}, time.Second).read(limits{bytes: limit, body: limit})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestReadKeepsWhatTheLimitsAllowAndRefusesMore(t *testing.T) {
 
 		// With its lengths, A takes 3 or 6 bytes more.
 		sent = sentRequest(7, 0, map[string]string{"A": string(bytes.Repeat([]byte("x"), length))}, "")
-		r, err = newConnection(&wire{in: bytes.NewReader(sent)}, time.Second).read(limits{bytes: limit})
+		r, err = newConnection(&wire{in: bytes.NewReader(sent)}, time.Second).read(limits{bytes: limit, body: limit})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func TestReadTellsTheEndBetweenTwoRequestsFromOneWithin(t *testing.T) {
 	sent := sentRequest(1, keep, asked("publish=a"), "form")
 	for length := range len(sent) {
 		c := newConnection(&wire{in: bytes.NewReader(sent[:length])}, time.Second)
-		r, err := c.read(limits{bytes: 4096})
+		r, err := c.read(limits{bytes: 4096, body: 4096})
 		if r != nil || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Fatalf("of %d bytes: %v, %v", length, r, err)
 		}
@@ -83,7 +83,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(seed, uint16(64))
 	}
 	f.Fuzz(func(t *testing.T, sent []byte, most uint16) {
-		limit := limits{bytes: int(most)}
+		limit := limits{bytes: int(most), body: int(most)}
 		w := &wire{in: bytes.NewReader(sent)}
 		c := newConnection(w, time.Second)
 		for requests := 0; ; requests++ {

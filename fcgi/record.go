@@ -14,6 +14,7 @@ const (
 	endRequest      recordType = 3
 	params          recordType = 4
 	stdin           recordType = 5
+	stdout          recordType = 6
 	getValues       recordType = 9
 	getValuesResult recordType = 10
 	unknownType     recordType = 11
@@ -58,6 +59,28 @@ func appendRecord(b []byte, kind recordType, id uint16, content []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(len(content)))
 	b = append(b, 0, 0)
 	return append(b, content...)
+}
+
+// appendOutput appends as many records as it takes to send the content.
+func appendOutput(b []byte, id uint16, content []byte) []byte {
+	for len(content) > 0 {
+		n := min(len(content), maxContent)
+		b = appendRecord(b, stdout, id, content[:n])
+		content = content[n:]
+	}
+	return b
+}
+
+// withoutEnd returns the records of an answer up to those that end it.
+func withoutEnd(answer []byte) []byte {
+	for at := 0; at+headerLength <= len(answer); {
+		h, _ := parseHeader(answer[at:])
+		if h.kind != stdout || h.content == 0 {
+			return answer[:at]
+		}
+		at += headerLength + h.content + h.padding
+	}
+	return answer
 }
 
 // appendEnd appends the record that ends a request without an answer.

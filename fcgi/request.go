@@ -23,7 +23,8 @@ var (
 
 // limits are those of one request.
 type limits struct {
-	bytes int           // of its variables, and of its body
+	bytes int           // of its variables
+	body  int           // bytes
 	time  time.Duration // from its first byte to its last
 }
 
@@ -66,8 +67,8 @@ func (c *connection) read(limit limits) (*request, error) {
 				r.variables, r.refused = parsePairs(names)
 			}
 		case h.kind == stdin && namesDone && len(content) > 0:
-			if r.refused == nil && len(r.body)+len(content) > limit.bytes {
-				r.body, r.refused = nil, fmt.Errorf("the request's body takes more than %d bytes", limit.bytes)
+			if r.refused == nil && len(r.body)+len(content) > limit.body {
+				r.body, r.refused = nil, fmt.Errorf("the request's body takes more than %d bytes", limit.body)
 			}
 			if r.refused == nil {
 				r.body = append(r.body, content...)

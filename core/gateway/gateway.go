@@ -25,6 +25,8 @@ func New(config conf.Config, store core.Store, log *slog.Logger) *Gateway {
 	endpoint := core.NewEndpoint(store, core.Settings{}) // Each request has its own.
 	endpoint.MaxForm = int64(config.MaxRequest)
 	endpoint.MaxWaiting = config.MaxWaiting
+	endpoint.MaxData = config.Data.MaxBytes
+	endpoint.Streams = core.StreamLimits{Max: config.MaxStreams, Comment: config.Stream.Comment, End: config.Stream.End}
 	endpoint.Log = log
 	return &Gateway{endpoint, newLocations(config), log}
 }
@@ -53,24 +55,24 @@ func (g *Gateway) Serve(ctx context.Context, w http.ResponseWriter, variables ma
 	g.guarded(g.endpoint, request).ServeHTTP(w, nil)
 }
 
-// Open reads the request that the variables describe as far as it takes to know what becomes of it: either a poll, which
-// may have to wait, or what answers it at once, whatever request that is called with. It changes the variables.
-func (g *Gateway) Open(ctx context.Context, variables map[string]string, body io.Reader) (poll *core.Poll, answer http.Handler) {
+// Open reads the request that the variables describe, which it changes, as far as it takes to know what becomes of it.
+// Whatever request its answer is called with, it is this one that is answered.
+func (g *Gateway) Open(ctx context.Context, variables map[string]string, body io.Reader) (opened core.Opened) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			g.report(problem)
-			poll, answer = nil, g.Refuse(variables, http.StatusInternalServerError, apology)
+			opened = core.Opened{Answer: g.Refuse(variables, http.StatusInternalServerError, apology)}
 		}
 	}()
 	request, problem := g.read(ctx, variables, body)
 	if problem != nil {
-		return nil, problem
+		return core.Opened{Answer: problem}
 	}
-	poll, answer = g.endpoint.Open(request)
-	if poll != nil {
-		return poll, nil
+	opened = g.endpoint.Open(request)
+	if opened.Answer != nil {
+		opened.Answer = g.guarded(opened.Answer, request)
 	}
-	return nil, g.guarded(answer, request)
+	return opened
 }
 
 // read makes the request, or what answers it where it can't be one.

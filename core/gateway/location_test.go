@@ -136,7 +136,7 @@ func benchmarkOpen(b *testing.B, variables ...string) {
 	b.ReportAllocs()
 	for b.Loop() {
 		request["QUERY_STRING"] = "subscribed[news]=now&subscribed[chat-1]=now&subscribed[chat-2]=now"
-		if poll, _ := g.Open(context.Background(), request, bytes.NewReader(nil)); poll == nil {
+		if opened := g.Open(context.Background(), request, bytes.NewReader(nil)); opened.Poll == nil {
 			b.Fatal("refused")
 		}
 	}

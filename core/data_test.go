@@ -1,0 +1,188 @@
+package core_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"novcomet/core"
+)
+
+func TestAnEventCarriesWhatIsPublishedWithIt(t *testing.T) {
+	for _, test := range []struct {
+		name, data, d string // d is what a poll gets; "": nothing
+	}{
+		{"JSON is passed on as it is", `{"build": "green", "n": 1.50}`, `{"build":"green","n":1.50}`},
+		{"a number", "42", "42"},
+		{"null", "null", "null"},
+		{"echo's newline does not count", "[1]\n", "[1]"},
+		{"JSON of several lines becomes one", "{\n\t\"a\": [\n1]\n}\n", `{"a":[1]}`},
+		{"text is a string", "hello\n", `"hello"`},
+		{"only one newline is echo's", "hello\n\n", `"hello\n"`},
+		{"text with quotes", `say "hello"`, `"say \"hello\""`},
+		{"JSON that breaks off is text", `{"a":`, `"{\"a\":"`},
+		{"two JSON texts are text", `{}{}`, `"{}{}"`},
+		{"what could end the answer does not", `1},"s":0`, `"1},\"s\":0"`},
+		{"nothing", "", ""},
+		{"a newline alone", "\n", ""},
+		{"what is not UTF-8", "\xff\xfe", ""},
+		{"as much as is allowed", strings.Repeat("7", 100), strings.Repeat("7", 100)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			endpoint := core.NewEndpoint(newMemory(), core.Settings{Tries: 1})
+			endpoint.MaxData = 100
+			r := httptest.NewRequest(http.MethodPut, "/?publish=a", strings.NewReader(test.data))
+			if status, body := send(t, endpoint, r); status != http.StatusOK || body != "true" {
+				t.Fatalf("published: HTTP %d %s", status, body)
+			}
+			want := ""
+			if test.d != "" {
+				want = `"d":{"a":` + test.d + `},`
+			}
+			_, body := ask(t, endpoint, "subscribed[a]=0.0&data=1")
+			k, at, ok := strings.Cut(body, `"at":`)
+			if stamp, d, found := strings.Cut(k, "},"); !ok || !found || d != want || !strings.HasPrefix(stamp, `{"s":1,"k":{"a":`) || !strings.HasPrefix(at, `{"a":`) {
+				t.Errorf("answered %s; want %q between k and at", body, want)
+			}
+		})
+	}
+}
+
+func TestDataIsOnlyForWhoAsksForIt(t *testing.T) {
+	store := newMemory()
+	endpoint := core.NewEndpoint(store, core.Settings{Tries: 1})
+	store.set(t, "a", start)
+	store.fill(t, "a", "1")
+	for query, want := range map[string]bool{
+		"subscribed[a]=0.0&data=1": true, "subscribed[a]=0.0&data=yes": true, "data=1&subscribed[a]=5": false,
+		"subscribed[a]=0.0": false, "subscribed[a]=0.0&data=0": false, "subscribed[a]=0.0&data=": false,
+	} {
+		if _, body := ask(t, endpoint, query); strings.Contains(body, `"d":{"a":1}`) != want {
+			t.Errorf("%s: %s; with data: %v", query, body, want)
+		}
+	}
+}
+
+// The same URL is comet.php's: who posts to it without a body only publishes.
+func TestAPublicationWithoutABodyLeavesTheDataAsItIs(t *testing.T) {
+	for _, test := range []struct {
+		method, contentType, body, data string
+	}{
+		{"GET", "", "", "before"},
+		{"GET", "text/plain", "a GET has no body", "before"},
+		{"POST", "", "", "before"},
+		{"POST", form, "", "before"},
+		{"POST", form, `{"a":1}`, `{"a":1}`}, // curl -d calls it a form
+		{"POST", "application/json", "2", "2"},
+		{"PUT", "", "", ""},
+		{"PUT", "", "3", "3"},
+		{"HEAD", "", "", "before"},
+	} {
+		store := newMemory()
+		store.fill(t, "a", "before")
+		endpoint := core.NewEndpoint(store, core.Settings{})
+		r := httptest.NewRequest(test.method, "/?publish=a", strings.NewReader(test.body))
+		r.Header.Set("Content-Type", test.contentType)
+		if status, body := send(t, endpoint, r); status != http.StatusOK {
+			t.Errorf("%v: HTTP %d %s", test, status, body)
+		}
+		if got := string(store.data[mustID(t, "a")]); got != test.data {
+			t.Errorf("%v: the event carries %q", test, got)
+		}
+	}
+}
+
+func TestDataThatIsTooMuchIsRefusedAndNothingIsPublished(t *testing.T) {
+	store := newMemory()
+	endpoint := core.NewEndpoint(store, core.Settings{})
+	endpoint.MaxData = 10
+	status, body := send(t, endpoint, httptest.NewRequest(http.MethodPost, "/?publish=a", strings.NewReader("12345678901")))
+	if status != http.StatusRequestEntityTooLarge || len(store.stamps) != 0 {
+		t.Errorf("HTTP %d %s, published: %v", status, body, store.stamps)
+	}
+}
+
+func TestAStoreThatCarriesNothingSaysSo(t *testing.T) {
+	endpoint := core.NewEndpoint(struct{ core.Store }{newMemory()}, core.Settings{Tries: 1})
+	status, body := send(t, endpoint, httptest.NewRequest(http.MethodPut, "/?publish=a", strings.NewReader("1")))
+	if status != http.StatusForbidden || !strings.Contains(body, "no data") {
+		t.Errorf("HTTP %d %s; want 403 that says so", status, body)
+	}
+	if _, body := ask(t, endpoint, "subscribed[a]=0.0&data=1&wait=0"); body != `{"s":0,"at":{"a":"0.000000"}}` {
+		t.Error(body)
+	}
+}
+
+func TestDataThatTheStoreRefusesIsForbiddenWithTheReason(t *testing.T) {
+	store := newMemory()
+	store.fail(errors.Join(core.ErrRefused, errors.New("another user's file")))
+	endpoint := core.NewEndpoint(store, core.Settings{})
+	endpoint.Log = discard
+	status, body := send(t, endpoint, httptest.NewRequest(http.MethodPost, "/?publish=a", strings.NewReader("1")))
+	if status != http.StatusForbidden || !strings.Contains(body, "another user's file") {
+		t.Errorf("HTTP %d %s", status, body)
+	}
+}
+
+func TestOneEventIsReadOnceForEverybodyWhoIsToldOfIt(t *testing.T) {
+	store := &telling{memory: newMemory()}
+	together(t, store, func(g *group) {
+		store.fill(t, "a", "1")
+		for range 50 {
+			g.expects(0, "subscribed[a]=now&subscribed[b]=now&data=1",
+				`{"s":1,"k":{"a":{5.0}},"d":{"a":1},"at":{"a":"{5.0}","b":"0.000000"}}`, 5*time.Second+time.Microsecond)
+		}
+		time.AfterFunc(5*time.Second, func() { store.happens(t, "a") })
+		g.polls.Wait()
+		if n := store.read.Load(); n != 1 {
+			t.Errorf("the data was read %d times", n)
+		}
+	})
+}
+
+// An answer without the data would be the last one about it.
+func TestWhereTheDataCannotBeReadForAWhileAPollGoesOnWaiting(t *testing.T) {
+	store := newMemory()
+	together(t, store, func(g *group) {
+		store.set(t, "a", start.Add(-time.Hour))
+		store.fill(t, "a", "1")
+		store.close(core.ErrUnavailable)
+		time.AfterFunc(5*time.Second, func() { store.close(nil) })
+		g.expects(0, "subscribed[a]=0.0&data=1", `{"s":1,"k":{"a":{-3600.0}},"d":{"a":1},"at":{"a":"{-3600.0}"}}`, 6*time.Second)
+		g.expects(0, "subscribed[a]=0.0&data=1&wait=3", `{"s":0,"at":{"a":"0.000000"}}`, 3*time.Second)
+		g.expects(0, "subscribed[a]=0.0", `{"s":1,"k":{"a":{-3600.0}},"at":{"a":"{-3600.0}"}}`, 0)
+	})
+}
+
+func TestAPollThatLeavesWhileItsDataIsReadIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory()
+		endpoint := core.NewEndpoint(store, core.Settings{Tries: 10, Sleep: time.Second})
+		endpoint.Log = discard
+		store.set(t, "a", start.Add(-time.Hour))
+		store.close(errors.New("gone"))
+		opened := endpoint.Open(httptest.NewRequest(http.MethodGet, "/?subscribed[a]=0.0&data=1", nil))
+		leave := opened.Poll.Enter(func(http.Handler) { t.Error("it was answered") })
+		time.Sleep(1500 * time.Millisecond)
+		if !leave() || endpoint.Waiting() != 0 {
+			t.Errorf("%d polls wait", endpoint.Waiting())
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// A write changes the stamp before it changes the content.
+func TestAnAnswerWithDataWaitsUntilItHasBeenWritten(t *testing.T) {
+	store := newMemory()
+	store.timing = core.Timing{Lag: lag, Write: 10 * time.Millisecond}
+	together(t, store, func(g *group) {
+		time.AfterFunc(2*time.Second-3*time.Millisecond, func() { store.set(t, "a", start.Add(2*time.Second-3*time.Millisecond)) })
+		time.AfterFunc(2*time.Second+5*time.Millisecond, func() { store.fill(t, "a", "1") })
+		g.expects(0, "subscribed[a]=now&data=1", `{"s":1,"k":{"a":{1.997}},"d":{"a":1},"at":{"a":"{1.997}"}}`, 2*time.Second+7*time.Millisecond)
+		g.expects(0, "subscribed[a]=now", `{"s":1,"k":{"a":{1.997}},"at":{"a":"{1.997}"}}`, 2*time.Second)
+	})
+}

@@ -1,0 +1,156 @@
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+)
+
+var _ Carrier = (*Files)(nil)
+
+// PublishData replaces the event's file by another one, in one step: who reads it has the old content or the new. It keeps the
+// file's mode and group. Where the directory does not allow that, for it is sticky and the file another user's, the error
+// wraps [ErrRefused].
+func (f *Files) PublishData(ctx context.Context, id ID, data []byte) (Stamp, error) {
+	directory, err := f.open()
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(directory) // releases the lock, too
+	if err := lock(ctx, directory); err != nil {
+		return 0, errors.WithMessagef(err, "%s", f.Directory)
+	}
+	name := fileName(id)
+	before, err := stampAt(directory, name)
+	if err != nil {
+		return 0, err
+	}
+	if before == 0 && f.OnlyExisting {
+		return 0, errors.WithMessagef(ErrNoEvent, "%q", name)
+	}
+	stamp, err := f.replace(directory, name, before, data)
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+		err = fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	// Between the kernel's setting of the stamp and the file's getting its name some time has passed. Where that was the end of a
+	// second, answers about it may be on their way already.
+	if StampOf(time.Now()).Second() > stamp.Second() {
+		return touchLater(directory, name, stamp)
+	}
+	return stamp, nil
+}
+
+// replace puts a file with the data in the place of the one with that name, and returns its stamp, later than before.
+func (f *Files) replace(directory int, name string, before Stamp, data []byte) (stamp Stamp, err error) {
+	temporary := ".novcomet-" + rand.Text() // No event's name starts with a dot.
+	const exclusive = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(directory, temporary, exclusive, 0o600)
+	if err != nil {
+		return 0, errors.Wrap(err, "create a file for the data")
+	}
+	file := os.NewFile(uintptr(fd), temporary)
+	defer file.Close()
+	defer func() {
+		if err != nil {
+			_ = unix.Unlinkat(directory, temporary, 0) // What was wrong is more than that.
+		}
+	}()
+	if err := f.like(directory, name, fd); err != nil {
+		return 0, err
+	}
+	if _, err := file.Write(data); err != nil {
+		return 0, errors.Wrapf(err, "write the data of %q", name)
+	}
+	const far = 2 * time.Second // as in touchLater
+	if stamp, err = stampAt(directory, temporary); err != nil {
+		return 0, err
+	}
+	if stamp <= before && before <= stamp.Add(far) {
+		stamp = before + microsecond
+		omit := unix.Timespec{Nsec: unix.UTIME_OMIT}
+		next := unix.NsecToTimespec(time.UnixMicro(int64(stamp)).UnixNano())
+		if err := unix.UtimesNanoAt(directory, temporary, []unix.Timespec{omit, next}, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return 0, errors.Wrapf(err, "set the time of %q", name)
+		}
+	}
+	return stamp, errors.Wrapf(unix.Renameat(directory, temporary, directory, name), "replace %q", name)
+}
+
+// like gives the new file the mode and the group of the one that it is going to replace.
+func (f *Files) like(directory int, name string, fd int) error {
+	var old, fresh unix.Stat_t
+	mode := uint32(f.Mode.Perm())
+	switch err := unix.Fstatat(directory, name, &old, unix.AT_SYMLINK_NOFOLLOW); {
+	case err == nil:
+		mode = old.Mode & 0o777
+		if err := unix.Fstat(fd, &fresh); err != nil {
+			return errors.Wrap(err, "look at a new file")
+		}
+		if old.Gid != fresh.Gid {
+			if err := unix.Fchown(fd, -1, int(old.Gid)); err != nil {
+				return errors.Wrapf(err, "keep the group of %q", name)
+			}
+		}
+	case !errors.Is(err, unix.ENOENT):
+		return errors.Wrapf(err, "look at %q", name)
+	}
+	return errors.Wrapf(unix.Fchmod(fd, mode), "set the mode of %q", name)
+}
+
+// Data reads the files. One that changes while it is read is read again.
+func (f *Files) Data(_ context.Context, ids []ID, limit int) ([][]byte, error) {
+	directory, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(directory)
+	data := make([][]byte, len(ids))
+	for i, id := range ids {
+		for range 3 {
+			content, same := contentAt(directory, fileName(id), limit)
+			if same {
+				data[i] = content
+				break
+			}
+		}
+	}
+	return data, nil
+}
+
+// contentAt returns what is in the file, nil if that is too much or can't be read, and whether it stayed the same meanwhile.
+func contentAt(directory int, name string, limit int) (content []byte, same bool) {
+	before, err := stampAt(directory, name)
+	if err != nil || before == 0 {
+		return nil, true
+	}
+	// It was a regular file; should it be another thing by now, nobody is kept waiting by it.
+	fd, err := unix.Openat(directory, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, !errors.Is(err, unix.ENOENT)
+	}
+	file := os.NewFile(uintptr(fd), name)
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() > int64(limit) {
+		return nil, true
+	}
+	content = make([]byte, info.Size()+1)
+	n, err := io.ReadFull(file, content)
+	switch {
+	case err == nil: // It has grown.
+		return nil, false
+	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
+		return nil, true
+	}
+	after, err := file.Stat()
+	return content[:n], err == nil && StampOf(after.ModTime()) == before && after.Size() == int64(n)
+}

@@ -1,0 +1,281 @@
+package core_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"novcomet/core"
+)
+
+// carried returns what the event carries, "" for nothing.
+func carried(t testing.TB, store core.Carrier, name string) string {
+	t.Helper()
+	data, err := store.Data(t.Context(), []core.ID{mustID(t, name)}, 100)
+	if err != nil || len(data) != 1 {
+		t.Fatalf("%q, %v", data, err)
+	}
+	return string(data[0])
+}
+
+func TestDataReplacesTheFileAndKeepsItsModeAndGroup(t *testing.T) {
+	store, directory := newFiles(t)
+	path := filepath.Join(directory, "a.comet")
+	var last core.Stamp
+	for i := range 200 {
+		text := fmt.Sprint(i)
+		got, err := store.PublishData(t.Context(), mustID(t, "a"), []byte(text))
+		if err != nil || got <= last || got != stamp(t, store, "a") {
+			t.Fatalf("publication %d: %v after %v, %v; the file has %v", i, got, last, err, stamp(t, store, "a"))
+		}
+		if c := carried(t, store, "a"); c != text {
+			t.Fatalf("it carries %q, want %q", c, text)
+		}
+		last = got
+	}
+	if mode := lstat(t, path).Mode & 0o7777; mode != 0o664 {
+		t.Errorf("a new file has mode %o, want 664", mode)
+	}
+	if err := os.Chmod(path, 0o646); err != nil {
+		t.Fatal(err)
+	}
+	const group = 4
+	if err := os.Chown(path, -1, group); err != nil {
+		t.Skip(err)
+	}
+	if _, err := store.PublishData(t.Context(), mustID(t, "a"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := lstat(t, path); got.Mode&0o7777 != 0o646 || got.Gid != group || got.Size != 0 {
+		t.Errorf("mode %o, group %d, %d bytes; want 646, %d, 0", got.Mode&0o7777, got.Gid, got.Size, group)
+	}
+	if files, err := os.ReadDir(directory); err != nil || len(files) != 1 {
+		t.Errorf("in the directory are %v, %v", files, err)
+	}
+}
+
+func TestAStampAheadIsKeptInOrderByDataToo(t *testing.T) {
+	store, directory := newFiles(t)
+	for ahead, later := range map[time.Duration]bool{1500 * time.Millisecond: true, time.Hour: false} {
+		path := filepath.Join(directory, "a.comet")
+		mustWrite(t, path, "")
+		at := time.Now().Add(ahead)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := store.PublishData(t.Context(), mustID(t, "a"), []byte("x")); err != nil || got > core.StampOf(at) != later {
+			t.Errorf("%v ahead: %v after %v, %v", ahead, got, core.StampOf(at), err)
+		}
+	}
+}
+
+// Each content is one letter, many times: a mixture was torn. And whoever is told of a stamp gets its data, or later one.
+func TestWhoeverReadsSeesTheOldDataOrTheNew(t *testing.T) {
+	store, directory := newFiles(t)
+	const size, publications = 60_000, 400
+	stop := make(chan struct{})
+	var reading sync.WaitGroup
+	for range 2 {
+		reading.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				data, err := store.Data(context.Background(), []core.ID{mustID(t, "a")}, size)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if d := data[0]; d != nil && (len(d) != size || bytes.Count(d, d[:1]) != size) {
+					t.Errorf("%d bytes of different publications", len(d))
+					return
+				}
+			}
+		})
+	}
+	for i := range publications {
+		if _, err := store.PublishData(t.Context(), mustID(t, "a"), bytes.Repeat([]byte{byte('a' + i%26)}, size)); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	reading.Wait()
+	if files, _ := filepath.Glob(filepath.Join(directory, ".*")); len(files) > 0 {
+		t.Errorf("left behind: %q", files)
+	}
+}
+
+func TestWhatCannotBeReadIsNoData(t *testing.T) {
+	for name, test := range map[string]struct {
+		make func(path string) error
+		want string
+	}{
+		"nothing there":   {func(string) error { return nil }, ""},
+		"an empty file":   {func(path string) error { return os.WriteFile(path, nil, 0o600) }, ""},
+		"as much as fits": {func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 100), 0o600) }, strings.Repeat("x", 100)},
+		"a byte too much": {func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 101), 0o600) }, ""},
+		"a huge file":     {func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) }, ""},
+		"a directory":     {func(path string) error { return os.Mkdir(path, 0o700) }, ""},
+		"a FIFO":          {func(path string) error { return unix.Mkfifo(path, 0o600) }, ""},
+		"a link to a file": {func(path string) error {
+			return errors.Join(os.WriteFile(path+"~", []byte("x"), 0o600), os.Symlink(path+"~", path))
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, directory := newFiles(t)
+			if err := test.make(filepath.Join(directory, "a.comet")); err != nil {
+				t.Fatal(err)
+			}
+			mustWrite(t, filepath.Join(directory, "b.comet"), "beside")
+			data, err := store.Data(t.Context(), []core.ID{mustID(t, "a"), mustID(t, "b")}, 100)
+			if err != nil || string(data[0]) != test.want || string(data[1]) != "beside" {
+				t.Errorf("%q, %v; want %q, and what is beside it", data, err, test.want)
+			}
+		})
+	}
+}
+
+func TestDataInTheWayOfSomethingElseIsNotPublished(t *testing.T) {
+	store, directory := newFiles(t)
+	path := filepath.Join(directory, "a.comet")
+	if err := os.Symlink("/etc/passwd", path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.PublishData(t.Context(), mustID(t, "a"), []byte("x")); err == nil || !strings.Contains(err.Error(), "a.comet") {
+		t.Errorf("%v; want an error that names it", err)
+	}
+	if target, err := os.Readlink(path); err != nil || target != "/etc/passwd" {
+		t.Errorf("it is %q, %v", target, err)
+	}
+}
+
+func TestADirectoryThatRefusesDataIsForbiddenAndSaysWhy(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files to another user and become one")
+	}
+	const me, other = 65534, 12345
+	for name, test := range map[string]struct {
+		directory os.FileMode
+		mode      os.FileMode
+		want      error
+	}{
+		"another user's file where the directory is sticky":     {0o777 | os.ModeSticky, 0o666, core.ErrRefused},
+		"another user's file, of a group that is not one's own": {0o777, 0o666, core.ErrRefused},
+		"a directory that may not be written":                   {0o755, 0o666, core.ErrRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			directory, err := os.MkdirTemp("/dev/shm", "novcomet-test-*")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.RemoveAll(directory) })
+			path := filepath.Join(directory, "a.comet")
+			mustWrite(t, path, "before")
+			for _, err := range []error{os.Chmod(directory, test.directory), os.Chown(path, other, other), os.Chmod(path, test.mode)} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			asUser(t, me, func() {
+				store := &core.Files{Directory: directory, Mode: 0o664}
+				endpoint := core.NewEndpoint(store, core.Settings{})
+				endpoint.Log = discard
+				_, err := store.PublishData(t.Context(), mustID(t, "a"), []byte("after"))
+				status, body := send(t, endpoint, httptest.NewRequest(http.MethodPut, "/?publish=a", strings.NewReader("after")))
+				if !errors.Is(err, test.want) || status != http.StatusForbidden || !strings.Contains(body, "permitted") && !strings.Contains(body, "denied") {
+					t.Errorf("%v, HTTP %d %s; want 403 that says why", err, status, body)
+				}
+			})
+			if files, err := os.ReadDir(directory); err != nil || len(files) != 1 {
+				t.Errorf("in the directory are %v, %v", files, err)
+			}
+			if content, err := os.ReadFile(path); err != nil || string(content) != "before" {
+				t.Errorf("%q, %v", content, err)
+			}
+		})
+	}
+}
+
+// `echo x > file` truncates and writes, which may be within one tick of the kernel's clock, and a look between the two.
+func TestTheLastContentThatEchoWritesIsAlwaysDelivered(t *testing.T) {
+	for _, fine := range []bool{false, true} {
+		t.Run(fmt.Sprintf("fine=%v", fine), func(t *testing.T) {
+			store, directory := newFiles(t)
+			if err := store.Probe(); err != nil {
+				t.Fatal(err)
+			}
+			if fine && !store.Fine {
+				t.Skip("this kernel's stamps are coarse")
+			}
+			store.Fine = fine
+			endpoint := core.NewEndpoint(store, core.Settings{Tries: 1000, Sleep: 10 * time.Millisecond})
+			defer endpoint.Close()
+			const bursts, each, readers = 50, 20, 3
+			path := filepath.Join(directory, "a.comet")
+			type report struct {
+				reader int
+				text   string
+			}
+			told := make(chan report, readers*(each+2)*bursts)
+			var reading sync.WaitGroup
+			for i := range readers {
+				reading.Go(func() {
+					for cursor, text := "0.0", ""; text != "the end"; {
+						var a answered
+						if _, body := ask(t, endpoint, "subscribed[a]="+cursor+"&data=1"); json.Unmarshal([]byte(body), &a) != nil {
+							t.Errorf("answered %q", body)
+							return
+						}
+						cursor = a.At["a"]
+						text, _ = a.D["a"].(string)
+						told <- report{i, text}
+					}
+				})
+			}
+			write := func(text string) {
+				mustWrite(t, path, text+"\n")
+				waiting := map[int]bool{0: true, 1: true, 2: true}
+				for late := time.After(30 * time.Second); len(waiting) > 0; {
+					select {
+					case r := <-told:
+						if r.text == text {
+							delete(waiting, r.reader)
+						}
+					case <-late:
+						t.Fatalf("%q was not told to %v", text, waiting)
+					}
+				}
+			}
+			for burst := range bursts {
+				for i := range each {
+					mustWrite(t, path, fmt.Sprintf("%d of burst %d\n", i, burst))
+				}
+				write(fmt.Sprintf("the last of burst %d", burst))
+			}
+			write("the end")
+			reading.Wait()
+		})
+	}
+}
+
+// answered is an answer to a precise poll.
+type answered struct {
+	S  int
+	K  map[string]float64
+	D  map[string]any
+	At map[string]string
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"sync"
+
+	"novcomet/core"
+)
+
+// streaming is a stream on its connection. It is parked like a poll: net/http/fcgi writes its header and first bytes, and
+// holds none of its buffers for as long as the stream lasts. What comes later has no header, so it goes straight into records.
+type streaming struct {
+	server *server
+	*connection
+	id     uint16
+	keep   bool
+	source *core.Stream
+
+	mu    sync.Mutex // held while a part is being sent; protects the following
+	leave func() bool
+	over  bool // nothing is to be sent any more
+	ended bool // the last part has been sent
+}
+
+// stream begins a stream on its connection.
+func (s *server) stream(c *connection, r *request, source *core.Stream) {
+	st := &streaming{server: s, connection: c, id: r.id, keep: r.keep, source: source}
+	begin := func(w http.ResponseWriter, _ *http.Request) { source.Begin(w) }
+	c.write(withoutEnd(s.responders.respond(r.id, http.HandlerFunc(begin))))
+	c.release()
+	st.mu.Lock()
+	st.leave = source.Next(st.wake)
+	st.mu.Unlock()
+	c.rest(st.stir)
+}
+
+// wake is called when there is something to send.
+func (st *streaming) wake(part core.StreamPart) { go st.send(part) }
+
+// send sends a part. The next one is only asked for when that has been taken: a slow reader costs no memory, and is told of
+// the latest state of each event then.
+func (st *streaming) send(part core.StreamPart) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.over {
+		return
+	}
+	records := appendOutput(nil, st.id, part.Append(nil))
+	if part.Last() {
+		st.over, st.ended = true, true
+		records = appendRecord(records, stdout, st.id, nil)
+		records = appendEnd(records, st.id, requestComplete)
+	}
+	st.server.memory.worked()
+	st.writeWithin(records, core.StreamPatience)
+	if st.ended {
+		st.interrupt()
+	} else {
+		st.leave = st.source.Next(st.wake)
+	}
+}
+
+// stir goes on when something came in, or the stream has ended.
+func (st *streaming) stir(err error) {
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		err = st.watch(st.id, func(error) { st.interrupt() })
+	}
+	st.mu.Lock()
+	st.over = true
+	leave, ended := st.leave, st.ended
+	st.mu.Unlock()
+	leave()
+	st.source.End()
+	gone := err != nil && !errors.Is(err, errTorn)
+	if !ended && !gone { // aborted
+		st.write(appendEnd(nil, st.id, requestComplete))
+	}
+	st.server.memory.worked()
+	st.server.proceed(st.connection, err == nil && st.keep)
+}
