@@ -57,6 +57,8 @@ var contracts = []struct {
 	{"the old client's query is understood", oldClientsQuery},
 	{"a poll can be a form", formPolls},
 	{"a body that says nothing is no harm", bodyThatSaysNothing},
+	{"an event carries what is posted or written", eventsCarryData},
+	{"a stream tells of each event when it happens", streamTells},
 	{"a rewrite can add to the query", rewriteAdds},
 	{"a strange Host is no error of the server", strangeHost},
 	{"a client's header sets nothing", headerSetsNothing},

@@ -21,6 +21,18 @@ func main() {
 	}
 	address, pages, program := os.Args[1], os.Args[2], os.Args[3]
 	http.Handle("/", http.FileServer(http.Dir(pages)))
-	http.Handle("/comet.php", &cgi.Handler{Path: program, Root: "/comet.php", Dir: filepath.Dir(program)})
+	endpoint := &cgi.Handler{Path: program, Root: "/comet.php", Dir: filepath.Dir(program)}
+	http.HandleFunc("/comet.php", func(w http.ResponseWriter, r *http.Request) { endpoint.ServeHTTP(atOnce{w}, r) })
 	log.Fatal(http.ListenAndServe(address, nil))
+}
+
+// atOnce passes on what a stream sends when it comes. net/http/cgi would collect it.
+type atOnce struct{ http.ResponseWriter }
+
+func (w atOnce) Write(b []byte) (int, error) {
+	n, err := w.ResponseWriter.Write(b)
+	if err == nil {
+		err = http.NewResponseController(w.ResponseWriter).Flush()
+	}
+	return n, err
 }
