@@ -51,8 +51,8 @@ type Store struct {
 }
 
 var (
-	_ core.Store = (*Store)(nil)
-	_ core.Timed = (*Store)(nil)
+	_ core.Carrier = (*Store)(nil)
+	_ core.Timed   = (*Store)(nil)
 )
 
 // Open returns the store. Nothing is connected to before it is used. An error says what in the options is wrong.
@@ -98,26 +98,8 @@ func (s *Store) Timing() core.Timing {
 // Stamps asks each server once for all its events, all servers at the same time.
 func (s *Store) Stamps(ctx context.Context, ids []core.ID) (core.Snapshot, error) {
 	snapshot := core.Snapshot{Now: core.StampOf(s.clock()), Stamps: make([]core.Stamp, len(ids))}
-	asked := map[*server]*question{}
-	for i, id := range ids {
-		key := keyOf(s.prefix, id)
-		server := s.serverOf(key)
-		q := asked[server]
-		if q == nil {
-			q = &question{done: make(chan struct{})}
-			asked[server] = q
-		}
-		q.keys, q.positions = append(q.keys, key), append(q.positions, i)
-	}
-	for server, q := range asked {
-		go func() {
-			defer close(q.done)
-			q.values, q.err = server.values(ctx, q.keys)
-		}()
-	}
-	gone := 0
-	for _, q := range asked {
-		<-q.done // as soon as ctx ends
+	gone, questions := 0, s.ask(ctx, ids)
+	for _, q := range questions {
 		for i, key := range q.keys {
 			snapshot.Stamps[q.positions[i]] = q.stamp(key)
 		}
@@ -129,31 +111,10 @@ func (s *Store) Stamps(ctx context.Context, ids []core.ID) (core.Snapshot, error
 	switch {
 	case ctx.Err() != nil && gone > 0:
 		return core.Snapshot{}, context.Cause(ctx)
-	case gone > 0 && gone == len(asked):
+	case gone > 0 && gone == len(questions):
 		return core.Snapshot{}, snapshot.Missed
 	}
 	return snapshot, nil
-}
-
-// question is what one server is asked, and its answer.
-type question struct {
-	keys      []string
-	positions []int // of the keys among the ids
-	done      chan struct{}
-	values    map[string][]byte
-	err       error
-}
-
-// stamp returns the key's stamp. What is under the key and no stamp was not published.
-func (q *question) stamp(key string) core.Stamp {
-	if q.err != nil {
-		return core.Unknown
-	}
-	stamp, _, err := parseValue(q.values[key])
-	if err != nil {
-		return 0
-	}
-	return stamp
 }
 
 func (s *Store) serverOf(key string) *server {

@@ -18,12 +18,17 @@ import (
 // A publisher that is held up between reading the clock and storing could publish into a second that has been answered
 // already. One that finds it was, publishes again.
 func (s *Store) Publish(ctx context.Context, id core.ID) (core.Stamp, error) {
+	return s.publish(ctx, id, func(before []byte) []byte { return before })
+}
+
+// publish publishes with what behind makes of what was behind the stamp before.
+func (s *Store) publish(ctx context.Context, id core.ID, behind func(before []byte) []byte) (core.Stamp, error) {
 	const patience, longestPause = 5 * time.Second, 5 * time.Millisecond
 	key := keyOf(s.prefix, id)
 	server := s.serverOf(key)
 	began := time.Now()
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, longestPause) {
-		stamp, tookPlace, err := s.publishOnce(ctx, server, key)
+		stamp, tookPlace, err := s.publishOnce(ctx, server, key, behind)
 		if err != nil {
 			return 0, errors.WithMessagef(err, "%q", id.String())
 		}
@@ -50,7 +55,7 @@ func (s *Store) isRecent(stamp core.Stamp) bool {
 }
 
 // publishOnce publishes unless somebody else does meanwhile.
-func (s *Store) publishOnce(ctx context.Context, server *server, key string) (stamp core.Stamp, tookPlace bool, err error) {
+func (s *Store) publishOnce(ctx context.Context, server *server, key string, behind func([]byte) []byte) (stamp core.Stamp, tookPlace bool, err error) {
 	item, err := exchange(ctx, server, func() (*memcache.Item, error) { return server.client.Get(key) })
 	if err != nil && !errors.Is(err, memcache.ErrCacheMiss) {
 		return 0, false, failure(ctx, server, err)
@@ -65,7 +70,7 @@ func (s *Store) publishOnce(ctx context.Context, server *server, key string) (st
 		return 0, false, err
 	}
 	stamp = max(before+1, core.StampOf(s.clock()))
-	item.Value = formatValue(stamp, rest)
+	item.Value = formatValue(stamp, behind(rest))
 	_, err = exchange(ctx, server, func() (struct{}, error) { return struct{}{}, store(item) })
 	switch {
 	case errors.Is(err, memcache.ErrCASConflict), errors.Is(err, memcache.ErrNotStored), errors.Is(err, memcache.ErrCacheMiss):
