@@ -15,12 +15,17 @@ type crowd struct {
 	waiters []*waiter
 }
 
-func newCrowd(s *subject, n int) *crowd {
+// newCrowd returns so many who wait for one event.
+func newCrowd(s *subject, n int) (*crowd, error) {
 	c := &crowd{subject: s}
 	for range n {
-		c.waiters = append(c.waiters, newWaiter(s, event(0)))
+		w := newWaiter(s)
+		if err := w.watch(event(0)); err != nil {
+			return nil, err
+		}
+		c.waiters = append(c.waiters, w)
 	}
-	return c
+	return c, nil
 }
 
 // each does something for all of these waiters, some at a time, and returns one of the errors.
@@ -51,10 +56,6 @@ func each(waiters []*waiter, do func(*waiter) error) error {
 // socket has a queue of 4,096 (net.core.somaxconn), and nginx answers 502 where that is full.
 func (c *crowd) ask(ctx context.Context) error {
 	const part, rest = 2000, 150 * time.Millisecond
-	const old = 50 * time.Millisecond // What was published less than 20 ms ago counts as new for who comes.
-	if err := pause(ctx, old); err != nil {
-		return err
-	}
 	sent := 0
 	for waiters := range slices.Chunk(c.waiters, part) {
 		if err := each(waiters, (*waiter).ask); err != nil {
@@ -72,7 +73,7 @@ func (c *crowd) ask(ctx context.Context) error {
 func (c *crowd) settle(ctx context.Context, waiters int) error {
 	const (
 		slack    = 4 // files that are not connections
-		patience = 10 * time.Second
+		patience = time.Minute
 	)
 	for end := time.Now().Add(patience); ; {
 		files, err := c.subject.process.files()

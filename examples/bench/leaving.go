@@ -44,7 +44,7 @@ func (s *subject) waiting() (int, error) {
 		files, err := s.process.files()
 		return files - s.files - slack, err
 	}
-	w := newWaiter(s, "")
+	w := newWaiter(s)
 	defer w.leave()
 	if err := w.send("waiting"); err != nil {
 		return 0, err

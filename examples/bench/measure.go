@@ -45,7 +45,10 @@ func (s *subject) measureMany(ctx context.Context, waiters int, o options, m *me
 	if err := s.createEvents(waiters); err != nil {
 		return err
 	}
-	c := newCrowd(s, waiters)
+	c, err := newCrowd(s, waiters)
+	if err != nil {
+		return err
+	}
 	defer c.leave()
 	say("coming")
 	if err := c.ask(ctx); err != nil {
@@ -85,7 +88,9 @@ func (s *subject) measureMany(ctx context.Context, waiters int, o options, m *me
 		return err
 	}
 	for i, w := range c.waiters {
-		w.watch(event(i))
+		if err := w.watch(event(i)); err != nil {
+			return err
+		}
 	}
 	if err := c.ask(ctx); err != nil {
 		return err

@@ -40,26 +40,32 @@ func (s *subject) lanesOf(ctx context.Context, n int, publish func(id string) er
 	var lanes sync.WaitGroup
 	for lane := range s.lanes {
 		lanes.Go(func() {
-			w := newWaiter(s, event(lane))
-			defer w.leave()
-			for range (n + s.lanes - 1) / s.lanes {
-				latency, err := s.singleSample(w, publish)
-				if err == nil {
-					err = context.Cause(ctx)
-				}
-				mu.Lock()
-				if latencies = append(latencies, latency); err != nil {
-					failed = err
-				}
-				mu.Unlock()
-				if err != nil {
-					return
-				}
+			some, err := s.samplesOf(ctx, event(lane), (n+s.lanes-1)/s.lanes, publish)
+			mu.Lock()
+			defer mu.Unlock()
+			latencies = append(latencies, some...)
+			if err != nil {
+				failed = err
 			}
 		})
 	}
 	lanes.Wait()
 	return latencies, failed
+}
+
+// samplesOf lets a single waiter have n answers, one after the other.
+func (s *subject) samplesOf(ctx context.Context, id string, n int, publish func(id string) error) ([]time.Duration, error) {
+	w := newWaiter(s)
+	defer w.leave()
+	err := w.watch(id)
+	var latencies []time.Duration
+	for err == nil && len(latencies) < n {
+		var latency time.Duration
+		if latency, err = s.singleSample(w, publish); err == nil {
+			latencies, err = append(latencies, latency), context.Cause(ctx)
+		}
+	}
+	return latencies, err
 }
 
 // singleSample lets w wait, publishes, and returns how long the answer took.

@@ -153,7 +153,7 @@ func (s *subject) startBehind(ctx context.Context) (stop func(), err error) {
 
 // warmUp lets the program serve one poll and one publication, so that what it needs once is not taken for a waiter's.
 func (s *subject) warmUp() error {
-	const patience = 10 * time.Second
+	const patience = time.Minute
 	if err := s.createEvents(1); err != nil {
 		return err
 	}
@@ -167,8 +167,11 @@ func (s *subject) warmUp() error {
 			return errors.Wrap(err, "it does not listen")
 		}
 	}
-	w := newWaiter(s, event(0))
+	w := newWaiter(s)
 	defer w.leave()
+	if err := w.watch(event(0)); err != nil {
+		return err
+	}
 	if _, err := s.singleSample(w, s.publish); err != nil {
 		return err
 	}

@@ -22,10 +22,20 @@ type waiter struct {
 	buffer  [1024]byte
 }
 
-func newWaiter(s *subject, id string) *waiter { return &waiter{subject: s, id: id, cursor: "now"} }
+// newWaiter returns one that waits for nothing yet: see watch.
+func newWaiter(s *subject) *waiter { return &waiter{subject: s} }
 
-// watch makes it wait for another event from its next poll on.
-func (w *waiter) watch(id string) { w.id, w.cursor = id, "now" }
+// watch makes it wait for the event from its next poll on. It starts from the stamp that the file has now: with `now` a
+// publication would be lost for it that comes before the program's first look, which on a loaded machine takes a while.
+func (w *waiter) watch(id string) error {
+	file, err := os.Stat(w.subject.file(id))
+	if err != nil {
+		return errors.Wrap(err, "looking at an event")
+	}
+	stamp := file.ModTime()
+	w.id, w.cursor = id, fmt.Sprintf("%d.%06d", stamp.Unix(), stamp.Nanosecond()/1000)
+	return nil
+}
 
 // ask sends the next poll.
 func (w *waiter) ask() error {
@@ -45,7 +55,7 @@ func (w *waiter) send(query string) error {
 
 // connect also connects where the queue of the listening socket is full for a moment.
 func (s *subject) connect() (net.Conn, error) {
-	const patience = 5 * time.Second
+	const patience = time.Minute
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		c, err := s.dial()
 		if err == nil || !errors.Is(err, syscall.EAGAIN) || time.Now().After(end) {
@@ -115,7 +125,7 @@ func (s *subject) createEvents(n int) error {
 		if err := os.Chmod(path, 0o666); err != nil { // WriteFile masks.
 			return errors.Wrap(err, "creating an event")
 		}
-		// What was published a moment ago counts as new for who comes.
+		// A stamp that no publication can have.
 		if err := os.Chtimes(path, old, old); err != nil {
 			return errors.Wrap(err, "creating an event")
 		}
@@ -133,7 +143,7 @@ func (s *subject) touch(id string) error {
 
 // publish publishes by a request, and returns with its answer.
 func (s *subject) publish(id string) error {
-	w := newWaiter(s, id)
+	w := newWaiter(s)
 	defer w.leave()
 	if err := w.send("publish=" + id); err != nil {
 		return err
