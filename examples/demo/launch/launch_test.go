@@ -1,7 +1,10 @@
 package launch_test
 
 import (
+	"bufio"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/user"
@@ -70,6 +73,56 @@ func TestDaemonOfAServerThatStartsItsOwnCannotBeRestarted(t *testing.T) {
 	if site.StopDaemon() == nil || site.StartDaemon(t.Context()) == nil {
 		t.Error("no error")
 	}
+}
+
+func TestReloadLosesNoRequest(t *testing.T) {
+	for _, server := range launch.Servers() {
+		if !server.Reloads() {
+			continue
+		}
+		t.Run(string(server), func(t *testing.T) {
+			site := start(t, launch.Options{Server: server})
+			waiting := poll(site)
+			wait(t, site)
+			idle := keptConnection(t, site)
+			if err := site.Reload(); err != nil {
+				t.Fatal(err)
+			}
+			// It has come when nothing can be asked any more on a connection to the processes of before.
+			if n, err := idle.Read(make([]byte, 1)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("read %d bytes, %v; want the connection closed", n, err)
+			}
+			publish(t, site)
+			if status := <-waiting; status != http.StatusOK {
+				t.Errorf("the poll that waited: status %d, want 200", status)
+			}
+		})
+	}
+	site := start(t, launch.Options{Server: launch.GoCGI})
+	if site.Reload() == nil {
+		t.Error("no error of a server that can't reload")
+	}
+}
+
+// keptConnection is a connection on which a request was answered, and another one may come.
+func keptConnection(t *testing.T, site *launch.Site) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", strings.TrimPrefix(site.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, "HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: http.MethodHead})
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("the front page: %v, %v", answer, err)
+	}
+	return c
 }
 
 func TestNothingOfThisEnvironmentReachesTheServer(t *testing.T) {

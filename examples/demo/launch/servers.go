@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/pkg/errors"
 )
@@ -49,6 +50,11 @@ func (s Server) HasDaemon() bool {
 	return variants[s].daemon
 }
 
+// Reloads tells whether Site.Reload works: where a reload loses no request.
+func (s Server) Reloads() bool {
+	return variants[s].reload != 0
+}
+
 // variant is how one Server is started.
 type variant struct {
 	shipped string   // the file in examples/ that is tried; "" for the Go host, which needs none
@@ -61,36 +67,41 @@ type variant struct {
 	module  string   // a file that is missing when the package is
 	install string   // the packages that bring all this; "" for the Go host, which is built here
 	daemon  bool     // needs a comet-fcgi beside it
+
+	reload syscall.Signal // makes it read its configuration again, and lose no request; 0: it can't
 }
 
-const modules = "/usr/lib/apache2/modules/"
+const (
+	apacheGraceful = syscall.SIGUSR1 // as apachectl graceful
+	modules        = "/usr/lib/apache2/modules/"
+)
 
 var variants = map[Server]variant{
 	GoCGI: {program: "{dir}/bin/host", args: []string{"{address}", "{root}", "{dir}/cgi-bin/comet.cgi"}},
 	ApacheCGI: {
 		shipped: "apache/comet-cgi.conf", paths: []string{cgiBin},
 		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
-		module: modules + "mod_cgid.so",
+		module: modules + "mod_cgid.so", // mod_cgid's daemon does not survive a reload: a request on its way to it gets 503.
 	},
 	ApacheProxy: {
 		shipped: "apache/comet-proxy.conf", paths: []string{socket},
 		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
-		module: modules + "mod_proxy_fcgi.so", daemon: true,
+		module: modules + "mod_proxy_fcgi.so", reload: apacheGraceful, daemon: true,
 	},
 	ApacheFcgid: {
 		shipped: "apache/comet-fcgid.conf", paths: []string{bin},
 		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2 libapache2-mod-fcgid",
-		module: modules + "mod_fcgid.so",
+		module: modules + "mod_fcgid.so", // Nor mod_fcgid's processes: for some seconds there are too few.
 	},
 	Nginx: {
 		shipped: "nginx/comet.conf", paths: []string{socket},
 		main: nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
-		beside: "/etc/nginx/fastcgi_params", daemon: true,
+		beside: "/etc/nginx/fastcgi_params", reload: syscall.SIGHUP, daemon: true,
 	},
 	NginxBoth: {
 		shipped: "nginx/comet.conf", several: "nginx/comet-several.conf", paths: []string{socket},
 		main: nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
-		beside: "/etc/nginx/fastcgi_params", daemon: true,
+		beside: "/etc/nginx/fastcgi_params", reload: syscall.SIGHUP, daemon: true,
 	},
 	LighttpdCGI: {
 		shipped: "lighttpd/50-comet-cgi.conf", paths: []string{cgiBin},
