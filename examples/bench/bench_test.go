@@ -143,6 +143,12 @@ func TestOptionsThatCanNotBeAreRefused(t *testing.T) {
 		{"--only iis", "plain"},
 		{"--plot chart.png", ".svg"},
 		{"more", "--help"},
+		{"--soak 1s", "from 2s"},
+		{"--soak 2s --with iis", "nginx"},
+		{"--soak 2s --pages 1", "from 2"},
+		{"--soak 2s --pages 100000000", "ulimit"},
+		{"--soak 2s --slack -1s", "0s"},
+		{"--soak 2s --plot chart.svg", "leave out"},
 	} {
 		err := run(t.Context(), strings.Fields(test.args), io.Discard, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), test.want) {

@@ -1,6 +1,6 @@
 // Bench measures comet-fcgi beside a plain net/http/fcgi program that speaks the same protocol: in one run, on one
 // machine, with the same requests. `go run ./examples/bench` sends them as nginx does; with --with nginx they come through a
-// real nginx.
+// real nginx. `go run ./examples/bench --soak 60s --with nginx` measures nothing, but tries whether anything is missed.
 package main
 
 import (
@@ -41,6 +41,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, options.time,
 		errors.Errorf("not done within %v: raise --time, or measure less (--waiters, --rounds)", options.time))
 	defer cancel()
+	if o := options; o.soak != 0 {
+		return runSoak(ctx, o, stdout, stderr)
+	}
 	report := newReport(ctx, options)
 	progress := newProgress(stderr)
 	for _, kind := range options.kinds() {
@@ -55,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	progress.done()
 	report.print(stdout)
 	if options.json != "" {
-		if err := report.writeJSON(options.json); err != nil {
+		if err := writeJSON(options.json, report); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // measureAll measures one program: a single waiter first, then each number of them, with a fresh process each time.
 func measureAll(ctx context.Context, k kind, o options, r *report, p *progress) error {
 	measure := func(waiters int, how func(*subject, *measurement, func(string)) error) error {
-		say := func(what string) { p.say(k.title, waiters, what) }
+		say := func(what string) { p.say(fmt.Sprintf("%s, %d waiting: %s", k.title, waiters, what)) }
 		say("starting")
 		s, err := start(ctx, k, o)
 		if err != nil {

@@ -22,6 +22,10 @@ type options struct {
 	only    string
 	json    string
 	plot    string
+
+	soak  time.Duration
+	pages int
+	slack time.Duration
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -34,8 +38,11 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.leaves, "leaves", 3, "how often all of them leave at once, and come back, at least 1")
 	flags.IntVar(&o.samples, "samples", 200, "publications for a single waiter, at least 1")
 	flags.DurationVar(&o.window, "window", 10*time.Second, "for how long the CPU time of waiting is measured, 100ms to 30s")
+	flags.DurationVar(&o.soak, "soak", 0, "instead: try for this time whether anything is missed, while servers are restarted, at least 2s")
+	flags.IntVar(&o.pages, "pages", 0, "soak: how many poll, at least 2 (default 300, or 50 where each takes a process)")
+	flags.DurationVar(&o.slack, "slack", 2*time.Second, "soak: how much later than promised an answer may come on a loaded machine")
 	flags.DurationVar(&o.time, "time", 30*time.Minute, "give up after this time")
-	flags.StringVar(&o.with, "with", "", "the web server to go through: nginx (default: none, FastCGI as nginx speaks it)")
+	flags.StringVar(&o.with, "with", "", "the web server to go through: nginx (default: none, FastCGI as nginx speaks it); soak: any of "+servers()+" (default nginx)")
 	flags.StringVar(&o.only, "only", "", "measure only this one: comet-fcgi or plain (default: both)")
 	flags.StringVar(&o.json, "json", "", "write all figures to this file")
 	flags.StringVar(&o.plot, "plot", "", "draw a chart into this file, which must end in .svg")
@@ -49,6 +56,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 }
 
 func (o options) check() error {
+	if o.soak != 0 {
+		return o.checkSoak()
+	}
 	switch {
 	case len(o.waiters) == 0 || slices.Min(o.waiters) < 1:
 		return errors.New("--waiters: give numbers from 1, separated by commas")
@@ -63,11 +73,11 @@ func (o options) check() error {
 	case o.plot != "" && !drawable(o.plot):
 		return errors.Errorf("--plot %s: give a file that ends in .svg", o.plot)
 	}
-	return o.fits(slices.Max(o.waiters))
+	return o.fits("--waiters", slices.Max(o.waiters))
 }
 
-// fits checks the file limit, which is that of each process: a waiter takes one file of each, two of nginx.
-func (o options) fits(waiters int) error {
+// fits checks the file limit, which is that of each process: a waiter takes one file of each, two of a web server.
+func (o options) fits(option string, waiters int) error {
 	const others = 100
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -75,12 +85,12 @@ func (o options) fits(waiters int) error {
 	}
 	files, through := 1, ""
 	if o.with != "" {
-		files, through = 2, " of nginx"
+		files, through = 2, " of the web server"
 	}
 	most := (min(limit.Max, 1<<20) - others) / uint64(files)
 	if uint64(waiters) > most {
-		return errors.Errorf("--waiters %d: each takes %d open files%s, and a process may have %d here (ulimit -Hn): take %d at most",
-			waiters, files, through, limit.Max, most)
+		return errors.Errorf("%s %d: each takes %d open files%s, and a process may have %d here (ulimit -Hn): take %d at most",
+			option, waiters, files, through, limit.Max, most)
 	}
 	return nil
 }

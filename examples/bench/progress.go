@@ -14,9 +14,9 @@ type progress struct {
 
 func newProgress(w io.Writer) *progress { return &progress{w, time.Now()} }
 
-func (p *progress) say(program string, waiters int, what string) {
+func (p *progress) say(what string) {
 	const clearLine = "\r\x1b[K"
-	fmt.Fprintf(p.w, "%s%4.0f s  %s, %d waiting: %s", clearLine, time.Since(p.start).Seconds(), program, waiters, what)
+	fmt.Fprintf(p.w, "%s%4.0f s  %s", clearLine, time.Since(p.start).Seconds(), what)
 }
 
 func (p *progress) done() { fmt.Fprintln(p.w) }

@@ -112,8 +112,8 @@ func ratio(ours, plain float64, ok bool) string {
 	return fmt.Sprintf("%.0f", plain/ours)
 }
 
-func (r *report) writeJSON(path string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
+func writeJSON(path string, figures any) error {
+	text, err := json.MarshalIndent(figures, "", "  ")
 	if err != nil {
 		return errors.Wrap(err, "writing the figures")
 	}
