@@ -37,7 +37,7 @@ func measuresEverything(t *testing.T, wanted []figure, more ...string) {
 	dir := t.TempDir()
 	figures, chart := filepath.Join(dir, "figures.json"), filepath.Join(dir, "chart.svg")
 	args := append([]string{"--waiters", "50", "--rounds", "2", "--leaves", "2", "--samples", "3", "--window", "200ms",
-		"--json", figures, "--plot", chart}, more...)
+		"--streams", "30", "--json", figures, "--plot", chart}, more...)
 	before := directories(t)
 	var table, progress bytes.Buffer
 	err := run(t.Context(), args, &table, &progress)
@@ -83,6 +83,13 @@ func measuresEverything(t *testing.T, wanted []figure, more ...string) {
 				if !strings.Contains(table.String(), f.label) {
 					t.Errorf("the table has no line %q:\n%s", f.label, table.String())
 				}
+			}
+		}
+	}
+	for _, program := range []string{streams, polls} {
+		for _, f := range reading {
+			if !found[fmt.Sprint(program, 30)][f.key] || !strings.Contains(table.String(), f.label) {
+				t.Errorf("%s: no %s; there is %v", program, f.key, found[fmt.Sprint(program, 30)])
 			}
 		}
 	}
@@ -138,6 +145,8 @@ func TestOptionsThatCanNotBeAreRefused(t *testing.T) {
 		{"--waiters 0", "from 1"},
 		{"--waiters 100000000", "ulimit"},
 		{"--rounds 0", "from 1"},
+		{"--streams -1", "from 0"},
+		{"--streams 100000000", "ulimit"},
 		{"--window 1h", "100ms to 30s"},
 		{"--with iis", "nginx"},
 		{"--only iis", "plain"},
@@ -158,7 +167,7 @@ func TestOptionsThatCanNotBeAreRefused(t *testing.T) {
 }
 
 func TestARequestIsAsLongAsOneOfNginx(t *testing.T) {
-	if n := len(pairs("subscribed[event-00000]=1763800000.123456")); n < 850 || n > 950 {
+	if n := len(pairs("subscribed[event-00000]=1763800000.123456", anything)); n < 850 || n > 950 {
 		t.Errorf("the variables take %d bytes, want about 900", n)
 	}
 }

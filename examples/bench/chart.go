@@ -69,7 +69,7 @@ func (r *report) chart(key, title string) (*plot.Plot, error) {
 	lowest, highest := 0.0, 0.0
 	for i, k := range kinds {
 		var points plotter.XYs
-		for _, waiters := range r.sizes() {
+		for _, waiters := range r.sizes(k.name) {
 			if value, ok := r.median(k.name, waiters, key); ok {
 				const least = 1e-3 // Nothing at all has no place on the scale.
 				y := max(value/f.unit.size, least)

@@ -8,7 +8,7 @@ import (
 
 // dialect is how a request is written and an answer recognised.
 type dialect interface {
-	request(query string) []byte
+	request(query, accept string) []byte
 	// body returns the body of the answer in b, and whether the answer is complete.
 	body(b []byte) (text []byte, complete bool)
 	keeps() bool // the connection, for the next request
@@ -19,8 +19,8 @@ type overHTTP struct{ path string }
 
 func (h overHTTP) keeps() bool { return true }
 
-func (h overHTTP) request(query string) []byte {
-	return []byte("GET " + h.path + "?" + query + " HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n" +
+func (h overHTTP) request(query, accept string) []byte {
+	return []byte("GET " + h.path + "?" + query + " HTTP/1.1\r\nHost: localhost\r\nAccept: " + accept + "\r\n" +
 		"Accept-Language: " + language + "\r\nUser-Agent: " + browser + "\r\nCookie: " + cookie + "\r\n\r\n")
 }
 
@@ -47,9 +47,9 @@ const (
 	headerLength                                    = 8
 )
 
-func (fastCGI) request(query string) []byte {
+func (fastCGI) request(query, accept string) []byte {
 	b := record(nil, beginRequest, []byte{0, 1, 0, 0, 0, 0, 0, 0})
-	b = record(b, params, pairs(query))
+	b = record(b, params, pairs(query, accept))
 	b = record(b, params, nil)
 	return record(b, stdin, nil)
 }

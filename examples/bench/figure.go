@@ -60,6 +60,16 @@ var front = []figure{
 	{"front_cpu", "nginx itself: CPU per answer and its next poll", microseconds},
 }
 
+// The figures of streams, and of polls beside them.
+var reading = []figure{
+	{"memory", "memory of each, when they have come", kib},
+	{"memory_rounds", "memory of each, after the last event", kib},
+	{"memory_rest", "memory of each, some seconds later", kib},
+	{"last", "touch → the last has been told", milliseconds},
+	{"cpu", "CPU for each that is told, and waits again", microseconds},
+	{"idle", "CPU while all wait", ofACore},
+}
+
 // samples are what was measured of one figure, in the order of time. JSON has the median beside them.
 type samples []float64
 
@@ -81,8 +91,8 @@ type measurement struct {
 	Figures map[string]samples `json:"figures"` // in bytes, seconds and cores
 }
 
-func newMeasurement(k kind, waiters int) *measurement {
-	return &measurement{k.name, waiters, map[string]samples{}}
+func newMeasurement(program string, waiters int) *measurement {
+	return &measurement{program, waiters, map[string]samples{}}
 }
 
 func (m *measurement) add(key string, value float64) { m.Figures[key] = append(m.Figures[key], value) }

@@ -55,6 +55,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return errors.Wrap(err, kind.name)
 		}
 	}
+	if options.streams > 0 && options.only != "plain" {
+		if err := measureReading(ctx, options, report, progress); err != nil {
+			progress.done()
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return err
+		}
+	}
 	progress.done()
 	report.print(stdout)
 	if options.json != "" {

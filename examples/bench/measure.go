@@ -10,33 +10,38 @@ import (
 
 // measureAll measures one program: a single waiter first, then each number of them, with a fresh process each time.
 func measureAll(ctx context.Context, k kind, o options, r *report, p *progress) error {
-	measure := func(waiters int, how func(*subject, *measurement, func(string)) error) error {
-		say := func(what string) { p.say(fmt.Sprintf("%s, %d waiting: %s", k.title, waiters, what)) }
-		say("starting")
-		s, err := start(ctx, k, o)
-		if err != nil {
-			return err
-		}
-		defer s.stop()
-		m := newMeasurement(k, waiters)
-		r.Measurements = append(r.Measurements, m)
-		err = how(s, m, say)
-		if said := s.said(); err != nil && said != "" {
-			const enough = 1000
-			err = fmt.Errorf("%w; the end of the log:\n%s", err, said[max(0, len(said)-enough):])
-		}
-		return errors.Wrapf(err, "with %d waiting", waiters)
+	fresh := func(waiters int, how func(*subject, *measurement, func(string)) error) error {
+		return measureFresh(ctx, k, k.name, waiters, o, r, p, how)
 	}
-	err := measure(1, func(s *subject, m *measurement, say func(string)) error { return s.measureSingle(ctx, o, m, say) })
+	err := fresh(1, func(s *subject, m *measurement, say func(string)) error { return s.measureSingle(ctx, o, m, say) })
 	for _, waiters := range o.waiters {
 		if err != nil {
 			return err
 		}
-		err = measure(waiters, func(s *subject, m *measurement, say func(string)) error {
+		err = fresh(waiters, func(s *subject, m *measurement, say func(string)) error {
 			return s.measureMany(ctx, waiters, o, m, say)
 		})
 	}
 	return err
+}
+
+// measureFresh starts the program anew, and measures it under a name of its own.
+func measureFresh(ctx context.Context, k kind, name string, waiters int, o options, r *report, p *progress, how func(*subject, *measurement, func(string)) error) error {
+	say := func(what string) { p.say(fmt.Sprintf("%s, %d waiting: %s", name, waiters, what)) }
+	say("starting")
+	s, err := start(ctx, k, o)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	m := newMeasurement(name, waiters)
+	r.Measurements = append(r.Measurements, m)
+	err = how(s, m, say)
+	if said := s.said(); err != nil && said != "" {
+		const enough = 1000
+		err = fmt.Errorf("%w; the end of the log:\n%s", err, said[max(0, len(said)-enough):])
+	}
+	return errors.Wrapf(err, "with %d waiting", waiters)
 }
 
 // measureMany measures one number of waiters: on one event, on an event each, and leaving.

@@ -23,6 +23,8 @@ type options struct {
 	json    string
 	plot    string
 
+	streams int
+
 	soak  time.Duration
 	pages int
 	slack time.Duration
@@ -38,6 +40,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.leaves, "leaves", 3, "how often all of them leave at once, and come back, at least 1")
 	flags.IntVar(&o.samples, "samples", 200, "publications for a single waiter, at least 1")
 	flags.DurationVar(&o.window, "window", 10*time.Second, "for how long the CPU time of waiting is measured, 100ms to 30s")
+	flags.IntVar(&o.streams, "streams", 2000, "how many read streams, and as many polls beside them; 0: none")
 	flags.DurationVar(&o.soak, "soak", 0, "instead: try for this time whether anything is missed, while servers are restarted, at least 2s")
 	flags.IntVar(&o.pages, "pages", 0, "soak: how many poll, at least 2 (default 300, or 50 where each takes a process)")
 	flags.DurationVar(&o.slack, "slack", 2*time.Second, "soak: how much later than promised an answer may come on a loaded machine")
@@ -64,6 +67,8 @@ func (o options) check() error {
 		return errors.New("--waiters: give numbers from 1, separated by commas")
 	case o.rounds < 1 || o.leaves < 1 || o.samples < 1:
 		return errors.New("--rounds, --leaves and --samples: give a number from 1")
+	case o.streams < 0:
+		return errors.New("--streams: give a number from 0")
 	case o.window < 100*time.Millisecond || o.window > 30*time.Second: // Through nginx a poll must not last 75 s.
 		return errors.New("--window: give a duration from 100ms to 30s")
 	case o.with != "" && o.with != "nginx":
@@ -72,6 +77,9 @@ func (o options) check() error {
 		return errors.Errorf("--only %s: give comet-fcgi or plain", o.only)
 	case o.plot != "" && !drawable(o.plot):
 		return errors.Errorf("--plot %s: give a file that ends in .svg", o.plot)
+	}
+	if err := o.fits("--streams", o.streams); err != nil {
+		return err
 	}
 	return o.fits("--waiters", slices.Max(o.waiters))
 }

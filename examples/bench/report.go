@@ -67,32 +67,39 @@ func (r *report) median(program string, waiters int, key string) (value float64,
 	return 0, false
 }
 
-// sizes returns the numbers of waiters that were measured.
-func (r *report) sizes() []int {
+// sizes returns the numbers of waiters that were measured of these programs.
+func (r *report) sizes(programs ...string) []int {
 	var sizes []int
 	for _, m := range r.Measurements {
-		sizes = append(sizes, m.Waiters)
+		if slices.Contains(programs, m.Program) {
+			sizes = append(sizes, m.Waiters)
+		}
 	}
 	slices.Sort(sizes)
 	return slices.Compact(sizes)
 }
 
-// print prints the table: medians, and how the plain program compares.
+// print prints the tables: medians, and how what is on the right compares.
 func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, "%s  %s\n%s; %d rounds; medians\n\n", r.Date.Format(time.DateOnly), r.Machine, r.Through, r.Rounds)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, waiters := range r.sizes() {
-		fmt.Fprintf(table, "%-55s\t%s\t%s\t\t1 :\t\n", fmt.Sprintf("%d waiting", waiters), kinds[0].title, kinds[1].title)
-		for _, f := range slices.Concat(single, many, front) {
-			ours, ok := r.median(kinds[0].name, waiters, f.key)
-			plain, okToo := r.median(kinds[1].name, waiters, f.key)
+	r.compare(table, kinds[0], kinds[1], slices.Concat(single, many, front))
+	r.compare(table, kind{name: streams, title: streams}, kind{name: polls, title: polls}, reading)
+	table.Flush()
+}
+
+func (r *report) compare(table io.Writer, left, right kind, figures []figure) {
+	for _, waiters := range r.sizes(left.name, right.name) {
+		fmt.Fprintf(table, "%-55s\t%s\t%s\t\t1 :\t\n", fmt.Sprintf("%d waiting", waiters), left.title, right.title)
+		for _, f := range figures {
+			ours, ok := r.median(left.name, waiters, f.key)
+			other, okToo := r.median(right.name, waiters, f.key)
 			if ok || okToo {
-				fmt.Fprintf(table, "%-55s\t%s\t%s\t%s\t%s\t\n", f.label, show(f, ours, ok), show(f, plain, okToo), f.unit.name, ratio(ours, plain, ok && okToo))
+				fmt.Fprintf(table, "%-55s\t%s\t%s\t%s\t%s\t\n", f.label, show(f, ours, ok), show(f, other, okToo), f.unit.name, ratio(ours, other, ok && okToo))
 			}
 		}
 		fmt.Fprintln(table, "\t\t\t\t\t")
 	}
-	table.Flush()
 }
 
 func show(f figure, value float64, ok bool) string {

@@ -7,8 +7,14 @@ const (
 	cookie   = "session=0123456789abcdef0123456789abcdef"
 )
 
+// What browsers take: fetch anything, EventSource a stream.
+const (
+	anything = "*/*"
+	aStream  = "text/event-stream"
+)
+
 // pairs are the variables that nginx's own fastcgi_params passes on, about 900 bytes.
-func pairs(query string) []byte {
+func pairs(query, accept string) []byte {
 	var b []byte
 	for _, pair := range [][2]string{
 		{"QUERY_STRING", query},
@@ -33,7 +39,7 @@ func pairs(query string) []byte {
 		{"HTTP_HOST", "www.example.org"},
 		{"HTTP_CONNECTION", "keep-alive"},
 		{"HTTP_USER_AGENT", browser},
-		{"HTTP_ACCEPT", "*/*"},
+		{"HTTP_ACCEPT", accept},
 		{"HTTP_SEC_FETCH_SITE", "same-origin"},
 		{"HTTP_SEC_FETCH_MODE", "cors"},
 		{"HTTP_REFERER", "http://www.example.org/news/index.html"},

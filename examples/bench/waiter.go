@@ -49,7 +49,7 @@ func (w *waiter) send(query string) error {
 			return err
 		}
 	}
-	_, err := w.conn.Write(w.subject.dialect.request(query))
+	_, err := w.conn.Write(w.subject.dialect.request(query, anything))
 	return errors.Wrap(err, "sending a request")
 }
 
