@@ -172,6 +172,7 @@ func TestTabsOpenedInTheSameSecondShareOnePoll(t *testing.T) {
 				tt.open = nil
 				tt.add(t, 2)
 			}
+			tt.wantOnePoll(t)
 		})
 	}
 }

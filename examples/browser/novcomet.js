@@ -26,7 +26,8 @@
 //   - {at, k}: the cursor of every event polled for, and which of them the server has just called changed. It goes out with each
 //     answer of the server. Who misses an event of its own in it says so, so that the leader may forget what others want.
 //   - {error, seconds}: no connection; when the next attempt is. {}: I lead, and have no answer of the server yet.
-//   - {alone}: the server refuses what we want together, too many events or a forbidden one. From now on each tab polls for itself.
+// If the server refuses what they want together (too many events, or one that is forbidden), the leader leaves the others and polls
+// for itself; so does the next one, until the tab is among them that wanted it.
 //
 // Why nobody misses anything: each tab keeps its own cursors and compares them with those it hears, so it does not matter
 // who has polled, since when, or what was said while it slept. Two leaders at a time cost a request, not an event.
@@ -242,7 +243,6 @@ var NovComet = (() => {
         const error = /** @type {Error} */ (mine.signal.reason ?? problem);
         if (signal.aborted || error.name === "AbortError") continue; // to be asked anew
         if (error instanceof Refusal && sharing && channel) {
-          say({ alone: true });
           withdraw();
           break;
         }
@@ -275,7 +275,6 @@ var NovComet = (() => {
 
   /** @type {(event: MessageEvent) => void} */
   const hear = ({ data }) => {
-    if (data.alone) return withdraw();
     if (data.ids) {
       if (!lead) return;
       const known = wanted();
@@ -327,7 +326,7 @@ var NovComet = (() => {
     if (!navigator.locks && running && channel && (lead ? held() !== me : !held())) elect();
   };
 
-  const withdraw = () => {
+  const withdraw = () => { // from the others, for as long as this tab runs
     leave();
     sharing = false;
     join();
