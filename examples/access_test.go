@@ -145,6 +145,14 @@ func TestShippedBlockPrivateEventsWithAPassword(t *testing.T) {
 		shell(t, site, "touch user:ann:mail.comet user:bob:mail.comet news.comet")
 		try(t, site, privateEvents(401, func(user string) []string { return as(user, users[user]) })...)
 		try(t, site, attempt{name: "with a wrong password", query: "subscribed[news]=0.0", header: as("ann", users["bob"]), status: 401})
+		// The URL written in other ways leads to the same rules, or nowhere.
+		for _, path := range []string{"//comet.php", "/./comet.php", "/x/../comet.php", "/%63omet.php", "/comet%2ephp", "/comet.php/", "/comet.php/x", "/COMET.php", "/comet.php;x", "/comet.php%00"} {
+			r := request(t, http.MethodGet, site.URL, "")
+			r.URL.Opaque = "//" + r.URL.Host + path + "?subscribed[news]=0.0&wait=0" // as it is written
+			if got := within(t, patience, asking(r)); got.status == 200 {
+				t.Errorf("nobody at %s: %s", path, got.body)
+			}
+		}
 	})
 }
 
