@@ -43,7 +43,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.streams, "streams", 2000, "how many read streams, and as many polls beside them; 0: none")
 	flags.DurationVar(&o.soak, "soak", 0, "instead: try for this time whether anything is missed, while servers are restarted, at least 2s")
 	flags.IntVar(&o.pages, "pages", 0, "soak: how many poll, at least 2 (default 300, or 50 where each takes a process)")
-	flags.DurationVar(&o.slack, "slack", 2*time.Second, "soak: how much later than promised an answer may come on a loaded machine")
+	flags.DurationVar(&o.slack, "slack", 5*time.Second, "soak: how much later than promised an answer may come, for a loaded machine takes its time")
 	flags.DurationVar(&o.time, "time", 30*time.Minute, "give up after this time")
 	flags.StringVar(&o.with, "with", "", "the web server to go through: nginx (default: none, FastCGI as nginx speaks it); soak: any of "+servers()+" (default nginx)")
 	flags.StringVar(&o.only, "only", "", "measure only this one: comet-fcgi or plain (default: both)")

