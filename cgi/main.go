@@ -74,6 +74,10 @@ func configuration(environ []string) []string {
 // answering returns the handler of this one request.
 func answering(environ []string, variables map[string]string, stdin io.Reader, log *slog.Logger) http.HandlerFunc {
 	config, err := conf.Load(conf.Source{Environ: configuration(environ)})
+	var store core.Store
+	if err == nil {
+		store, _, err = gateway.Store(config) // The end of the process closes it.
+	}
 	if err != nil {
 		log.Error("comet.cgi is not configured right", "error", err)
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -83,7 +87,7 @@ func answering(environ []string, variables map[string]string, stdin io.Reader, l
 	return func(w http.ResponseWriter, _ *http.Request) {
 		length, _ := strconv.ParseInt(variables["CONTENT_LENGTH"], 10, 64) // What is no number, gateway refuses.
 		body := io.LimitReader(stdin, length)
-		gateway.New(config, gateway.Files(config), log).Serve(context.Background(), w, variables, body)
+		gateway.New(config, store, log).Serve(context.Background(), w, variables, body)
 		// What is still unread when the process ends, a form behind a query that says all for example, makes the kernel reset the
 		// connection to Apache's mod_cgid, and the answer is lost with it.
 		_, _ = io.CopyN(io.Discard, body, maxUnread)

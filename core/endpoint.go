@@ -76,6 +76,10 @@ func (e *Endpoint) Drain() { e.loop.Drain() }
 // at once.
 func (e *Endpoint) Close() { e.loop.Close() }
 
+// Ended is closed when, after Close, the last poll has been answered and the store is not looked at any more. Whoever wants to
+// close the store waits for it, and lets no request in meanwhile.
+func (e *Endpoint) Ended() <-chan struct{} { return e.loop.ended }
+
 // Waiting returns how many polls wait.
 func (e *Endpoint) Waiting() int { return e.loop.Waiting() }
 

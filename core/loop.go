@@ -35,6 +35,7 @@ type loop struct {
 	drained   time.Time // when, if draining, nobody is held any longer
 	listening bool      // to the Notifier
 	closed    bool
+	ended     chan struct{}      // closed when, after Close, it runs no longer
 	deafen    context.CancelFunc // ends the listening
 
 	// Only the running loop touches these.
@@ -46,7 +47,7 @@ type loop struct {
 func newLoop(store Store, maxData func() int, log func() *slog.Logger) *loop {
 	return &loop{
 		store: store, timing: timingOf(store), maxData: maxData, log: log,
-		wake: make(chan struct{}, 1), events: interests{}, sleeps: map[time.Duration]int{},
+		wake: make(chan struct{}, 1), ended: make(chan struct{}), events: interests{}, sleeps: map[time.Duration]int{},
 	}
 }
 
@@ -133,7 +134,17 @@ func (l *loop) Close() {
 	defer l.mu.Unlock()
 	l.closed = true
 	if !l.running {
-		l.deaf()
+		l.end()
+	}
+}
+
+// end ends the listening, when the loop is closed and does not run; l.mu is held. Whoever comes later still is answered.
+func (l *loop) end() {
+	l.deaf()
+	select {
+	case <-l.ended:
+	default:
+		close(l.ended)
 	}
 }
 
@@ -174,7 +185,7 @@ func (l *loop) plan() (t turn, sleep time.Duration, idle bool) {
 		l.running = false
 		l.told = nil
 		if l.closed {
-			l.deaf()
+			l.end()
 		}
 		return turn{}, 0, true
 	}

@@ -28,19 +28,21 @@ func (s *server) handle(c *connection) {
 		c.resume()
 		s.memory.worked()
 		ctx, callOff := context.WithCancelCause(context.Background())
-		opened := s.policy.Load().open(ctx, r) // The policy may be another one than when the request began.
+		policy := s.use() // It may be another one than when the request began.
+		opened := policy.open(ctx, r)
 		switch {
 		case opened.Poll != nil:
 			callOff(nil)
-			s.park(c, r, opened.Poll)
+			s.park(c, r, opened.Poll, policy.users)
 			return
 		case opened.Stream != nil:
 			callOff(nil)
-			s.stream(c, r, opened.Stream)
+			s.stream(c, r, opened.Stream, policy.users)
 			return
 		}
 		err = s.answer(c, r.id, opened.Answer, callOff)
 		callOff(nil)
+		policy.users.leave()
 		if err != nil || !r.keep || !s.keep(c) {
 			break
 		}
@@ -66,13 +68,14 @@ type parked struct {
 	*connection
 	id     uint16
 	keep   bool
+	users  *users // of its policy
 	leave  func() bool
 	answer atomic.Pointer[http.Handler]
 }
 
-// park lets the poll wait on its connection.
-func (s *server) park(c *connection, r *request, poll *core.Poll) {
-	p := &parked{server: s, connection: c, id: r.id, keep: r.keep}
+// park lets the poll wait on its connection. It leaves its policy's users when it has ended.
+func (s *server) park(c *connection, r *request, poll *core.Poll, u *users) {
+	p := &parked{server: s, connection: c, id: r.id, keep: r.keep, users: u}
 	c.release()
 	p.leave = poll.Enter(p.wake)
 	c.rest(p.stir)
@@ -110,6 +113,7 @@ func (p *parked) stir(err error) {
 	switch {
 	case err != nil && !errors.Is(err, errTorn): // Nobody is there any more.
 		p.leave()
+		p.users.leave()
 		p.server.memory.worked()
 		p.server.leave(p.connection)
 		return
@@ -119,6 +123,7 @@ func (p *parked) stir(err error) {
 		p.server.memory.worked()
 		p.write(p.server.responders.respond(p.id, *answer))
 	}
+	p.users.leave()
 	p.server.proceed(p.connection, err == nil && p.keep)
 }
 

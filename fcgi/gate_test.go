@@ -49,7 +49,7 @@ func FuzzGate(f *testing.F) {
 	log := gateway.Log(io.Discard, slog.LevelInfo)
 	f.Fuzz(func(t *testing.T, sent, pieces []byte, then byte) {
 		synctest.Test(t, func(t *testing.T) {
-			p := policy{gateway.New(config, &memory{}, log), limitsOf(config)}
+			p := policy{gateway.New(config, &memory{}, log), limitsOf(config), &users{}}
 			s := newServer(p, 10, 2, log)
 			ours, theirs := net.Pipe()
 			s.places <- struct{}{}

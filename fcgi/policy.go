@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"novcomet/conf"
+	"novcomet/core"
 	"novcomet/core/gateway"
 )
 
@@ -15,12 +16,19 @@ import (
 type policy struct {
 	gateway *gateway.Gateway
 	limits  limits
+	users   *users
 }
 
 func newPolicy(config conf.Config, log *slog.Logger) (policy, error) {
-	store := gateway.Files(config)
-	if err := store.Probe(); err != nil {
-		return policy{}, fmt.Errorf("file.directory: %w", err)
+	store, shut, err := gateway.Store(config)
+	if err != nil {
+		return policy{}, err
+	}
+	// A server that can't be reached may still come; a directory that is not there is a mistake.
+	if files, ok := store.(*core.Files); ok {
+		if err := files.Probe(); err != nil {
+			return policy{}, fmt.Errorf("file.directory: %w", err)
+		}
 	}
 	if config.MaxWaiting == 0 {
 		connections, err := maxConnections()
@@ -31,7 +39,17 @@ func newPolicy(config conf.Config, log *slog.Logger) (policy, error) {
 		const most = 1000
 		config.MaxWaiting = connections - min(connections/5, most)
 	}
-	return policy{gateway.New(config, store, log), limitsOf(config)}, nil
+	g := gateway.New(config, store, log)
+	return policy{g, limitsOf(config), &users{last: func() { shutDown(g, shut, log) }}}, nil
+}
+
+// shutDown closes the store of a gateway that nobody uses any more.
+func shutDown(g *gateway.Gateway, shut func() error, log *slog.Logger) {
+	g.Close()
+	<-g.Ended()
+	if err := shut(); err != nil {
+		log.Warn("the connections to a store that is not used any more could not be closed", "error", err)
+	}
 }
 
 // limitsOf returns the limits of one request. Its body is a form, or what an event is to carry.

@@ -58,7 +58,7 @@ func within(t *testing.T, store core.Store, log io.Writer) *server {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.NewTextHandler(log, nil))
-	return newServer(policy{gateway.New(config, store, logger), limitsOf(config)}, 100, 8, logger)
+	return newServer(policy{gateway.New(config, store, logger), limitsOf(config), &users{}}, 100, 8, logger)
 }
 
 // end waits until every connection has ended, and ends the server.

@@ -42,15 +42,19 @@ func newServer(p policy, connections, serving int, log *slog.Logger) *server {
 func (s *server) adopt(p policy) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	retired := s.policies // Not the last one: a request may just be on its way into it.
-	if len(retired) > 0 {
-		retired[len(retired)-1].gateway.Close()
-		retired = retired[:len(retired)-1]
+	if old := s.policy.Swap(&p); old != nil {
+		old.users.retire() // Whoever finds that takes the new one, which is in its place.
 	}
-	idle := func(old *policy) bool { return old.gateway.Waiting() == 0 }
-	s.policies = append(slices.DeleteFunc(slices.Clone(retired), idle), s.policies[len(retired):]...)
-	s.policies = append(s.policies, &p)
-	s.policy.Store(&p)
+	s.policies = append(slices.DeleteFunc(s.policies, func(old *policy) bool { return old.users.over() }), &p)
+}
+
+// use returns the policy in force. Whoever has used it leaves its users.
+func (s *server) use() *policy {
+	for {
+		if p := s.policy.Load(); p.users.enter() {
+			return p
+		}
+	}
 }
 
 // serve accepts connections until the listener is closed. That accept fails, as it does with too many open files, is no

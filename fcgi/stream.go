@@ -17,6 +17,7 @@ type streaming struct {
 	id     uint16
 	keep   bool
 	source *core.Stream
+	users  *users // of the policy
 
 	mu    sync.Mutex // held while a part is being sent; protects the following
 	leave func() bool
@@ -24,9 +25,9 @@ type streaming struct {
 	ended bool // the last part has been sent
 }
 
-// stream begins a stream on its connection.
-func (s *server) stream(c *connection, r *request, source *core.Stream) {
-	st := &streaming{server: s, connection: c, id: r.id, keep: r.keep, source: source}
+// stream begins a stream on its connection. It leaves its policy's users when it has ended.
+func (s *server) stream(c *connection, r *request, source *core.Stream, u *users) {
+	st := &streaming{server: s, connection: c, id: r.id, keep: r.keep, source: source, users: u}
 	begin := func(w http.ResponseWriter, _ *http.Request) { source.Begin(w) }
 	c.write(withoutEnd(s.responders.respond(r.id, http.HandlerFunc(begin))))
 	c.release()
@@ -78,5 +79,6 @@ func (st *streaming) stir(err error) {
 		st.write(appendEnd(nil, st.id, requestComplete))
 	}
 	st.server.memory.worked()
+	st.users.leave()
 	st.server.proceed(st.connection, err == nil && st.keep)
 }

@@ -225,7 +225,11 @@ func serveFiles(t testing.TB, directory string, variables map[string]string, bod
 	}
 	var log bytes.Buffer
 	w := httptest.NewRecorder()
-	gateway.New(config, gateway.Files(config), gateway.Log(&log, slog.LevelInfo)).Serve(context.Background(), w, variables, strings.NewReader(body))
+	store, _, err := gateway.Store(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway.New(config, store, gateway.Log(&log, slog.LevelInfo)).Serve(context.Background(), w, variables, strings.NewReader(body))
 	return w, log.String()
 }
 

@@ -31,16 +31,14 @@ func New(config conf.Config, store core.Store, log *slog.Logger) *Gateway {
 	return &Gateway{endpoint, newLocations(config), log}
 }
 
-// Files returns the store of the configuration.
-func Files(config conf.Config) *core.Files {
-	return &core.Files{Directory: config.File.Directory, Mode: config.File.Mode, OnlyExisting: !config.File.Create, Unwatched: !config.File.Notify}
-}
-
 // Drain is that of the endpoint: whoever waits is answered as soon as the rules of delivery allow.
 func (g *Gateway) Drain() { g.endpoint.Drain() }
 
-// Close lets the endpoint end when nobody waits any more.
+// Close lets the endpoint end when nobody waits any more, and returns at once.
 func (g *Gateway) Close() { g.endpoint.Close() }
+
+// Ended is closed when, after Close, nobody waits and the store is not looked at any more.
+func (g *Gateway) Ended() <-chan struct{} { return g.endpoint.Ended() }
 
 // Waiting returns how many polls wait.
 func (g *Gateway) Waiting() int { return g.endpoint.Waiting() }
