@@ -33,7 +33,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
-// run serves until ctx ends, and returns the exit status.
+// run serves until ctx ends, or publishes, and returns the exit status.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	options, err := parseOptions(args)
 	switch {
@@ -47,7 +47,11 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		fmt.Fprintln(stdout, versionText())
 		return 0
 	}
-	err = serve(ctx, options, environ, stderr)
+	if options.publishes {
+		err = publish(ctx, options.source(environ), options.event)
+	} else {
+		err = serve(ctx, options, environ, stderr)
+	}
 	switch {
 	case errors.Is(err, errNoSocket):
 		fmt.Fprint(stderr, usage())

@@ -15,9 +15,14 @@ type options struct {
 	config  string
 	flags   map[string]string // the keys of comet.yaml that were given as flags
 	version bool
+
+	publishes bool // instead of serving
+	event     string
 }
 
 var errHelp = pflag.ErrHelp
+
+const publishing = "publish" // the command, before the event
 
 func parseOptions(args []string) (options, error) {
 	o := options{flags: map[string]string{}}
@@ -28,8 +33,13 @@ func parseOptions(args []string) (options, error) {
 		}
 		return o, fmt.Errorf("%w; --help lists what there is", err)
 	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("%q: there are no arguments besides flags; --help lists them", flags.Arg(0))
+	switch arguments := flags.Args(); {
+	case len(arguments) == 2 && arguments[0] == publishing:
+		o.publishes, o.event = true, arguments[1]
+	case len(arguments) > 0 && arguments[0] == publishing:
+		return o, errors.New("publish takes one event: comet-fcgi publish ID")
+	case len(arguments) > 0:
+		return o, fmt.Errorf("%q: there are no arguments besides flags and publish ID; --help lists them", arguments[0])
 	}
 	if listen := flags.Lookup("listen"); listen.Changed {
 		o.flags["listen"] = listen.Value.String()
@@ -57,6 +67,7 @@ func usage() string {
   a systemd socket unit                                 (examples/systemd/)
   a listening socket on fd 0                            (spawn-fcgi, mod_fcgid, lighttpd)
   listen: unix:/run/novcomet/comet.sock                 (in comet.yaml)
+It also publishes, in the store of comet.yaml, and ends: comet-fcgi publish ID
 
 ` + flagSet(new(options)).FlagUsages()
 }

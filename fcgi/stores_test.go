@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"novcomet/core/memcached/memcachedtest"
+	"novcomet/core/redis/redistest"
+)
+
+// stored is a store, and whether it has an event.
+type stored struct {
+	name string
+	env  []string
+	has  func(event string) bool
+}
+
+func stores(t *testing.T) []stored {
+	directory := t.TempDir()
+	memcached, redis := memcachedtest.Start(t), redistest.Start(t)
+	return []stored{
+		{"files", []string{"COMET_FILE_DIRECTORY=" + directory}, func(event string) bool { return exists(filepath.Join(directory, event+".comet")) }},
+		{"memcached", []string{"COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS=" + memcached.Address, "COMET_FILE_DIRECTORY=/nonexistent"},
+			func(event string) bool { return memcached.Do("get novcomet:"+event) != "END" }},
+		{"redis", []string{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=" + redis.Address(), "COMET_FILE_DIRECTORY=/nonexistent"},
+			func(event string) bool { return redis.Do("EXISTS", "novcomet:"+event) == int64(1) }},
+	}
+}
+
+func TestPublishPublishesInTheStoreAndSaysNothing(t *testing.T) {
+	for _, store := range stores(t) {
+		for _, args := range [][]string{{"publish", "a"}, {"publish", "--", "-b"}, {"--config", "/dev/null", "publish", "c"}, {"publish", "d", "--config=/dev/null"}} {
+			p := start(t, "", arrangement{args: args, env: append([]string{"COMET_FILE_DIRECTORY="}, store.env...)})
+			if status := p.status(); status != 0 || p.stdout.String()+p.stderr.String() != "" {
+				t.Errorf("%s: %q ended with status %d, and said %s%s", store.name, args, status, p.stdout, p.stderr)
+			}
+		}
+		for _, event := range []string{"a", "-b", "c", "d"} {
+			if !store.has(event) {
+				t.Errorf("%s: %s was not published", store.name, event)
+			}
+		}
+	}
+}
+
+func TestPublishSaysWhyItCouldNot(t *testing.T) {
+	t.Parallel()
+	config := write(t, filepath.Join(t.TempDir(), "comet.yaml"), "store: memcached\nmemcached.servers: 127.0.0.1:1\n")
+	for _, test := range []struct {
+		args   []string
+		env    []string
+		status int
+		words  []string
+	}{
+		{[]string{"publish", "a"}, []string{"COMET_FILE_DIRECTORY=/nonexistent"}, 1, []string{"not available", "/nonexistent"}},
+		{[]string{"publish", "a", "--config", config}, nil, 1, []string{"not available", "127.0.0.1:1"}},
+		{[]string{"publish", "a"}, []string{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=127.0.0.1:1"}, 1, []string{"not available", "127.0.0.1:1"}},
+		{[]string{"publish", "a"}, []string{"COMET_STORE=redis", "COMET_REDIS_PASSWORD_FILE=/nonexistent"}, 1, []string{"redis.password_file", "/nonexistent"}},
+		{[]string{"publish", "a/b"}, nil, 1, []string{"not allowed", "a/b"}},
+		{[]string{"publish", ""}, nil, 1, []string{"not allowed"}},
+		{[]string{"publish", "a"}, []string{"COMET_TRIES=many"}, 1, []string{"COMET_TRIES", "many"}},
+		{[]string{"publish"}, nil, 2, []string{"publish ID"}},
+		{[]string{"publish", "a", "b"}, nil, 2, []string{"publish ID"}},
+		{[]string{"Publish", "a"}, nil, 2, []string{`"Publish"`}},
+	} {
+		p := start(t, t.TempDir(), arrangement{args: test.args, env: test.env})
+		if status := p.status(); status != test.status {
+			t.Errorf("%q: status %d, want %d", test.args, status, test.status)
+		}
+		wantText(t, p.stderr.String(), test.words...)
+		if lines := strings.Count(p.stderr.String(), "\n"); lines != 1 || p.stdout.String() != "" {
+			t.Errorf("%q said %s%s; want one line", test.args, p.stdout, p.stderr)
+		}
+	}
+}
+
+// Of each store, one comet-fcgi publishes and another one answers.
+func TestTwoProcessesOnOneStoreAnswerEachOther(t *testing.T) {
+	for _, store := range stores(t) {
+		env := append([]string{"COMET_FILE_DIRECTORY=", "COMET_TRIES=200"}, store.env...)
+		_, one := served(t, "", env...)
+		_, other := served(t, "", env...)
+		w := connect(t, one)
+		w.send(t, sentRequest(1, 0, asked("subscribed[a]=0.000000"), ""))
+		wantAnswer(t, ask(t, one, asked("publish=read"), ""), http.StatusOK, "true") // so that it has been read
+		wantAnswer(t, ask(t, other, asked("publish=a"), ""), http.StatusOK, "true")
+		w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+	}
+}
+
+// A server that is not there yet stops no start: polls wait for it, and publications say that they were not stored.
+func TestAStoreThatCannotBeReachedStopsNoStart(t *testing.T) {
+	t.Parallel()
+	for _, env := range [][]string{
+		{"COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS=127.0.0.1:1"},
+		{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=127.0.0.1:1"},
+	} {
+		p, path := served(t, t.TempDir(), env...)
+		wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusServiceUnavailable, "false")
+		wantAnswer(t, ask(t, path, asked("subscribed[a]=now"), ""), http.StatusOK, `{"s":0,"at":{"a":"now"}}`)
+		wantText(t, p.stderr.String(), "can't look at the store", "127.0.0.1:1")
+	}
+}
+
+// The poll that waits is answered in the store it came to; when it has been, that store's connections are closed.
+func TestSIGHUPTakesAnotherStoreOverAndClosesTheOldOneWhenItsLastPollHasEnded(t *testing.T) {
+	directory := t.TempDir()
+	files := fmt.Sprintf("tries: 2000\nsleep: 20ms\nfile:\n  directory: %s\n", directory)
+	memcached, redis := memcachedtest.Start(t), redistest.Start(t)
+	for name, old := range map[string]struct {
+		yaml        string
+		publish     func()
+		connections func() int
+	}{
+		"memcached": {"store: memcached\nmemcached.servers: " + memcached.Address,
+			func() { memcached.Set("novcomet:a", "1763800000123456") },
+			func() int { return memcached.Stat("curr_connections") }},
+		"redis": {"store: redis\nredis.addresses: " + redis.Address(),
+			func() { redis.Do("HSET", "novcomet:a", "s", "1763800000123456") },
+			func() int { return len(strings.Split(strings.TrimSpace(fmt.Sprint(redis.Do("CLIENT", "LIST"))), "\n")) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			unused := old.connections()
+			r := startReloading(t, files)
+			wantText(t, r.reload("tries: 2000\nsleep: 20ms\n"+old.yaml), "read again")
+			w := connect(t, r.path)
+			w.send(t, sentRequest(1, 0, asked("subscribed[a]=0.000000"), ""))
+			wantAnswer(t, ask(t, r.path, asked("publish=b"), ""), http.StatusOK, "true") // so that it has been read
+			eventually(t, "it is connected to the store", func() bool { return old.connections() > unused })
+
+			wantText(t, r.reload(files), "read again")
+			wantAnswer(t, ask(t, r.path, asked("publish=c"), ""), http.StatusOK, "true")
+			if !exists(filepath.Join(directory, "c.comet")) {
+				t.Error("a publication went into the old store")
+			}
+			if old.connections() == unused {
+				t.Error("the old store was closed though a poll waits in it")
+			}
+			old.publish()
+			w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":1763800000.123456}`)
+			eventually(t, "the old store is closed", func() bool { return old.connections() == unused })
+			wantText(t, r.stderr.String(), "read again")
+			if strings.Contains(r.stderr.String(), "level=ERROR") {
+				t.Errorf("it said %s", r.stderr)
+			}
+		})
+	}
+}
