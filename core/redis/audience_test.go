@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -152,22 +153,30 @@ func (a *audience) expectSeen(name string, stamp core.Stamp) {
 
 // steadily publishes all the time until stop is called: what can't be published is left out.
 func (a *audience) steadily() (stop func()) {
-	ended := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
 	var publishing sync.WaitGroup
 	publishing.Go(func() {
 		for i := 0; ; i++ {
 			select {
-			case <-ended:
+			case <-ctx.Done():
 				return
 			case <-time.After(20 * time.Millisecond):
 			}
-			_, err := a.publisher.Publish(a.t.Context(), mustID(a.t, a.names[i%len(a.names)]))
-			if err != nil && !errors.Is(err, core.ErrUnavailable) {
+			_, err := a.publisher.Publish(ctx, mustID(a.t, a.names[i%len(a.names)]))
+			if err != nil && !errors.Is(err, core.ErrUnavailable) && ctx.Err() == nil {
 				a.t.Errorf("while something is wrong, a publication fails with %v", err)
 			}
 		}
 	})
-	return func() { close(ended); publishing.Wait() }
+	stop = func() { cancel(); publishing.Wait() }
+	a.t.Cleanup(stop)
+	return stop
+}
+
+// expectNoticed waits until it is logged that the store is gone.
+func (a *audience) expectNoticed() {
+	a.t.Helper()
+	redistest.WaitFor(a.t, "it is noticed", func() bool { return len(a.log.lines())%2 == 1 })
 }
 
 // expectLogged wants no more than a line when the store went and one when it was back.

@@ -3,6 +3,7 @@ package redis_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"novcomet/core"
 	"novcomet/core/redis"
@@ -29,7 +30,7 @@ func TestItKeepsTheContractOfAStore(t *testing.T) {
 		var server *redistest.Server
 		storetest.Test(t, storetest.Subject{
 			Place:     func(t testing.TB) string { server = redistest.Start(t); return server.Address() },
-			Open:      addresses(redis.Options{Timeout: impatient}),
+			Open:      addresses(redis.Options{Timeout: 5 * time.Second}),
 			Interrupt: func(testing.TB) func() { return server.Freeze() },
 		})
 	})

@@ -23,6 +23,9 @@ func open(t testing.TB, o redis.Options) *redis.Store {
 	if o.Prefix == "" {
 		o.Prefix = prefix
 	}
+	if o.Timeout == 0 {
+		o.Timeout = patient
+	}
 	store, err := redis.Open(o)
 	if err != nil {
 		t.Fatal(err)
@@ -238,6 +241,27 @@ func TestOptionsThatCannotBeMeantAreErrors(t *testing.T) {
 			t.Errorf("%s: no error", name)
 			store.Close()
 		}
+	}
+}
+
+func TestEachDatabaseHasItsOwnEvents(t *testing.T) {
+	server, store := single(t)
+	another := open(t, redis.Options{Addresses: []string{server.Address()}, DB: 3})
+	mustPublish(t, another, "a")
+	if stamp := mustLook(t, store, "a").Stamps[0]; stamp != 0 {
+		t.Errorf("seen in another database: %v", stamp)
+	}
+	if err := hears(t, another, "a"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOneServerOfAClusterDoesNotDoAndTheErrorSaysWhy(t *testing.T) {
+	cluster := redistest.StartCluster(t, &redistest.Server{}, &redistest.Server{})
+	store := open(t, redis.Options{Addresses: cluster.Addresses()[:1]})
+	name := eventsOf(cluster)[1]
+	if _, err := store.Publish(t.Context(), mustID(t, name)); !errors.Is(err, core.ErrUnavailable) || !strings.Contains(err.Error(), "several of its addresses") {
+		t.Errorf("%v; want one that says what is needed", err)
 	}
 }
 
