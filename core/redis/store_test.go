@@ -202,8 +202,8 @@ func TestAnyProgramPublishesWithTheScript(t *testing.T) {
 	}{
 		{"with the key alone", nil, nil, false},
 		{"with data", []string{",", "0", `{"build":"green"}`}, `{"build":"green"}`, false},
-		{"without data again, to be forgotten", []string{",", "60000"}, nil, true},
-		{"with empty data", []string{",", "0", ""}, "", false},
+		{"without data, which leaves it, to be forgotten", []string{",", "60000"}, `{"build":"green"}`, true},
+		{"with empty data", []string{",", "0", ""}, nil, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := mustLook(t, store).Now
