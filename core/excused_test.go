@@ -89,8 +89,9 @@ func (p *playback) excusedWhileItWaited(c *client, q *poll, pub publication) boo
 }
 
 // A whole-second client whose clock is ahead can miss a publication until its first answer: one in the pause between two
-// polls, if in it the server's clock comes within 2 s of its T; or one that is 5 s old when a poll comes, because the store
-// was gone so long. And a precise client without a cursor sees nothing: its first poll was broken off, or the store was gone.
+// polls, if in it the server's clock comes within 2 s of its T. So can any whose poll before this one was answered while the
+// store was gone, if the publication is not after its T, and its T not one by which a recent publication is told. And a
+// precise client without a cursor sees nothing: its first poll was broken off, or the store was gone.
 func (p *playback) excusedInPause(c *client, previous, q *poll, pub publication) bool {
 	const ahead = 2
 	sent := q.sent[pub.event]
@@ -108,9 +109,13 @@ func (p *playback) excusedInPause(c *client, previous, q *poll, pub publication)
 	if t == c.first && t == pub.stamp.Second() && pub.stamp > pub.clock.Add(unseen) { // set ahead to that very second
 		return true
 	}
-	_, gone := p.goneBetween(pub.at, q.asked.at)
-	return gone && pub.stamp < q.asked.clock.Add(p.slack())-recent*inASec || t == c.first &&
-		t > previous.ended.clock.Add(-2*p.slow).Second()+ahead && core.Stamp(t-ahead)*inASec <= q.asked.clock.Add(p.slack())
+	clockLooksRight := core.Stamp(t-ahead)*inASec <= q.asked.clock.Add(p.slack())
+	tooOld := pub.stamp < q.asked.clock.Add(p.slack())-recent*inASec
+	back, gone := p.goneBetween(pub.at, previous.ended.at)
+	if gone && back.After(previous.ended.at) && (clockLooksRight || tooOld) { // The poll before this one saw nothing of it.
+		return true
+	}
+	return t == c.first && t > previous.ended.clock.Add(-2*p.slow).Second()+ahead && clockLooksRight
 }
 
 // cutShort reports whether the answer could not be held until the second is over, for an answer is held for 8 s at the most:

@@ -150,10 +150,11 @@ func drawPublications(t *rapid.T, h *history, names []string) (steps []happening
 			i := rapid.IntRange(0, len(steps)-1).Draw(t, "")
 			steps[i].what = setsAhead
 			steps[i].by = pick(t, 1500*time.Millisecond, 3500*time.Millisecond, 4500*time.Millisecond, 50*time.Millisecond, 700*time.Millisecond,
-				2500*time.Millisecond, 5500*time.Millisecond, 9*time.Second, time.Hour)
+				2500*time.Millisecond, 5500*time.Millisecond, 7500*time.Millisecond, 9*time.Second, time.Hour)
 			if pick(t, false, true) { // before that time comes
-				later := steps[i].at + pick(t, 300*time.Millisecond, time.Second, 2300*time.Millisecond)
-				steps = append(steps, happening{at: later, what: touches, event: steps[i].event})
+				before := pick(t, time.Second, 2300*time.Millisecond, 3300*time.Millisecond, 4200*time.Millisecond)
+				after := min(max(steps[i].by-before, 300*time.Millisecond), longestOff)
+				steps = append(steps, happening{at: steps[i].at + after, what: touches, event: steps[i].event})
 			}
 		}
 	}

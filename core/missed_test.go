@@ -91,10 +91,10 @@ func (p *playback) answerBy(c *client, q *poll, pub publication, found time.Time
 	if ahead {
 		hold = stampAhead
 	}
-	by := found.Add(hold + timing.Lag + p.slack())
+	by := found.Add(min(hold+timing.Lag, stampAhead) + p.slack())
 	for _, s := range p.setbacks {
 		// The loop finds out at its next look, and then an answer is held anew.
-		if again := s.at.Add(2*stampAhead + timing.Lag + p.slack()); s.at.Before(by) && again.After(by) {
+		if again := s.at.Add(2*stampAhead + p.slack()); s.at.Before(by) && again.After(by) {
 			by = again
 		}
 	}
