@@ -41,8 +41,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, options.time,
 		errors.Errorf("not done within %v: raise --time, or measure less (--waiters, --rounds)", options.time))
 	defer cancel()
-	if o := options; o.soak != 0 {
+	switch o := options; {
+	case o.soak != 0:
 		return runSoak(ctx, o, stdout, stderr)
+	case o.store != "":
+		return runStore(ctx, o, stdout)
 	}
 	report := newReport(ctx, options)
 	progress := newProgress(stderr)

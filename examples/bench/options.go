@@ -20,6 +20,7 @@ type options struct {
 	time    time.Duration
 	with    string
 	only    string
+	store   string
 	json    string
 	plot    string
 
@@ -47,6 +48,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.DurationVar(&o.time, "time", 30*time.Minute, "give up after this time")
 	flags.StringVar(&o.with, "with", "", "the web server to go through: nginx (default: none, FastCGI as nginx speaks it); soak: any of "+servers()+" (default nginx)")
 	flags.StringVar(&o.only, "only", "", "measure only this one: comet-fcgi or plain (default: both)")
+	flags.StringVar(&o.store, "store", "", "instead: measure two comet-fcgi on one redis")
 	flags.StringVar(&o.json, "json", "", "write all figures to this file")
 	flags.StringVar(&o.plot, "plot", "", "draw a chart into this file, which must end in .svg")
 	if err := flags.Parse(args); err != nil {
@@ -75,6 +77,10 @@ func (o options) check() error {
 		return errors.Errorf("--with %s: only nginx is known here", o.with)
 	case o.only != "" && !slices.ContainsFunc(kinds, func(k kind) bool { return k.name == o.only }):
 		return errors.Errorf("--only %s: give comet-fcgi or plain", o.only)
+	case o.store != "" && o.store != "redis":
+		return errors.Errorf("--store %s: only redis is known here", o.store)
+	case o.store != "" && (o.with != "" || o.only != "" || o.plot != ""):
+		return errors.New("--store: there is nothing to go through, to leave out or to draw")
 	case o.plot != "" && !drawable(o.plot):
 		return errors.Errorf("--plot %s: give a file that ends in .svg", o.plot)
 	}
