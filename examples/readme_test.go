@@ -10,8 +10,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"novcomet/core"
+	"novcomet/core/memcached"
+	"novcomet/core/memcached/memcachedtest"
 )
 
 func readme(t *testing.T) string {
@@ -90,6 +93,43 @@ func TestEveryTestThatTheREADMENamesIsThere(t *testing.T) {
 	for _, name := range named {
 		if !strings.Contains(tests.String(), "\nfunc "+name+"(") {
 			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
+// The line that publishes in memcached, run as it stands but for the port.
+func TestTheREADMEsLinePublishesInMemcached(t *testing.T) {
+	line := regexp.MustCompile(`(?m)^    (printf 'set novcomet:news .*)$`).FindStringSubmatch(readme(t))
+	if line == nil || !strings.Contains(line[1], "/127.0.0.1/11211") {
+		t.Fatalf("the README has no such line: %q", line)
+	}
+	server := memcachedtest.Start(t)
+	store, err := memcached.Open(memcached.Options{Servers: []string{server.Address}, Prefix: "novcomet:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	id, err := core.ParseID("news")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := store.Publish(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := strings.Cut(server.Address, ":")
+	output, err := exec.Command("bash", "-c", strings.Replace(line[1], "11211", port, 1)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	// bash does not wait for memcached's answer.
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		seen, err := store.Stamps(t.Context(), []core.ID{id})
+		if err == nil && seen.Stamps[0] > before {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("published at %v, but seen: %v, %v", before, seen, err)
 		}
 	}
 }
