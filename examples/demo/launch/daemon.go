@@ -24,20 +24,25 @@ func (s *Site) StartDaemon(ctx context.Context) error {
 		return err // the socket accepts connections all the time
 	}
 	var err error
-	s.daemon, err = s.daemonOn(ctx, s.socket())
+	s.daemon, err = s.daemonOn(ctx, variants[s.options.Server].sockets[0])
 	return err
 }
 
-// daemonOn starts a comet-fcgi that listens on the socket for itself.
+// daemonOn starts a comet-fcgi that listens for itself on a socket that the shipped files name.
 func (s *Site) daemonOn(ctx context.Context, socket string) (*process, error) {
-	p, err := s.run(nil, filepath.Join(s.dir, canonical[bin], "comet-fcgi"), "--listen", "unix:"+socket)
+	network, address := s.place(socket)
+	listen := address
+	if network == "unix" {
+		listen = "unix:" + address
+	}
+	p, err := s.run(nil, filepath.Join(s.dir, canonical[bin], "comet-fcgi"), "--listen", listen)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	err = until(ctx, p.done, func() error {
-		c, err := net.Dial("unix", socket)
+		c, err := net.Dial(network, address)
 		if err != nil {
 			return err
 		}

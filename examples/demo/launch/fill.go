@@ -19,7 +19,10 @@ import (
 // comet.yaml beside it, and the directory of the events; all of it the site's user's.
 func (s *Site) fill(p programs) error {
 	s.source = p.source
-	var err error
+	yaml, err := s.yaml()
+	if err != nil {
+		return err
+	}
 	if s.log, err = newLog(s.options.Log, s.credential); err != nil {
 		return err
 	}
@@ -31,7 +34,7 @@ func (s *Site) fill(p programs) error {
 		if err := install(path, binary); err != nil {
 			return err
 		}
-		if err := s.write(filepath.Join(filepath.Dir(place), "comet.yaml"), s.yaml()); err != nil {
+		if err := s.write(filepath.Join(filepath.Dir(place), "comet.yaml"), yaml); err != nil {
 			return err
 		}
 	}
@@ -66,8 +69,19 @@ func (s *Site) fill(p programs) error {
 	})
 }
 
-// yaml is the comet.yaml: the events' directory and the settings of the options.
-func (s *Site) yaml() string {
+// yaml is the comet.yaml: a shipped one where the server has one, the events' directory and the settings of the options.
+func (s *Site) yaml() (string, error) {
+	var text strings.Builder
+	if v := variants[s.options.Server]; v.yaml != "" {
+		if err := s.chooseMachines(); err != nil {
+			return "", err
+		}
+		shipped, err := s.move(v.yaml, []string{redisMachine})
+		if err != nil {
+			return "", err
+		}
+		text.WriteString(shipped)
+	}
 	settings := map[string]string{"file.directory": s.Events}
 	maps.Copy(settings, s.options.Settings)
 	groups := map[string][]string{}
@@ -79,14 +93,13 @@ func (s *Site) yaml() string {
 		}
 		groups[group] = append(groups[group], fmt.Sprintf("  %s: %s\n", name, settings[key]))
 	}
-	var text strings.Builder
 	for _, group := range slices.Sorted(maps.Keys(groups)) {
 		if group != "" {
 			fmt.Fprintf(&text, "%s:\n", group)
 		}
 		text.WriteString(strings.Join(groups[group], ""))
 	}
-	return text.String()
+	return text.String(), nil
 }
 
 // htpasswd is a file of users and their passwords, in the oldest form that every server reads.

@@ -31,6 +31,9 @@ type Options struct {
 	// Users have these passwords in the file that the shipped one calls comet.htpasswd.
 	Users map[string]string
 
+	// Redis is the address of the server that a Cluster has its events in; for no other.
+	Redis string
+
 	// HoldSocket keeps comet-fcgi's listening socket open in this process, as systemd does: requests
 	// wait while comet-fcgi is stopped. Default: comet-fcgi listens for itself, and a web server
 	// answers 502 or 503 meanwhile.
@@ -52,6 +55,7 @@ type Site struct {
 	daemon     *process // comet-fcgi, where it was started here
 	second     *process // another comet-fcgi, where there are two
 	held       *net.UnixListener
+	machines   map[string]string // the addresses that stand for those of a Cluster's files
 	stop       sync.Once
 	stopped    error
 }
@@ -66,6 +70,9 @@ func Start(ctx context.Context, o Options) (*Site, error) {
 	}
 	if v.shipped == "" && (o.Extra != "" || len(o.Blocks) > 0) {
 		return nil, errors.Errorf("%s has no configuration, and so neither Extra nor Blocks", o.Server)
+	}
+	if (v.yaml != "") != (o.Redis != "") {
+		return nil, errors.Errorf("%s: Redis is for a %s, which needs it", o.Server, Cluster)
 	}
 	if err := v.installed(); err != nil {
 		return nil, err

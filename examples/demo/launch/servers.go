@@ -23,12 +23,13 @@ const (
 	ApacheFcgid Server = "apache-fcgid" // mod_fcgid starts comet-fcgi, one process for each waiter
 	Nginx       Server = "nginx"        // in front of comet-fcgi
 	NginxBoth   Server = "nginx-both"   // in front of two comet-fcgi
+	Cluster     Server = "cluster"      // nginx in front of two comet-fcgi as on two machines, with Options.Redis
 	LighttpdCGI Server = "lighttpd-cgi" // mod_cgi starts comet.cgi for each request
 	Lighttpd    Server = "lighttpd"     // mod_fastcgi starts one comet-fcgi
 	Caddy       Server = "caddy"        // in front of comet-fcgi
 )
 
-// Servers returns all of them, the Go host first.
+// Servers returns all of them that need nothing else, the Go host first.
 func Servers() []Server {
 	return []Server{GoCGI, ApacheCGI, ApacheProxy, ApacheFcgid, Nginx, NginxBoth, LighttpdCGI, Lighttpd, Caddy}
 }
@@ -38,7 +39,7 @@ func Parse(name string) (Server, error) {
 	if name == "apache" {
 		return ApacheCGI, nil
 	}
-	if !slices.Contains(Servers(), Server(name)) {
+	if !slices.Contains(Servers(), Server(name)) { // A Cluster has a Redis, which no name can say.
 		return "", errors.Errorf("%q is no server known here: take one of %v, or apache for %s", name, Servers(), ApacheCGI)
 	}
 	return Server(name), nil
@@ -59,7 +60,9 @@ func (s Server) Reloads() bool {
 type variant struct {
 	shipped string   // the file in examples/ that is tried; "" for the Go host, which needs none
 	several string   // the file in examples/ with the sockets of two comet-fcgi, where they take the place of one
-	paths   []string // the canonical paths which that file must contain
+	yaml    string   // the file in examples/ that their comet.yaml begins with
+	sockets []string // of its comet-fcgi, as the files name them
+	paths   []string // the canonical paths which the shipped file must contain
 	main    string   // the main configuration around it: text/template over site
 	program string
 	args    []string // {dir} stands for the temporary directory, {address} and {root} for where it listens and the pages
@@ -84,7 +87,7 @@ var variants = map[Server]variant{
 		module: modules + "mod_cgid.so", // mod_cgid's daemon does not survive a reload: a request on its way to it gets 503.
 	},
 	ApacheProxy: {
-		shipped: "apache/comet-proxy.conf", paths: []string{socket},
+		shipped: "apache/comet-proxy.conf", paths: []string{socket}, sockets: []string{socket},
 		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
 		module: modules + "mod_proxy_fcgi.so", reload: apacheGraceful, daemon: true,
 	},
@@ -94,13 +97,20 @@ var variants = map[Server]variant{
 		module: modules + "mod_fcgid.so", // Nor mod_fcgid's processes: for some seconds there are too few.
 	},
 	Nginx: {
-		shipped: "nginx/comet.conf", paths: []string{socket},
+		shipped: "nginx/comet.conf", paths: []string{socket}, sockets: []string{socket},
 		main: nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
 		beside: "/etc/nginx/fastcgi_params", reload: syscall.SIGHUP, daemon: true,
 	},
 	NginxBoth: {
 		shipped: "nginx/comet.conf", several: "nginx/comet-several.conf", paths: []string{socket},
-		main: nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
+		sockets: []string{firstSocket, secondSocket},
+		main:    nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
+		beside: "/etc/nginx/fastcgi_params", reload: syscall.SIGHUP, daemon: true,
+	},
+	Cluster: {
+		shipped: "nginx/comet.conf", several: "cluster/comet-cluster.conf", yaml: "cluster/comet.yaml", paths: []string{socket},
+		sockets: []string{firstMachine, secondMachine},
+		main:    nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
 		beside: "/etc/nginx/fastcgi_params", reload: syscall.SIGHUP, daemon: true,
 	},
 	LighttpdCGI: {
@@ -112,7 +122,7 @@ var variants = map[Server]variant{
 		main: lighttpdMain, program: "lighttpd", args: []string{"-D", "-f", "{dir}/main.conf"}, install: "lighttpd",
 	},
 	Caddy: {
-		shipped: "caddy/comet.caddy", paths: []string{socket},
+		shipped: "caddy/comet.caddy", paths: []string{socket}, sockets: []string{socket},
 		main: caddyMain, program: "caddy", args: []string{"run", "--adapter", "caddyfile", "--config", "{dir}/main.conf"}, install: "caddy",
 		daemon: true,
 	},

@@ -2,9 +2,11 @@ package launch
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/template"
@@ -37,12 +39,49 @@ var canonical = map[string]string{
 	"/etc/lighttpd/" + passwords: passwords,
 }
 
-// socket is the one of the comet-fcgi that StopDaemon stops.
-func (s *Site) socket() string {
-	if variants[s.options.Server].several != "" {
-		return filepath.Join(s.dir, canonical[firstSocket])
+// The addresses of a cluster's machines, as its files name them.
+const (
+	firstMachine  = "10.0.0.1:9000"
+	secondMachine = "10.0.0.2:9000"
+	redisMachine  = "10.0.0.10:6379"
+)
+
+// chooseMachines finds an address on this machine for each of a cluster's.
+func (s *Site) chooseMachines() error {
+	s.machines = map[string]string{redisMachine: s.options.Redis}
+	for _, machine := range []string{firstMachine, secondMachine} {
+		port, err := freePort(0)
+		if err != nil {
+			return err
+		}
+		s.machines[machine] = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}
-	return filepath.Join(s.dir, canonical[socket])
+	return nil
+}
+
+// place returns where a socket is that the shipped files name.
+func (s *Site) place(socket string) (network, address string) {
+	if machine, ok := s.machines[socket]; ok {
+		return "tcp", machine
+	}
+	return "unix", filepath.Join(s.dir, canonical[socket])
+}
+
+// move transplants a shipped file, with the addresses of a cluster's machines.
+func (s *Site) move(file string, must []string) (string, error) {
+	file = filepath.Join(s.source, "examples", file)
+	shipped, err := os.ReadFile(file)
+	if err != nil {
+		return "", errors.Wrap(err, "reading a shipped configuration")
+	}
+	text, err := transplant(string(shipped), s.dir, must)
+	if err != nil {
+		return "", errors.Wrap(err, file)
+	}
+	for machine, here := range s.machines {
+		text = strings.ReplaceAll(text, machine, here)
+	}
+	return text, nil
 }
 
 // transplant replaces the canonical paths in the text of a shipped file. A path that the file must
@@ -88,23 +127,18 @@ func uncomment(text, heading string) (string, error) {
 
 // configure writes main.conf, and comet.conf, the shipped file, which it includes.
 func (s *Site) configure(v variant, port int) error {
-	file := filepath.Join(s.source, "examples", v.shipped)
-	shipped, err := os.ReadFile(file)
+	text, err := s.move(v.shipped, v.paths)
 	if err != nil {
-		return errors.Wrap(err, "reading a shipped configuration")
-	}
-	text, err := transplant(string(shipped), s.dir, v.paths)
-	if err != nil {
-		return errors.Wrap(err, file)
+		return err
 	}
 	for _, heading := range s.options.Blocks {
 		if text, err = uncomment(text, heading); err != nil {
-			return errors.Wrap(err, file)
+			return errors.Wrap(err, v.shipped)
 		}
 	}
 	for word, instead := range s.options.Replace {
 		if !strings.Contains(text, word) {
-			return errors.Errorf("%s does not mention %s", file, word)
+			return errors.Errorf("%s does not mention %s", v.shipped, word)
 		}
 		text = strings.ReplaceAll(text, word, instead)
 	}
@@ -132,22 +166,17 @@ func (s *Site) configure(v variant, port int) error {
 	return s.write("main.conf", main.String())
 }
 
-// configureSeveral writes comet-several.conf, and comet.conf with the line that it says.
+// configureSeveral writes the file with the sockets of several comet-fcgi, and comet.conf with the line that it says.
 func (s *Site) configureSeveral(v variant, one string) error {
-	file := filepath.Join(s.source, "examples", v.several)
-	shipped, err := os.ReadFile(file)
+	text, err := s.move(v.several, v.sockets)
 	if err != nil {
-		return errors.Wrap(err, "reading a shipped configuration")
+		return err
 	}
-	const instead = "fastcgi_pass comet;"
-	if !strings.Contains(string(shipped), "#     "+instead) {
-		return errors.Errorf("%s does not say %s", file, instead)
+	instead := regexp.MustCompile(`(?m)^#     (fastcgi_pass comet;.*)$`).FindStringSubmatch(text)
+	if instead == nil {
+		return errors.Errorf("%s does not say what to write instead of fastcgi_pass unix:…", v.several)
 	}
-	text, err := transplant(string(shipped), s.dir, []string{firstSocket, secondSocket})
-	if err != nil {
-		return errors.Wrap(err, file)
-	}
-	one = regexp.MustCompile(`fastcgi_pass unix:[^;]*;`).ReplaceAllLiteralString(one, instead)
+	one = regexp.MustCompile(`fastcgi_pass unix:[^;]*;`).ReplaceAllLiteralString(one, instead[1])
 	if err := s.write("comet.conf", one); err != nil {
 		return err
 	}

@@ -50,7 +50,11 @@ func (s *Site) start(ctx context.Context, v variant) error {
 	s.URL = "http://" + address
 	if v.daemon {
 		if s.options.HoldSocket {
-			if s.held, err = listen(s.socket(), s.credential); err != nil {
+			network, path := s.place(v.sockets[0])
+			if network != "unix" {
+				return errors.Errorf("%s has no socket file to hold", s.options.Server)
+			}
+			if s.held, err = listen(path, s.credential); err != nil {
 				return err
 			}
 		}
@@ -58,7 +62,7 @@ func (s *Site) start(ctx context.Context, v variant) error {
 			return err
 		}
 		if v.several != "" {
-			if s.second, err = s.daemonOn(ctx, filepath.Join(s.dir, canonical[secondSocket])); err != nil {
+			if s.second, err = s.daemonOn(ctx, v.sockets[1]); err != nil {
 				return err
 			}
 		}
