@@ -73,7 +73,7 @@ type parked struct {
 	answer atomic.Pointer[http.Handler]
 }
 
-// park lets the poll wait on its connection. It leaves its policy's users when it has ended.
+// park lets the poll wait on its connection. When it has ended, it leaves the users of its policy.
 func (s *server) park(c *connection, r *request, poll *core.Poll, u *users) {
 	p := &parked{server: s, connection: c, id: r.id, keep: r.keep, users: u}
 	c.release()

@@ -16,8 +16,8 @@ type streaming struct {
 	*connection
 	id     uint16
 	keep   bool
+	users  *users // of its policy
 	source *core.Stream
-	users  *users // of the policy
 
 	mu    sync.Mutex // held while a part is being sent; protects the following
 	leave func() bool
@@ -25,9 +25,9 @@ type streaming struct {
 	ended bool // the last part has been sent
 }
 
-// stream begins a stream on its connection. It leaves its policy's users when it has ended.
+// stream begins a stream on its connection. When it has ended, it leaves the users of its policy.
 func (s *server) stream(c *connection, r *request, source *core.Stream, u *users) {
-	st := &streaming{server: s, connection: c, id: r.id, keep: r.keep, source: source, users: u}
+	st := &streaming{server: s, connection: c, id: r.id, keep: r.keep, users: u, source: source}
 	begin := func(w http.ResponseWriter, _ *http.Request) { source.Begin(w) }
 	c.write(withoutEnd(s.responders.respond(r.id, http.HandlerFunc(begin))))
 	c.release()
@@ -74,11 +74,11 @@ func (st *streaming) stir(err error) {
 	st.mu.Unlock()
 	leave()
 	st.source.End()
+	st.users.leave()
 	gone := err != nil && !errors.Is(err, errTorn)
 	if !ended && !gone { // aborted
 		st.write(appendEnd(nil, st.id, requestComplete))
 	}
 	st.server.memory.worked()
-	st.users.leave()
 	st.server.proceed(st.connection, err == nil && st.keep)
 }

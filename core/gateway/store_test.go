@@ -47,8 +47,8 @@ func TestTheStoreIsTheOneThatIsChosen(t *testing.T) {
 }
 
 func TestFilesAreAsConfigured(t *testing.T) {
-	store, _, err := gateway.Store(load(t, "COMET_FILE_DIRECTORY=/a", "COMET_FILE_MODE=0600", "COMET_FILE_NOTIFY=false"))
-	if want := (&core.Files{Directory: "/a", Mode: 0o600, Unwatched: true}); err != nil || !reflect.DeepEqual(store, want) {
+	store, _, err := gateway.Store(load(t, "COMET_FILE_DIRECTORY=/a", "COMET_FILE_MODE=0600", "COMET_FILE_NOTIFY=false", "COMET_FILE_CREATE=false"))
+	if want := (&core.Files{Directory: "/a", Mode: 0o600, OnlyExisting: true, Unwatched: true}); err != nil || !reflect.DeepEqual(store, want) {
 		t.Errorf("%+v, %v; want %+v", store, err, want)
 	}
 }
