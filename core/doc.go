@@ -5,9 +5,9 @@
 // The story, in the order to read it: an event has an [ID] and a [Stamp], the time of its last publication. A
 // subscriber sends a [Cursor], what it last saw; the [Query] holds one for each event, or a publication. A [Store] keeps
 // the stamps, [Files] as the mtimes of files; a [Notifier] also tells when they change, and a [Selective] store those alone
-// that are waited for. A poll (poll.go) knows when it is to be answered; the loop (loop.go, round.go, listen.go) looks at the
+// that are waited for; a [Carrier] has data with them. A poll (poll.go) knows when it is to be answered; the loop (loop.go, round.go, listen.go) looks at the
 // store for all polls at once. [Access] says who may do what: [Patterns] of ids, [Origins] of pages, [Signed] subscriptions, a
-// [Rate]. The [Answer] is JSON, and the Endpoint brings it all together.
+// [Rate]. The [Answer] is JSON, a [Stream] is many of them, and the Endpoint brings it all together.
 //
 // # The promise
 //
@@ -23,6 +23,8 @@
 //   - A whole-second poll is answered when the stamp's second is later than its T, when the stamp changed while it waited,
 //     or when its T is so far ahead that the client's clock must be wrong. And no whole-second answer goes before the
 //     seconds are over that its client will send back: a publication in the rest of such a second would never be seen.
+//   - A stream is a subscriber that polls precisely, within the process.
+//   - Data is read when it is known that the stamp is to be told, so it is of that publication or of a later one.
 //
 // # What it cannot do
 //
