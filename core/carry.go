@@ -35,6 +35,7 @@ func (l *loop) carry(waiters []*waiter) {
 			}
 		}
 		l.forget(w)
+		l.answered(w)
 		answered = append(answered, w)
 	}
 	l.mu.Unlock()

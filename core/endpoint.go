@@ -28,6 +28,8 @@ type Endpoint struct {
 	MaxData int
 	// Streams limits Server-Sent Events.
 	Streams StreamLimits
+	// Status answers the requests of a location whose [Settings] say so; nil: the Figures, as JSON.
+	Status http.Handler
 	// Log gets a line for each problem; nil: slog.Default().
 	Log *slog.Logger
 
@@ -35,6 +37,7 @@ type Endpoint struct {
 	loop      *loop
 	limits    limits
 	streaming atomic.Int64 // how many streams there are
+	counts    counts
 }
 
 // DefaultMaxForm is room for a thousand ids of ordinary length.
@@ -111,11 +114,14 @@ type Opened struct {
 // and not again while a poll does.
 func (e *Endpoint) Open(r *http.Request) Opened {
 	settings := e.settings(r.Context())
+	if settings.Status {
+		return Opened{Answer: e.status()}
+	}
 	share := settings.access().Origins.sharing(r)
 	query, answer := e.open(r, settings, share)
 	switch {
 	case answer != nil:
-		return Opened{Answer: share.on(answer)}
+		return Opened{Answer: e.Counted(share.on(answer))}
 	case wantsStream(r.Header):
 		return Opened{Stream: newStream(e, r, query, settings, share)}
 	default:
@@ -222,6 +228,7 @@ func (e *Endpoint) publish(w http.ResponseWriter, r *http.Request, id ID, data [
 		WriteError(w, http.StatusForbidden, "the events of this store carry no data")
 		return
 	}
+	e.counts.publication(err)
 	if err == nil {
 		write(w, http.StatusOK, []byte("true"))
 		return

@@ -30,6 +30,7 @@ type loop struct {
 	attention *attention            // of a Selective one; nil: nobody asks for it
 	nextRound time.Time
 	count     int // of waiters
+	counted   Figures
 	running   bool
 	draining  bool
 	drained   time.Time // when, if draining, nobody is held any longer
@@ -83,6 +84,9 @@ func (l *loop) leave(w *waiter) bool {
 		return false
 	}
 	l.forget(w)
+	if !w.streams {
+		l.counted.Left++
+	}
 	l.rouse() // so that a loop nobody waits in ends
 	return true
 }

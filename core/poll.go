@@ -11,6 +11,7 @@ type poll struct {
 	watches []watch
 	precise bool
 	data    bool // to be told what the events carry
+	streams bool // a part of a stream
 	timing  Timing
 
 	looked  bool          // the store has been looked at, so what follows is known:
@@ -29,7 +30,7 @@ type watch struct {
 }
 
 func newPoll(query Query, timing Timing) *poll {
-	p := &poll{watches: make([]watch, len(query.Subscriptions)), precise: query.Precise(), timing: timing}
+	p := &poll{watches: make([]watch, len(query.Subscriptions)), precise: query.Precise(), streams: query.streams, timing: timing}
 	if p.data = query.Data && p.precise; p.data {
 		p.timing.Settle = max(timing.Settle, timing.Write)
 	}

@@ -50,6 +50,7 @@ func (l *loop) look(t turn) {
 	}
 
 	l.mu.Lock()
+	l.counted.Looks.take(took, cmp.Or(err, snapshot.Missed) != nil)
 	t.take(snapshot.Stamps)
 	var answered, carrying []*waiter
 	for _, w := range t.due {
@@ -72,6 +73,7 @@ func (l *loop) look(t turn) {
 			carrying = append(carrying, w)
 		default:
 			l.forget(w)
+			l.answered(w)
 			answered = append(answered, w)
 		}
 	}

@@ -19,6 +19,8 @@ type Settings struct {
 	// Port is the port at which the web server was asked, where it keeps it from the Host, as Debian's nginx does; empty: the
 	// Host has it, or it is the usual one.
 	Port string
+	// Status says that this location answers with the Endpoint's figures, and with nothing else.
+	Status bool
 }
 
 // Wait is how long a poll waits until it is answered unchanged. (A whole-second poll can be held longer, by up to 3 s

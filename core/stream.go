@@ -55,6 +55,7 @@ func (s *Stream) Begin(w http.ResponseWriter) {
 
 func (s *Stream) begin(w http.ResponseWriter, _ *http.Request) {
 	count := s.endpoint.streaming.Add(1)
+	s.endpoint.counts.began.Add(1)
 	limits := s.endpoint.Streams
 	s.surplus = limits.Max > 0 && count > int64(limits.Max)
 	s.end = time.Now().Add(orDefault(limits.End, 10*time.Minute))
