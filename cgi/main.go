@@ -87,7 +87,9 @@ func answering(environ []string, variables map[string]string, stdin io.Reader, l
 	return func(w http.ResponseWriter, _ *http.Request) {
 		length, _ := strconv.ParseInt(variables["CONTENT_LENGTH"], 10, 64) // What is no number, gateway refuses.
 		body := io.LimitReader(stdin, length)
-		gateway.New(config, store, log).Serve(context.Background(), w, variables, body)
+		g := gateway.New(config, store, log)
+		g.Status(http.HandlerFunc(status))
+		g.Serve(context.Background(), w, variables, body)
 		// What is still unread when the process ends, a form behind a query that says all for example, makes the kernel reset the
 		// connection to Apache's mod_cgid, and the answer is lost with it.
 		_, _ = io.CopyN(io.Discard, body, maxUnread)

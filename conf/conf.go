@@ -50,6 +50,12 @@ type Config struct {
 	Data   Data   `mapstructure:"data"`
 	Stream Stream `mapstructure:"stream"`
 
+	// Status says that this location answers with figures instead of polls.
+	Status bool `mapstructure:"status"`
+	// Log is from which level on something is logged: "error", "warn", "info" or "debug"; LogFormat is "text" or "json".
+	Log       string `mapstructure:"log"`
+	LogFormat string `mapstructure:"log_format"`
+
 	// Listen is where comet-fcgi listens: "unix:" and an absolute path, or host:port, or empty if
 	// the socket is handed over. Socket describes the file made for "unix:".
 	Listen string `mapstructure:"listen"`

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,6 +91,11 @@ var settings = []setting{
 		}},
 	{"stream.end", !location, "seconds (600) or a unit (10m), from 100ms to 24h",
 		func(c Config) bool { return 100*time.Millisecond <= c.Stream.End && c.Stream.End <= 24*time.Hour }},
+	{"status", location, "on or off", func(Config) bool { return true }},
+	{"log", !location, "error, warn, info or debug",
+		func(c Config) bool { return slices.Contains([]string{"error", "warn", "info", "debug"}, c.Log) }},
+	{"log_format", !location, "text or json",
+		func(c Config) bool { return c.LogFormat == "text" || c.LogFormat == "json" }},
 	{"listen", !location, "unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if the socket is handed over",
 		func(c Config) bool { return c.Listen == "" || isAddress(c.Listen) }},
 	{"socket.mode", !location, octal,

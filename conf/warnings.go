@@ -22,6 +22,10 @@ func (c Config) Warnings() []string {
 			"Apache's TimeOut or ProxyTimeout (60), mod_fcgid's FcgidIOTimeout (40) to %d seconds or more",
 			wait, seconds))
 	}
+	if c.Status {
+		lines = append(lines, "status: on holds for every location: nobody can poll or publish. Set COMET_STATUS for the one location "+
+			"that is to answer with figures (nginx: fastcgi_param, Apache: SetEnv)")
+	}
 	if open(c.Listen) {
 		lines = append(lines, fmt.Sprintf("listen: %s can be reached by other machines, and FastCGI knows no password: "+
 			"use 127.0.0.1 or a socket file (unix:/run/novcomet/comet.sock), or a firewall; "+

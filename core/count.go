@@ -31,21 +31,30 @@ func (e *Endpoint) Figures() Figures {
 // what stands in front of it and refuses requests, too.
 func (e *Endpoint) Counted(answer http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer.ServeHTTP(&watched{w, &e.counts}, r)
+		answer.ServeHTTP(&watched{w, e, false}, r)
 	})
 }
 
-// watched sees the status of an answer.
+// watched sees whether an answer is an error.
 type watched struct {
 	http.ResponseWriter
-	counts *counts
+	endpoint *Endpoint
+	failed   bool
 }
 
 func (w *watched) WriteHeader(status int) {
-	if status >= http.StatusBadRequest {
-		w.counts.fail(status)
+	if w.failed = status >= http.StatusBadRequest; w.failed {
+		w.endpoint.counts.fail(status)
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write also logs what an error says. What was asked for is not logged: there may be tokens in it.
+func (w *watched) Write(b []byte) (int, error) {
+	if w.failed {
+		w.endpoint.log().Debug("a request was refused", "answer", string(b))
+	}
+	return w.ResponseWriter.Write(b)
 }
 
 // Unwrap is for http.ResponseController.

@@ -161,7 +161,7 @@ func (e *Endpoint) open(r *http.Request, s Settings, share sharing) (Query, http
 // Refuse returns the answer to a request that can't be read as a whole: {"error": reason}, for the pages of other sites too
 // that its settings list.
 func (e *Endpoint) Refuse(r *http.Request, status int, reason string) http.Handler {
-	return e.settings(r.Context()).access().Origins.sharing(r).on(&refusal{status: status, reason: reason})
+	return e.Counted(e.settings(r.Context()).access().Origins.sharing(r).on(&refusal{status: status, reason: reason}))
 }
 
 var errNoQuery = stderrors.New("nothing asked: subscribe with ?subscribed[ID]=T (T: the Unix second last seen, or now), publish with ?publish=ID")

@@ -23,6 +23,7 @@ func (s *server) handle(c *connection) {
 		_ = c.SetReadDeadline(time.Now().Add(limits.time))
 		r, err := c.read(limits)
 		if err != nil {
+			s.log.Debug("a connection ended without another request", "why", err)
 			break // There is nobody to tell: either the web server has left, or it does not speak FastCGI.
 		}
 		c.resume()
@@ -76,6 +77,7 @@ type parked struct {
 // park lets the poll wait on its connection. When it has ended, it leaves the users of its policy.
 func (s *server) park(c *connection, r *request, poll *core.Poll, u *users) {
 	p := &parked{server: s, connection: c, id: r.id, keep: r.keep, users: u}
+	s.parked.Add(1)
 	c.release()
 	p.leave = poll.Enter(p.wake)
 	c.rest(p.stir)
@@ -106,6 +108,7 @@ func (c *connection) doze(stir func(error)) {
 
 // stir goes on when the rest has ended, with its error.
 func (p *parked) stir(err error) {
+	p.server.parked.Add(-1)
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		err = p.watch(p.id, p.gaveUp)
 	}

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"novcomet/conf"
-	"novcomet/core/gateway"
 )
 
 func main() {
@@ -74,9 +73,10 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	if err != nil {
 		return err
 	}
-	log := gateway.Log(stderr, slog.LevelInfo)
-	warn(config, log)
-	policy, err := newPolicy(config, log)
+	log := newJournal(stderr, config)
+	defer log.close()
+	warn(config, log.each)
+	policy, err := newPolicy(config, log.Logger)
 	if err != nil {
 		return err
 	}
@@ -92,11 +92,11 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	if err != nil {
 		return err
 	}
-	server := newServer(policy, connections, config.MaxServing, log)
+	server := newServer(policy, connections, config.MaxServing, log.Logger)
 	// With one goroutine that accepts, thousands of requests that are being read would keep it from its turn, until the
 	// backlog is full and the web server is refused.
 	const accepting = 4
-	for _, l := range from.restrict(listeners, log) {
+	for _, l := range from.restrict(listeners, log.Logger) {
 		for range accepting {
 			server.working.Go(func() { server.serve(l) })
 		}

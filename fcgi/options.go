@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"runtime"
 
 	"github.com/spf13/pflag"
 
@@ -72,11 +72,4 @@ It also publishes, in the store of comet.yaml, and ends: comet-fcgi publish ID
 ` + flagSet(new(options)).FlagUsages()
 }
 
-// versionText is the module's version as the Go toolchain recorded it at the build.
-func versionText() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "comet-fcgi (unknown version)"
-	}
-	return fmt.Sprintf("comet-fcgi %s (%s)", info.Main.Version, info.GoVersion)
-}
+func versionText() string { return fmt.Sprintf("comet-fcgi %s (%s)", release(), runtime.Version()) }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"os"
 
 	"novcomet/conf"
@@ -10,7 +9,7 @@ import (
 
 // reloadAt takes over the configuration anew at each signal, until ctx ends. Polls that wait go on as they began. With a
 // wrong configuration the old one stays in force.
-func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, source conf.Source, log *slog.Logger) {
+func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, source conf.Source, log *journal) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -20,13 +19,14 @@ func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, source 
 		config, err := conf.Load(source)
 		if err == nil {
 			var p policy
-			if p, err = newPolicy(config, log); err == nil {
+			if p, err = newPolicy(config, log.Logger); err == nil {
+				log.follow(config)
 				s.adopt(p)
-				warn(config, log)
-				log.Info("the configuration was read again; what it says of the socket and of max_serving needs a restart")
+				warn(config, log.each)
+				log.each.Info("the configuration was read again; what it says of the socket, of max_serving and of log_format needs a restart")
 				continue
 			}
 		}
-		log.Error("the configuration was not taken over; the old one stays in force", "error", err)
+		log.each.Error("the configuration was not taken over; the old one stays in force", "error", err)
 	}
 }

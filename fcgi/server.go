@@ -4,12 +4,15 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pkg/errors"
+
+	"novcomet/core"
 )
 
 // server accepts connections and serves what comes in on them. What has a connection does is in gate.go.
@@ -18,6 +21,9 @@ type server struct {
 	responders *responders
 	memory     housekeeping
 	places     chan struct{} // one for each connection that there may be
+	parked     atomic.Int64  // polls and streams on their connections
+	began      time.Time
+	status     http.Handler // answers with the figures
 	log        *slog.Logger
 
 	working sync.WaitGroup // the listeners and the connections
@@ -25,15 +31,16 @@ type server struct {
 	mu       sync.Mutex           // protects the following
 	all      map[*connection]bool // whether it is idle: kept for another request
 	policies []*policy            // in which polls may wait
+	past     core.Figures         // of policies in which none do any more
 	stopping bool
-
-	complained time.Time // that accept fails
 }
 
 func newServer(p policy, connections, serving int, log *slog.Logger) *server {
 	s := &server{
 		log: log, responders: newResponders(serving), places: make(chan struct{}, connections), all: map[*connection]bool{},
+		began: time.Now(),
 	}
+	s.status = s.showing()
 	s.adopt(p)
 	return s
 }
@@ -42,10 +49,18 @@ func newServer(p policy, connections, serving int, log *slog.Logger) *server {
 func (s *server) adopt(p policy) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	p.gateway.Status(s.status)
 	if old := s.policy.Swap(&p); old != nil {
 		old.users.retire() // Whoever finds that takes the new one, which is in its place.
 	}
-	s.policies = append(slices.DeleteFunc(s.policies, func(old *policy) bool { return old.users.over() }), &p)
+	over := func(old *policy) bool {
+		if !old.users.over() {
+			return false
+		}
+		s.past = s.past.Plus(old.gateway.Figures().Counted())
+		return true
+	}
+	s.policies = append(slices.DeleteFunc(s.policies, over), &p)
 }
 
 // use returns the policy in force. Whoever has used it leaves its users.
@@ -74,21 +89,9 @@ func (s *server) serve(l net.Listener) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		s.complain(err)
+		s.log.Error("can't accept connections; trying again", "error", err)
 		time.Sleep(pause)
 		pause = min(2*pause, longest)
-	}
-}
-
-// complain logs that accept fails, but not each time: with too many open files, each one that becomes free lets accept
-// succeed once, and fail again.
-func (s *server) complain(err error) {
-	const silence = time.Minute
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if time.Since(s.complained) > silence {
-		s.complained = time.Now()
-		s.log.Error("can't accept connections; trying again", "error", err)
 	}
 }
 

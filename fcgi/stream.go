@@ -28,6 +28,7 @@ type streaming struct {
 // stream begins a stream on its connection. When it has ended, it leaves the users of its policy.
 func (s *server) stream(c *connection, r *request, source *core.Stream, u *users) {
 	st := &streaming{server: s, connection: c, id: r.id, keep: r.keep, users: u, source: source}
+	s.parked.Add(1)
 	begin := func(w http.ResponseWriter, _ *http.Request) { source.Begin(w) }
 	c.write(withoutEnd(s.responders.respond(r.id, http.HandlerFunc(begin))))
 	c.release()
@@ -65,6 +66,7 @@ func (st *streaming) send(part core.StreamPart) {
 
 // stir goes on when something came in, or the stream has ended.
 func (st *streaming) stir(err error) {
+	st.server.parked.Add(-1)
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		err = st.watch(st.id, func(error) { st.interrupt() })
 	}

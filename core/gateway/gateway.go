@@ -43,6 +43,12 @@ func (g *Gateway) Ended() <-chan struct{} { return g.endpoint.Ended() }
 // Waiting returns how many polls wait.
 func (g *Gateway) Waiting() int { return g.endpoint.Waiting() }
 
+// Figures are those of the endpoint.
+func (g *Gateway) Figures() core.Figures { return g.endpoint.Figures() }
+
+// Status sets what answers a location whose COMET_STATUS is on. It must be called before the first request.
+func (g *Gateway) Status(answer http.Handler) { g.endpoint.Status = answer }
+
 // Serve answers the request that the variables describe, which it changes.
 func (g *Gateway) Serve(ctx context.Context, w http.ResponseWriter, variables map[string]string, body io.Reader) {
 	request, problem := g.read(ctx, variables, body)
@@ -79,9 +85,9 @@ func (g *Gateway) read(ctx context.Context, variables map[string]string, body io
 	settings, err := g.locations.of(variables)
 	if err != nil {
 		g.log.Error("this location of the web server is not configured right", "error", err, "script", variables["SCRIPT_NAME"])
-		return nil, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		return nil, g.endpoint.Counted(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			core.WriteError(w, http.StatusInternalServerError, "this location is not configured right; the log says what is wrong")
-		})
+		}))
 	}
 	settings.User, settings.Port = user(variables), variables["SERVER_PORT"]
 	request, err := Request(variables, body)

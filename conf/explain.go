@@ -1,0 +1,54 @@
+package conf
+
+import (
+	"slices"
+	"strings"
+)
+
+// Value is what a key is set to, and where that was said.
+type Value struct {
+	Key   string `json:"key"`
+	Value string `json:"value"` // as it was written; of a secret only whether there is one
+	From  string `json:"from"`  // "comet.yaml as shipped", "/etc/novcomet/comet.yaml", "environment variable COMET_TRIES", "flag --listen"
+}
+
+// Explain returns the value of every key, in the order of comet.yaml, and where it comes from; and the file that was read,
+// "" if there is none. It fails where [Load] would because of a file that can't be read or an unknown name, but not because
+// of a bad value.
+func Explain(from Source) (values []Value, file string, err error) {
+	file, _, err = from.find()
+	if err != nil {
+		return nil, "", err
+	}
+	layers := []layer{shipped()}
+	for _, read := range []func() (layer, error){from.file, from.environment, from.flags} {
+		l, err := read()
+		if err != nil {
+			return nil, file, err
+		}
+		layers = append(layers, l)
+	}
+	slices.Reverse(layers)
+	for _, s := range settings {
+		for _, l := range layers {
+			if value, ok := l.values[s.key]; ok {
+				values = append(values, Value{s.key, shown(s.key, value), l.origin(s.key)})
+				break
+			}
+		}
+	}
+	return values, file, nil
+}
+
+// shown is a value as others may see it.
+func shown(key string, value any) string {
+	text := written(value)
+	_, name, _ := strings.Cut(key, ".")
+	if name != "secret" && name != "password" {
+		return text
+	}
+	if text == `""` || text == `"none"` || text == "[]" {
+		return "(not set)"
+	}
+	return "(secret)"
+}
