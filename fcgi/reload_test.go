@@ -119,3 +119,19 @@ func TestARequestThatComesInDuringTwoReloadsBelongsToTheLastOne(t *testing.T) {
 	touchFile(t, filepath.Join(last, "a.comet"))
 	w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
 }
+
+func TestSIGHUPTakesTheLevelOfTheLogOver(t *testing.T) {
+	t.Parallel()
+	directory := "file.directory: " + t.TempDir() + "\n"
+	r := startReloading(t, directory+"log: error\n")
+	if said := r.reload(directory + "log: info\n"); !strings.Contains(said, "read again") {
+		t.Errorf("it said %q", said)
+	}
+	write(t, r.yaml, directory+"log: error\n")
+	if err := r.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if said := r.reload("trys: 1\n"); strings.Contains(said, "read again") || !strings.Contains(said, "trys") {
+		t.Errorf("with log: error it said %q", said)
+	}
+}
