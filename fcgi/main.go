@@ -46,6 +46,9 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		fmt.Fprintln(stdout, versionText())
 		return 0
 	}
+	if options.checks {
+		return inspect(ctx, options, environ, stdout, stderr)
+	}
 	if options.publishes {
 		err = publish(ctx, options.source(environ), options.event)
 	} else {

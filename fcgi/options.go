@@ -16,8 +16,11 @@ type options struct {
 	flags   map[string]string // the keys of comet.yaml that were given as flags
 	version bool
 
-	publishes bool // instead of serving
+	// Instead of serving:
+	publishes bool
 	event     string
+	checks    bool
+	check     checking
 }
 
 var errHelp = pflag.ErrHelp
@@ -38,8 +41,16 @@ func parseOptions(args []string) (options, error) {
 		o.publishes, o.event = true, arguments[1]
 	case len(arguments) > 0 && arguments[0] == publishing:
 		return o, errors.New("publish takes one event: comet-fcgi publish ID")
+	case len(arguments) > 0 && arguments[0] == checkCommand:
+		o.checks = true
+		if err := o.check.take(arguments[1:]); err != nil {
+			return o, err
+		}
 	case len(arguments) > 0:
-		return o, fmt.Errorf("%q: there are no arguments besides flags and publish ID; --help lists them", arguments[0])
+		return o, fmt.Errorf("%q: there are no arguments besides flags, publish ID and check; --help lists them", arguments[0])
+	}
+	if only := o.check.only(flags); only != "" && !o.checks {
+		return o, fmt.Errorf("--%s is for comet-fcgi check", only)
 	}
 	if listen := flags.Lookup("listen"); listen.Changed {
 		o.flags["listen"] = listen.Value.String()
@@ -53,6 +64,7 @@ func flagSet(o *options) *pflag.FlagSet {
 	flags.StringVar(&o.config, "config", "", "read this `FILE` (default: comet.yaml beside the program, else /etc/novcomet/comet.yaml)")
 	flags.String("listen", "", "listen on this `ADDRESS`: unix:/run/novcomet/comet.sock or 127.0.0.1:9000")
 	flags.BoolVar(&o.version, "version", false, "print the version and end")
+	o.check.addTo(flags)
 	flags.SortFlags = false
 	return flags
 }
@@ -68,6 +80,7 @@ func usage() string {
   a listening socket on fd 0                            (spawn-fcgi, mod_fcgid, lighttpd)
   listen: unix:/run/novcomet/comet.sock                 (in comet.yaml)
 It also publishes, in the store of comet.yaml, and ends: comet-fcgi publish ID
+And it looks at whether all is right, and ends: comet-fcgi check http://localhost/comet.php
 
 ` + flagSet(new(options)).FlagUsages()
 }

@@ -65,7 +65,12 @@ func maxConnections() (int, error) {
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, errors.Wrap(err, "the limit of open files")
 	}
+	return connectionsWith(limit.Cur), nil
+}
+
+// connectionsWith returns how many connections there may be with a limit of open files.
+func connectionsWith(limit uint64) int {
 	const enough = 1 << 20
-	files := int(min(limit.Cur, enough))
-	return files - min(files/2, 128), nil
+	files := int(min(limit, enough))
+	return files - min(files/2, 128)
 }

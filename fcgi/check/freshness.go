@@ -1,0 +1,39 @@
+package check
+
+import (
+	"context"
+	"strconv"
+)
+
+// freshness looks at whether an answer is of this moment: the same question is asked before and after a publication.
+func (w *web) freshness(ctx context.Context) {
+	const check = "cache"
+	const none = "switch it off for this URL: proxy_cache, fastcgi_cache, CacheDisable, or the rules of the content delivery network"
+	before := w.now(ctx)
+	published, err := w.publish(ctx)
+	after := w.now(ctx)
+	if err != nil || before.err != nil || after.err != nil || !w.seen(after) {
+		w.problem(check, "the web server's error log says more", "answers fail now and then: %v, HTTP %d and %d", err, before.status, after.status)
+		return
+	}
+	age, _ := strconv.Atoi(after.header.Get("Age"))
+	switch id := w.id.String(); {
+	case after.At[id] == before.At[id]:
+		w.problem(check, none, "the same question gets the same answer after a publication: somebody keeps answers%s", kept(after))
+	case age > 0:
+		w.problem(check, none, "an answer is %d s old (Age)", age)
+	default:
+		w.ok(check, "answers are of this moment")
+		w.clock("the store's", timeOf(after.At[id]), published)
+	}
+}
+
+// kept tells who says that he keeps answers.
+func kept(a answer) string {
+	for _, name := range []string{"X-Cache", "X-Cache-Status", "Cf-Cache-Status", "X-Proxy-Cache", "Via"} {
+		if value := a.header.Get(name); value != "" {
+			return " (" + name + ": " + value + ")"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,34 @@
+package check
+
+import "golang.org/x/sys/unix"
+
+// files looks at the limit of open files: each browser that waits takes one.
+func (c *checker) files() {
+	const check = "open files"
+	const few = 500
+	const raise = "LimitNOFILE=65536 in comet-fcgi's unit, or ulimit -n 65536 where it is started"
+	whose, limit := "of comet-fcgi", uint64(0)
+	if c.daemon != nil {
+		limit = c.daemon.openFiles()
+	}
+	if limit == 0 {
+		var own unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err != nil {
+			c.warn(check, "look at ulimit -n", "%v", err)
+			return
+		}
+		whose, limit = "here; a service has its own, LimitNOFILE", own.Max
+	}
+	room := c.Connections(limit)
+	switch most := c.config.MaxWaiting; {
+	case most > room:
+		c.problem(check, raise, "max_waiting is %d, but the limit of %d open files (%s) has room for %d connections", most, limit, whose, room)
+	case most == 0 && room < few:
+		c.warn(check, raise, "the limit of %d open files (%s) has room for %d connections", limit, whose, room)
+	default:
+		c.ok(check, "the limit of %d (%s) has room for %d connections", limit, whose, room)
+	}
+	if streams, most := c.config.MaxStreams, c.config.MaxWaiting; most > 0 && streams > most {
+		c.warn(check, "raise max_waiting, or lower max_streams", "max_streams is %d, but only %d may wait", streams, most)
+	}
+}

@@ -1,0 +1,72 @@
+package check
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// publishing looks at who may publish by URL, and reports whether the check can publish at all: by URL, or else in the store.
+func (w *web) publishing(ctx context.Context) bool {
+	const check = "publish"
+	a := w.byURL(ctx)
+	switch {
+	case a.err != nil:
+		w.problem(check, "the web server's error log says more", "a publication is not answered: %s", reason(a.err))
+		w.closed = true
+	case a.status == http.StatusOK && a.body == "true":
+		w.warn(check, "publish.allow says who may, for all or for one location (COMET_PUBLISH_ALLOW); nothing needs to be done where only this machine can reach the URL",
+			"whoever reaches the URL as this check does can publish, without a name")
+		return true
+	case a.body == "false":
+		w.problem(check, "look at directory and store above, and at the log", "HTTP %d false: the store does not take a publication", a.status)
+		w.closed = true
+	case a.status == http.StatusTooManyRequests:
+		w.ok(check, "publish.rate holds it back: %s", a.Error)
+		w.closed = true
+	case a.status/100 == 4:
+		w.ok(check, "HTTP %d: not everybody who reaches the URL can publish", a.status)
+		w.closed = true
+	default:
+		w.problem(check, "the web server's error log says more", "HTTP %d is no answer to a publication: %.60s", a.status, a.body)
+		w.closed = true
+	}
+	if w.store == nil {
+		w.ok(check, "the check can't publish, so that delivery was not looked at")
+		return false
+	}
+	if _, err := w.store.Publish(ctx, w.id); err != nil {
+		w.ok(check, "the check can't publish in the store of %s either, so that delivery was not looked at: %v", w.config.Store, err)
+		return false
+	}
+	return true
+}
+
+func (w *web) byURL(ctx context.Context, header ...string) answer {
+	return w.ask(ctx, quick, "publish="+url.QueryEscape(w.id.String()), header...)
+}
+
+// publish publishes the event in the way that is open, and returns when that had begun.
+func (w *web) publish(ctx context.Context) (begin time.Time, err error) {
+	begin = time.Now()
+	if w.closed {
+		_, err = w.store.Publish(ctx, w.id)
+		return begin, err
+	}
+	return begin, w.byURL(ctx).err
+}
+
+// foreign looks at whether the page of another site can make a visitor's browser publish.
+func (w *web) foreign(ctx context.Context) {
+	const check = "other sites"
+	a := w.byURL(ctx, "Origin", "https://novcomet-check.invalid", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors")
+	switch {
+	case a.err != nil:
+	case a.status == http.StatusOK && a.body == "true":
+		w.problem(check, "pass Origin, Referer and Sec-Fetch-Site on to NovComet, and list only sites in origins that may publish",
+			"the page of any other site can make a visitor's browser publish here")
+	default:
+		w.ok(check, "HTTP %d: their pages can't publish here", a.status)
+	}
+}

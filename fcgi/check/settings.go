@@ -1,0 +1,57 @@
+package check
+
+import (
+	"os"
+	"strings"
+
+	"novcomet/conf"
+)
+
+type setting = conf.Value
+
+// configuration looks at the settings, and reports whether they are known then.
+func (c *checker) configuration() bool {
+	const check = "configuration"
+	values, file, err := conf.Explain(c.Source)
+	c.Settings = values
+	if err == nil {
+		c.config, err = conf.Load(c.Source)
+	}
+	if err != nil {
+		c.problem(check, "correct it: comet-fcgi does not start like this, and where it runs, goes on with what it read before", "%v", err)
+		return false
+	}
+	c.known = true
+	if file == "" {
+		file = "no comet.yaml"
+	}
+	set := 0
+	for _, v := range values {
+		if v.From != "comet.yaml as shipped" {
+			set++
+		}
+	}
+	c.ok(check, "%s; %d of %d values are not as shipped", file, set, len(values))
+	for _, warning := range c.config.Warnings() {
+		c.warn(check, "see conf/comet.yaml", "%s", warning)
+	}
+	c.readers(file)
+	return true
+}
+
+// readers looks at who can read secrets.
+func (c *checker) readers(file string) {
+	info, err := os.Stat(file)
+	if err != nil || info.Mode()&0o004 == 0 {
+		return
+	}
+	var open []string
+	for _, v := range c.Settings {
+		if v.From == file && v.Value == "(secret)" {
+			open = append(open, v.Key)
+		}
+	}
+	if len(open) > 0 {
+		c.warn("configuration", "chmod o-r "+file+", with the group of comet-fcgi's user", "every user of this machine can read %s in %s", strings.Join(open, " and "), file)
+	}
+}

@@ -1,0 +1,99 @@
+package check
+
+import (
+	"context"
+	"time"
+)
+
+// wakes looks at whether a publication wakes a poll that waits, how soon, and whether others are served meanwhile.
+func (w *web) wakes(ctx context.Context) {
+	const check = "delivery"
+	const rounds = 3
+	const late = time.Second
+	best := time.Duration(-1)
+	for range rounds {
+		took, ok := w.wake(ctx, best < 0)
+		if !ok {
+			return
+		}
+		if best < 0 || took < best {
+			best = took
+		}
+		if best < late {
+			break
+		}
+	}
+	if best < late || w.known && !w.tells() {
+		w.ok(check, "a publication is answered after %v", short(best))
+		return
+	}
+	w.warn(check, "nothing tells of changes: look at inotify above, or where the daemon runs; a sleep later they are seen",
+		"a publication is answered after %v only", short(best))
+}
+
+// tells reports whether the store is one that tells of changes.
+func (w *web) tells() bool {
+	return w.config.Store != "memcached" && (w.config.Store != "files" || w.config.File.Notify)
+}
+
+// wake lets a poll wait, and publishes. ok means that the poll was answered with it.
+func (w *web) wake(ctx context.Context, first bool) (took time.Duration, ok bool) {
+	const check = "delivery"
+	const settle = 300 * time.Millisecond // for the poll to arrive
+	longest := w.longest(10 * time.Second)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	poll := make(chan answer, 1)
+	go func() { poll <- w.ask(ctx, longest, subscription(w.id.String(), w.cursor)) }()
+	select {
+	case a := <-poll:
+		w.early(a)
+		return 0, false
+	case <-time.After(settle):
+	}
+	if first {
+		a := w.now(ctx)
+		if a.err != nil {
+			w.problem(check, "more workers or processes for this URL (FcgidMaxProcessesPerClass, max-procs, worker_connections), and no lock around it",
+				"while one poll waits, another is not answered: %s", reason(a.err))
+			return 0, false
+		}
+		w.ok(check, "while one poll waits, others are answered, after %v", short(a.took))
+	}
+	begin, err := w.publish(ctx)
+	if err != nil {
+		w.problem(check, "the log says more", "a publication failed: %v", err)
+		return 0, false
+	}
+	a := <-poll
+	switch {
+	case a.err != nil:
+		w.problem(check, "look at inotify, store and cache above", "a publication wakes no poll within %v: %s", longest, reason(a.err))
+		return 0, false
+	case a.S == nil || *a.S != 1 || !w.seen(a):
+		w.problem(check, "look at directory and store above: is it the configuration of the comet-fcgi behind the URL?", "a publication wakes no poll: HTTP %d %.80s", a.status, a.body)
+		return 0, false
+	}
+	return time.Since(begin), true
+}
+
+// early judges a poll that was answered before anything was published.
+func (w *web) early(a answer) {
+	const check = "delivery"
+	switch {
+	case a.err != nil:
+		w.problem(check, "the web server's error log says more", "a poll does not wait: %s", reason(a.err))
+	case a.S != nil && *a.S == 1:
+		w.warn(check, "--event names another id", "somebody else publishes %s", w.id)
+	default:
+		w.problem(check, "raise max_waiting and the limit of open files, or wait until fewer browsers do", "a poll is answered at once, with HTTP %d %.80s: as many wait as may", a.status, a.body)
+	}
+}
+
+// longest is how long to wait for what should come at once, and at the latest at the next look.
+func (w *web) longest(atOnce time.Duration) time.Duration {
+	if w.known {
+		return atOnce + w.config.Sleep
+	}
+	return atOnce + 2*time.Second
+}

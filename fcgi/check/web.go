@@ -1,0 +1,137 @@
+package check
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/pkg/errors"
+)
+
+// web asks the URL as browsers do.
+type web struct {
+	*checker
+	url    *url.URL
+	client *http.Client
+	cursor string // what was last seen of the event
+	closed bool   // it may not be published by URL
+}
+
+// quick is how long an answer may take that need not wait.
+const quick = 10 * time.Second
+
+func (c *checker) web(address string) (*web, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, errors.Errorf("%q is no URL: give that of NovComet, such as http://localhost/comet.php", address)
+	}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true, MaxIdleConnsPerHost: 8}
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &web{checker: c, url: u, client: &http.Client{Transport: transport, CheckRedirect: stay}}, nil
+}
+
+// look looks at what a browser gets.
+func (w *web) look(ctx context.Context) {
+	defer w.client.CloseIdleConnections()
+	if !w.endpoint(ctx) {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	patience := w.waitLong(ctx) // all the while
+	if w.publishing(ctx) {
+		w.freshness(ctx)
+		w.wakes(ctx)
+	}
+	w.stream(ctx)
+	w.foreign(ctx)
+	patience()
+	cancel()
+}
+
+// answer is what came.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	at     time.Time // when the request was halfway
+	took   time.Duration
+	err    error
+
+	S     *int              `json:"s"`
+	K     map[string]any    `json:"k"`
+	At    map[string]string `json:"at"`
+	Error string            `json:"error"`
+	isMap bool              // a JSON object
+}
+
+// ask sends a GET request.
+func (w *web) ask(ctx context.Context, patience time.Duration, query string, header ...string) (a answer) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	begin := time.Now()
+	defer func() {
+		a.took = time.Since(begin)
+		a.at = begin.Add(a.took / 2)
+	}()
+	response, err := w.get(ctx, query, header...)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer response.Body.Close()
+	const enough = 1 << 20
+	body, err := io.ReadAll(io.LimitReader(response.Body, enough))
+	a = answer{status: response.StatusCode, header: response.Header, body: strings.TrimSpace(string(body)), err: err}
+	a.isMap = strings.HasPrefix(a.body, "{") && json.Unmarshal(body, &a) == nil
+	return a
+}
+
+func (w *web) get(ctx context.Context, query string, header ...string) (*http.Response, error) {
+	u := *w.url
+	if u.RawQuery != "" {
+		query = u.RawQuery + "&" + query
+	}
+	u.RawQuery = query
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("User-Agent", "comet-fcgi check")
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return w.client.Do(r)
+}
+
+// subscription is the part of a query that asks for an event.
+func subscription(id, cursor string) string {
+	return "subscribed[" + url.QueryEscape(id) + "]=" + url.QueryEscape(cursor)
+}
+
+// now asks for what is there, without waiting.
+func (w *web) now(ctx context.Context) answer {
+	return w.ask(ctx, quick, subscription(w.id.String(), "now")+"&wait=0")
+}
+
+// seen takes over the cursor of an answer.
+func (w *web) seen(a answer) bool {
+	cursor, ok := a.At[w.id.String()]
+	if ok {
+		w.cursor = cursor
+	}
+	return ok
+}
+
+// reason is an error in one short line.
+func reason(err error) string {
+	if wrapped := new(url.Error); errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	return err.Error()
+}

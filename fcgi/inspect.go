@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"novcomet/core/gateway"
+	"novcomet/fcgi/check"
+)
+
+const checkCommand = "check" // before the URL, if any
+
+// checking is what the command line says of the check.
+type checking struct {
+	url   string
+	wait  time.Duration
+	event string
+	json  bool
+}
+
+func (c *checking) addTo(flags *pflag.FlagSet) {
+	flags.DurationVar(&c.wait, "wait", 0, "check: how long a poll is waited for at most, to find `TIME`-outs that are shorter, such as 10s (default: until it is answered)")
+	flags.StringVar(&c.event, "event", "", "check: subscribe to and publish this `ID` (default: one of its own, novcomet-check-…)")
+	flags.BoolVar(&c.json, "json", false, "check: print JSON")
+}
+
+// only returns a flag that was given and is for the check alone.
+func (c *checking) only(flags *pflag.FlagSet) string {
+	for _, name := range []string{"wait", "event", "json"} {
+		if flags.Lookup(name).Changed {
+			return name
+		}
+	}
+	return ""
+}
+
+// take takes the arguments after the command.
+func (c *checking) take(arguments []string) error {
+	switch len(arguments) {
+	case 0:
+		return nil
+	case 1:
+		c.url = arguments[0]
+		return nil
+	default:
+		return fmt.Errorf("%q: check takes one URL: comet-fcgi check http://localhost/comet.php", arguments[1])
+	}
+}
+
+// inspect looks at whether all is right, and returns the exit status: 1, if there is a problem.
+func inspect(ctx context.Context, o options, environ []string, stdout, stderr io.Writer) int {
+	report, err := check.Run(ctx, check.Options{
+		Source: o.source(environ), URL: o.check.url, Wait: o.check.wait, Event: o.check.event,
+		Store: gateway.Store, Connections: connectionsWith,
+	})
+	if err != nil {
+		fmt.Fprintf(stderr, "comet-fcgi: %v\n", err)
+		return 2
+	}
+	show := report.Text
+	if o.check.json {
+		show = report.JSON
+	}
+	if err := show(stdout); err != nil || report.Verdict() == check.Problem {
+		return 1
+	}
+	return 0
+}
