@@ -8,7 +8,7 @@ import (
 // Value is what a key is set to, and where that was said.
 type Value struct {
 	Key   string `json:"key"`
-	Value string `json:"value"` // as it was written; of a secret only whether there is one
+	Value string `json:"value"` // as it was written, in one line; of a secret only whether there is one
 	From  string `json:"from"`  // "comet.yaml as shipped", "/etc/novcomet/comet.yaml", "environment variable COMET_TRIES", "flag --listen"
 }
 
@@ -45,7 +45,7 @@ func shown(key string, value any) string {
 	text := written(value)
 	_, name, _ := strings.Cut(key, ".")
 	if name != "secret" && name != "password" {
-		return text
+		return strings.Trim(text, `"`)
 	}
 	if text == `""` || text == `"none"` || text == "[]" {
 		return "(not set)"

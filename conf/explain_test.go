@@ -15,12 +15,12 @@ func TestExplainSaysWhereEachValueComesFrom(t *testing.T) {
 		t.Fatalf("file %q, %v; want %q", file, err, path)
 	}
 	want := map[string]conf.Value{
-		"tries":        {Value: `"7"`, From: path},
-		"sleep":        {Value: `"500ms"`, From: "environment variable COMET_SLEEP"},
-		"socket.group": {Value: `"www-data"`, From: path},
-		"max_waiting":  {Value: `"9"`, From: "environment variable COMET_MAX_WAITING"},
-		"listen":       {Value: `"127.0.0.1:9000"`, From: "flag --listen"},
-		"store":        {Value: `"files"`, From: "comet.yaml as shipped"},
+		"tries":        {Value: "7", From: path},
+		"sleep":        {Value: "500ms", From: "environment variable COMET_SLEEP"},
+		"socket.group": {Value: "www-data", From: path},
+		"max_waiting":  {Value: "9", From: "environment variable COMET_MAX_WAITING"},
+		"listen":       {Value: "127.0.0.1:9000", From: "flag --listen"},
+		"store":        {Value: "files", From: "comet.yaml as shipped"},
 	}
 	seen := map[string]bool{}
 	for _, v := range values {
@@ -41,7 +41,7 @@ func TestExplainSaysWhereEachValueComesFrom(t *testing.T) {
 
 func TestExplainShowsABadValueButNotABadName(t *testing.T) {
 	values, _, err := conf.Explain(conf.Source{File: os.DevNull, Environ: []string{"COMET_TRIES=many"}})
-	if err != nil || values[0] != (conf.Value{Key: "tries", Value: `"many"`, From: "environment variable COMET_TRIES"}) {
+	if err != nil || values[0] != (conf.Value{Key: "tries", Value: "many", From: "environment variable COMET_TRIES"}) {
 		t.Errorf("%+v, %v", values[:1], err)
 	}
 	for _, from := range []conf.Source{

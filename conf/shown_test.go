@@ -15,8 +15,8 @@ func TestASecretIsNotShown(t *testing.T) {
 		{"subscribe.secret", []any{"0123456789", "abcdef"}, "(secret)"},
 		{"subscribe.secret", "none", "(not set)"},
 		{"subscribe.secret", []any{}, "(not set)"},
-		{"redis.password_file", "/etc/novcomet/password", `"/etc/novcomet/password"`},
-		{"tries", "20", `"20"`},
+		{"redis.password_file", "/etc/novcomet/password", "/etc/novcomet/password"},
+		{"tries", "20", "20"},
 	} {
 		if got := shown(test.key, test.value); got != test.want {
 			t.Errorf("%s: %v is shown as %s, want %s", test.key, test.value, got, test.want)

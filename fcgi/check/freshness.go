@@ -3,10 +3,12 @@ package check
 import (
 	"context"
 	"strconv"
+	"time"
 )
 
 // freshness looks at whether an answer is of this moment: the same question is asked before and after a publication.
-func (w *web) freshness(ctx context.Context) {
+// It reports whether publications come through at all.
+func (w *web) freshness(ctx context.Context) bool {
 	const check = "cache"
 	const none = "switch it off for this URL: proxy_cache, fastcgi_cache, CacheDisable, or the rules of the content delivery network"
 	before := w.now(ctx)
@@ -14,10 +16,15 @@ func (w *web) freshness(ctx context.Context) {
 	after := w.now(ctx)
 	if err != nil || before.err != nil || after.err != nil || !w.seen(after) {
 		w.problem(check, "the web server's error log says more", "answers fail now and then: %v, HTTP %d and %d", err, before.status, after.status)
-		return
+		return false
 	}
+	id := w.id.String()
 	age, _ := strconv.Atoi(after.header.Get("Age"))
-	switch id := w.id.String(); {
+	switch {
+	case after.At[id] == before.At[id] && !w.another(ctx, before):
+		w.problem("delivery", "is the configuration that was looked at that of the comet-fcgi behind the URL? --config names another one",
+			"what is published is not seen through the URL")
+		return false
 	case after.At[id] == before.At[id]:
 		w.problem(check, none, "the same question gets the same answer after a publication: somebody keeps answers%s", kept(after))
 	case age > 0:
@@ -26,6 +33,13 @@ func (w *web) freshness(ctx context.Context) {
 		w.ok(check, "answers are of this moment")
 		w.clock("the store's", timeOf(after.At[id]), published)
 	}
+	return true
+}
+
+// another reports whether the same question, in other words that no cache knows, gets another answer.
+func (w *web) another(ctx context.Context, before answer) bool {
+	a := w.ask(ctx, quick, subscription(w.id.String(), "now")+"&wait=0&"+strconv.FormatInt(time.Now().UnixNano(), 10))
+	return a.err == nil && a.At[w.id.String()] != before.At[w.id.String()] && w.seen(a)
 }
 
 // kept tells who says that he keeps answers.

@@ -1,15 +1,20 @@
 package check
 
-import "golang.org/x/sys/unix"
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
 
 // files looks at the limit of open files: each browser that waits takes one.
 func (c *checker) files() {
 	const check = "open files"
 	const few = 500
 	const raise = "LimitNOFILE=65536 in comet-fcgi's unit, or ulimit -n 65536 where it is started"
-	whose, limit := "of comet-fcgi", uint64(0)
+	var whose string
+	var limit uint64
 	if c.daemon != nil {
-		limit = c.daemon.openFiles()
+		whose, limit = fmt.Sprint("of comet-fcgi, process ", c.daemon.pid), c.daemon.openFiles()
 	}
 	if limit == 0 {
 		var own unix.Rlimit

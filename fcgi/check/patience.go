@@ -6,26 +6,46 @@ import (
 	"time"
 )
 
-// waitLong lets a poll wait until it ends unchanged, while other things are looked at: only that shows whether everybody between
-// waits as long. What it returns waits for that and judges it.
-func (w *web) waitLong(ctx context.Context) (judge func()) {
-	const margin = 10 * time.Second
-	expected := 40 * time.Second
-	if w.known {
-		expected = w.config.Wait()
-	}
-	bound := min(expected+margin, LongestWait)
-	if w.Wait > 0 {
-		bound = min(w.Wait, bound)
-	}
-	poll := make(chan answer, 1)
-	go func() { poll <- w.ask(ctx, bound, subscription(w.id.String()+"-waits", "now")) }()
-	return func() { w.patience(<-poll, expected, bound) }
+// long is a poll that waits until it ends unchanged, while other things are looked at: only that shows whether everybody between
+// waits as long.
+type long struct {
+	expected, bound time.Duration // how long it should wait, and how long it is waited for
+	ended           chan struct{} // closed when it has, with this answer:
+	answer          answer
 }
 
-func (w *web) patience(a answer, expected, bound time.Duration) {
+func (w *web) waitLong(ctx context.Context) *long {
+	const margin, unknown = 10 * time.Second, 40 * time.Second
+	l := &long{expected: unknown, ended: make(chan struct{})}
+	if w.known {
+		l.expected = w.config.Wait()
+	}
+	l.bound = min(l.expected+margin, LongestWait)
+	if w.Wait > 0 {
+		l.bound = min(w.Wait, l.bound)
+	}
+	go func() {
+		defer close(l.ended)
+		l.answer = w.ask(ctx, l.bound, subscription(w.id.String()+"-waits", "now"))
+	}()
+	return l
+}
+
+func (l *long) over() bool {
+	select {
+	case <-l.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// patience judges the long poll when it has ended.
+func (w *web) patience(l *long) {
 	const check = "time-out"
 	const raise = "let it wait longer than tries × sleep: nginx fastcgi_read_timeout, Apache Timeout and ProxyTimeout, mod_fcgid FcgidIOTimeout, and the same of proxies before it"
+	<-l.ended
+	a, expected, bound := l.answer, l.expected, l.bound
 	took := short(a.took)
 	switch {
 	case a.err != nil && a.took < bound:

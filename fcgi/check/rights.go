@@ -59,7 +59,35 @@ func described(info fs.FileInfo) string {
 	if !ok {
 		return info.Mode().String()
 	}
-	return fmt.Sprintf("%v %s %s", info.Mode(), userName(int(stat.Uid)), groupName(int(stat.Gid)))
+	return fmt.Sprintf("%s %s %s", listed(stat.Mode), userName(int(stat.Uid)), groupName(int(stat.Gid)))
+}
+
+// listed is a mode as ls shows it: "drwxrwsr-x".
+func listed(mode uint32) string {
+	kinds := map[uint32]byte{syscall.S_IFDIR: 'd', syscall.S_IFSOCK: 's', syscall.S_IFLNK: 'l', syscall.S_IFIFO: 'p', syscall.S_IFREG: '-'}
+	b := []byte("?rwxrwxrwx")
+	if kind, ok := kinds[mode&syscall.S_IFMT]; ok {
+		b[0] = kind
+	}
+	for i := range 9 {
+		if mode&(1<<(8-i)) == 0 {
+			b[1+i] = '-'
+		}
+	}
+	for _, special := range []struct {
+		bit    uint32
+		at     int
+		letter byte
+	}{{syscall.S_ISUID, 3, 's'}, {syscall.S_ISGID, 6, 's'}, {syscall.S_ISVTX, 9, 't'}} {
+		if mode&special.bit == 0 {
+			continue
+		}
+		if b[special.at] == '-' {
+			special.letter -= 'a' - 'A'
+		}
+		b[special.at] = special.letter
+	}
+	return string(b)
 }
 
 // isOrdinary reports whether logind takes the user for one that logs in, by the range of Debian and most others.

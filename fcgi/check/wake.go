@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -12,7 +13,7 @@ func (w *web) wakes(ctx context.Context) {
 	const late = time.Second
 	best := time.Duration(-1)
 	for range rounds {
-		took, ok := w.wake(ctx, best < 0)
+		took, ok := w.wake(ctx)
 		if !ok {
 			return
 		}
@@ -37,9 +38,8 @@ func (w *web) tells() bool {
 }
 
 // wake lets a poll wait, and publishes. ok means that the poll was answered with it.
-func (w *web) wake(ctx context.Context, first bool) (took time.Duration, ok bool) {
+func (w *web) wake(ctx context.Context) (took time.Duration, ok bool) {
 	const check = "delivery"
-	const settle = 300 * time.Millisecond // for the poll to arrive
 	longest := w.longest(10 * time.Second)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -50,15 +50,6 @@ func (w *web) wake(ctx context.Context, first bool) (took time.Duration, ok bool
 		w.early(a)
 		return 0, false
 	case <-time.After(settle):
-	}
-	if first {
-		a := w.now(ctx)
-		if a.err != nil {
-			w.problem(check, "more workers or processes for this URL (FcgidMaxProcessesPerClass, max-procs, worker_connections), and no lock around it",
-				"while one poll waits, another is not answered: %s", reason(a.err))
-			return 0, false
-		}
-		w.ok(check, "while one poll waits, others are answered, after %v", short(a.took))
 	}
 	begin, err := w.publish(ctx)
 	if err != nil {
@@ -75,6 +66,38 @@ func (w *web) wake(ctx context.Context, first bool) (took time.Duration, ok bool
 		return 0, false
 	}
 	return time.Since(begin), true
+}
+
+// settle is the time that a poll is given to arrive.
+const settle = 300 * time.Millisecond
+
+// together looks at whether others are served while a poll waits, which it does already.
+func (w *web) together(ctx context.Context, long *long) bool {
+	const check = "delivery"
+	const soon = 3 * time.Second // also on a machine that has a lot to do
+	select {
+	case <-time.After(settle):
+	case <-ctx.Done():
+		return false
+	}
+	a := w.now(ctx)
+	switch {
+	case a.err != nil, !w.seen(a), a.took > max(soon, (long.expected-settle)*8/10) && long.over():
+		w.problem(check, "more workers or processes for this URL (FcgidMaxProcessesPerClass, max-procs, MaxRequestWorkers, worker_connections), and no lock around it",
+			"while one poll waits, another is not answered: %s", became(a))
+		return false
+	default:
+		w.ok(check, "while one poll waits, others are answered, after %v", short(a.took))
+		return true
+	}
+}
+
+// became is what came of a question.
+func became(a answer) string {
+	if a.err != nil {
+		return reason(a.err)
+	}
+	return fmt.Sprintf("HTTP %d %.60s after %v", a.status, a.body, short(a.took))
 }
 
 // early judges a poll that was answered before anything was published.

@@ -41,15 +41,17 @@ func (w *web) look(ctx context.Context) {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	patience := w.waitLong(ctx) // all the while
-	if w.publishing(ctx) {
-		w.freshness(ctx)
-		w.wakes(ctx)
+	defer cancel()
+	long := w.waitLong(ctx) // all the while
+	if w.together(ctx, long) {
+		delivers := w.publishing(ctx) && w.freshness(ctx)
+		if delivers {
+			w.wakes(ctx)
+		}
+		w.stream(ctx, delivers)
+		w.foreign(ctx)
 	}
-	w.stream(ctx)
-	w.foreign(ctx)
-	patience()
-	cancel()
+	w.patience(long)
 }
 
 // answer is what came.

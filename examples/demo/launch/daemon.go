@@ -51,6 +51,9 @@ func (s *Site) daemonOn(ctx context.Context, socket string) (*process, error) {
 	return p, errors.Wrap(err, "starting comet-fcgi")
 }
 
+// Socket is the socket file of comet-fcgi.
+func (s *Site) Socket() string { return s.Socket() }
+
 // StopDaemon ends comet-fcgi alone, by SIGTERM, and returns when it has ended; the web server stays.
 func (s *Site) StopDaemon() error {
 	if s.daemon == nil {

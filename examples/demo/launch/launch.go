@@ -34,6 +34,9 @@ type Options struct {
 	// Redis is the address of the server that a Cluster has its events in; for no other.
 	Redis string
 
+	// HTTP is lines for nginx' http block, in which {dir} stands for a directory that may be written.
+	HTTP string
+
 	// HoldSocket keeps comet-fcgi's listening socket open in this process, as systemd does: requests
 	// wait while comet-fcgi is stopped. Default: comet-fcgi listens for itself, and a web server
 	// answers 502 or 503 meanwhile.

@@ -124,6 +124,15 @@ func ordinaryUser() (name string, _ *credential, _ error) {
 	return "", nil, errors.New("a web server is not started as root, and there is neither a user www-data nor nobody")
 }
 
+// Command is comet-fcgi with these arguments and variables, as the site's user, with its comet.yaml.
+func (s *Site) Command(ctx context.Context, environ []string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.dir, canonical[bin], "comet-fcgi"), args...)
+	cmd.Dir = s.dir
+	cmd.Env = append(s.environment(), environ...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential}
+	return cmd
+}
+
 // Shell runs a shell script as the site's user in the directory of its events, as another program
 // on the same machine that publishes: site.Shell(ctx, "touch news.comet").
 func (s *Site) Shell(ctx context.Context, script string) error {

@@ -157,7 +157,7 @@ func (s *Site) configure(v variant, port int) error {
 	}
 	var main bytes.Buffer
 	err = template.Must(template.New("main").Parse(v.main)).Execute(&main, map[string]any{
-		"Dir": s.dir, "Root": s.options.Root, "Port": port, "Extra": s.options.Extra, "Variant": s.options.Server,
+		"Dir": s.dir, "Root": s.options.Root, "Port": port, "Extra": s.options.Extra, "HTTP": strings.ReplaceAll(s.options.HTTP, "{dir}", s.dir), "Variant": s.options.Server,
 		"Files": fileLimit(), "Several": v.several != "",
 	})
 	if err != nil {
