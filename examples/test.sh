@@ -51,6 +51,23 @@ npm run --prefix examples/lint --silent lint
 npm run --prefix examples/lint --silent types
 go test -count=1 -v -run '^TestTheClientIsSmall$' ./examples | grep bytes
 
+echo "== known vulnerabilities"
+vulnerabilities() ( # in a shell of its own, whose end removes the program
+	bin=$(mktemp -d)
+	trap 'rm -rf "$bin"' EXIT
+	GOBIN=$bin go install golang.org/x/vuln/cmd/govulncheck@v1.9.0
+	# Its database is on the internet, and may be out of reach: that is said, and fails nothing. 3: it has found something.
+	status=0
+	timeout 180 "$bin/govulncheck" ./... >"$bin/said" 2>&1 || status=$?
+	case $status in
+	0 | 3) cat "$bin/said" ;;
+	124) echo "govulncheck had no answer within 3 minutes: nothing is known" ;;
+	*) echo "govulncheck could not look: $(tail -n 1 "$bin/said")" ;;
+	esac
+	[ $status != 3 ]
+)
+vulnerabilities
+
 echo "== tests"
 export NOVCOMET_REQUIRE_SERVERS=1 # A server that can't be had fails the run, instead of skipping its tests.
 go test -race -timeout 15m ./...
