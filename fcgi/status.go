@@ -36,7 +36,7 @@ type figures struct {
 
 func (s *server) figures() figures {
 	f := figures{
-		Program: "comet-fcgi", Version: release(), Go: runtime.Version(), Began: s.began.UTC(),
+		Program: "comet-fcgi", Version: release(), Go: runtime.Version(), Began: s.began.UTC().Truncate(time.Second),
 		Parked: s.parked.Load(), Serving: s.responders.busy(), MaxServing: cap(s.responders.free),
 		MaxConnections: cap(s.places),
 		Resident:       residentMemory(), Heap: heapMemory(), Goroutines: runtime.NumGoroutine(),
