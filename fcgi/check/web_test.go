@@ -46,7 +46,7 @@ func TestWhatIsNotNovCometIsToldByName(t *testing.T) {
 		"a password":                            {says(401, "text/html", "<html>"), check.Problem, []string{"does not let this machine in"}},
 		"an event not for all":                  {says(403, "application/json", `{"error":"subscribing to \"x\" is not allowed"}`), check.Warning, []string{"--event", "not allowed"}},
 		"comet-fcgi as CGI":                     {says(500, "application/json", `{"error":"this is comet-fcgi, a FastCGI backend"}`), check.Problem, []string{"HTTP 500", "this is comet-fcgi"}},
-		"a redirection":                         {http.RedirectHandler("https://example.com/", 301).ServeHTTP, check.Problem, []string{"leads to https://example.com/"}},
+		"a redirection":                         {http.RedirectHandler("https://example.com/", http.StatusMovedPermanently).ServeHTTP, check.Problem, []string{"leads to https://example.com/"}},
 		"a gateway without one":                 {says(503, "text/html", "<html>"), check.Problem, []string{"does not reach comet-fcgi"}},
 	} {
 		t.Run(name, func(t *testing.T) {
