@@ -246,3 +246,39 @@ func TestThatTheStoreIsGoneAndBackIsLoggedOnceEach(t *testing.T) {
 		}
 	})
 }
+
+func TestAnEndpointHasEndedWhenItIsClosedAndTheLastPollIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		endpoint := core.NewEndpoint(newMemory(), core.Settings{Tries: 5, Sleep: time.Second})
+		ended := func() bool {
+			synctest.Wait()
+			select {
+			case <-endpoint.Ended():
+				return true
+			default:
+				return false
+			}
+		}
+		answered := make(chan string, 1)
+		go func() {
+			_, body := ask(t, endpoint, "subscribed[a]=now")
+			answered <- body
+		}()
+		synctest.Wait()
+		endpoint.Close()
+		if ended() {
+			t.Error("it has ended though a poll waits")
+		}
+		if body := <-answered; body != `{"s":0,"at":{"a":"0.000000"}}` || !ended() {
+			t.Errorf("the poll was answered %s; ended: %v", body, ended())
+		}
+		ask(t, endpoint, "subscribed[a]=now") // Whoever comes later is answered all the same,
+		endpoint.Close()                      // and it may be closed again.
+		if !ended() {
+			t.Error("it has not ended")
+		}
+		idle := core.NewEndpoint(newMemory(), core.Settings{})
+		idle.Close()
+		<-idle.Ended()
+	})
+}
