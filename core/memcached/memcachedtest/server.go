@@ -54,11 +54,13 @@ func (s *Server) Start() {
 		s.t.Skip("memcached is not installed (apt install memcached)")
 	}
 	arguments := append([]string{"-l", "127.0.0.1", "-p", strconv.Itoa(s.port), "-U", "0", "-t", "2"}, s.Arguments...)
-	if os.Geteuid() == 0 {
-		arguments = append(arguments, "-u", "nobody")
-	}
 	s.running = exec.Command(program, arguments...)
 	s.running.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // The test program may end without its cleanups.
+	if os.Geteuid() == 0 {
+		// It will not run as root. Its own -u would make the kernel forget the signal.
+		const nobody = 65534
+		s.running.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
 	output := &strings.Builder{}
 	s.running.Stdout, s.running.Stderr = output, output
 	if err := s.running.Start(); err != nil {
