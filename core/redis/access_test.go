@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"novcomet/core"
 	"novcomet/core/redis"
@@ -55,17 +56,21 @@ func TestAUserNeedsTheRightsThatTheReadmeNamesAndNoMore(t *testing.T) {
 	all := strings.Fields(rights)
 	server := withUsers(t, map[string]string{"comet": rights})
 	check := func() error {
-		store := open(t, redis.Options{Addresses: []string{server.Address()}, Username: "comet", Password: "secret"})
-		_, err := store.Publish(t.Context(), mustID(t, "a"))
-		_, looked := store.Stamps(t.Context(), []core.ID{mustID(t, "a")})
-		return errors.Join(err, looked, hears(t, store, "a"))
+		a, options := mustID(t, "a"), redis.Options{Addresses: []string{server.Address()}, Username: "comet", Password: "secret"}
+		store := open(t, options)
+		_, published := store.Publish(t.Context(), a)
+		_, cleared := store.PublishData(t.Context(), a, nil)
+		_, looked := store.Stamps(t.Context(), []core.ID{a})
+		options.Expire = time.Hour
+		_, expiring := open(t, options).Publish(t.Context(), a)
+		return errors.Join(published, cleared, looked, expiring, hears(t, store, "a"))
 	}
 	if err := check(); err != nil {
 		t.Fatalf("with all of them: %v", err)
 	}
 	for i, right := range all {
 		switch right {
-		case "+pexpire", "+unsubscribe", "+ping": // needed later
+		case "+unsubscribe", "+ping": // needed later
 			continue
 		}
 		server.Do("ACL", "DELUSER", "comet")

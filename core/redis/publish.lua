@@ -5,7 +5,8 @@
 --   redis-cli --eval publish.lua novcomet:news , 86400000 '{"build":"green"}'
 --
 -- The key is redis.prefix of comet.yaml and the event's id; spaces go around the comma. Then, both may be left out: after how
--- many milliseconds the event is forgotten (0: never), and data ('': none; left out: as it was). The answer is the new stamp, in microseconds since 1970.
+-- many milliseconds the event is forgotten (0: never), and data ('': none; left out: as it was). The answer is the new stamp,
+-- in microseconds since 1970.
 --
 -- The key holds a hash: s, the stamp; d, the data, where there is any. The channel has the key's name, and a message is the
 -- stamp. It takes Redis 5 or later, or Valkey.
