@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -136,6 +137,9 @@ func copyFile(t testing.TB, from, to string) {
 		t.Fatal(err)
 	}
 	defer in.Close()
+	// A program that another test starts meanwhile would hold the copy open for writing until it runs, and nothing can be started that is.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		t.Fatal(err)

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -82,6 +84,29 @@ func start(t testing.TB, directory string, a arrangement) *program {
 		<-p.ended
 	})
 	return p
+}
+
+// catches waits until the program has a handler for the signal, which would else end it.
+func (p *program) catches(signal syscall.Signal) {
+	p.t.Helper()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for late := time.After(patience); ; {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		_, caught, _ := strings.Cut(string(status), "SigCgt:")
+		caught, _, _ = strings.Cut(caught, "\n")
+		if set, err := strconv.ParseUint(strings.TrimSpace(caught), 16, 64); err == nil && set&(1<<(signal-1)) != 0 {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			p.t.Fatalf("it does not catch %v", signal)
+		}
+	}
 }
 
 // status waits until the program has ended by itself, and returns its exit status.

@@ -317,6 +317,8 @@ func TestAcceptIsTriedAgainAfterLongerAndLongerPausesUpToASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		s := within(t, &memory{}, &log)
+		said := newRepeated(slog.NewTextHandler(&log, nil)) // as in the program
+		s.log = slog.New(said)
 		l := &failing{errors: 12, conns: make(chan net.Conn)}
 		s.working.Go(func() { s.serve(l) })
 		ours, theirs := net.Pipe()
@@ -334,5 +336,6 @@ func TestAcceptIsTriedAgainAfterLongerAndLongerPausesUpToASecond(t *testing.T) {
 		if n := strings.Count(log.String(), "too many open files"); n != 1 {
 			t.Errorf("it was logged %d times, want once: %s", n, &log)
 		}
+		said.sayAll()
 	})
 }
