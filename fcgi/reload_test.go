@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -122,16 +123,23 @@ func TestARequestThatComesInDuringTwoReloadsBelongsToTheLastOne(t *testing.T) {
 
 func TestSIGHUPTakesTheLevelOfTheLogOver(t *testing.T) {
 	t.Parallel()
-	directory := "file.directory: " + t.TempDir() + "\n"
-	r := startReloading(t, directory+"log: error\n")
-	if said := r.reload(directory + "log: info\n"); !strings.Contains(said, "read again") {
-		t.Errorf("it said %q", said)
+	before, after := t.TempDir(), t.TempDir()
+	r := startReloading(t, "file.directory: "+before+"\nlog: error\n")
+	wantText(t, r.reload("file.directory: "+before+"\nlog: info\n"), "level=INFO", "read again")
+
+	quiet := filepath.Join(t.TempDir(), "comet.yaml") // put there in one step: half a file would be another one
+	write(t, quiet, "file.directory: "+after+"\nlog: error\n")
+	if err := os.Rename(quiet, r.yaml); err != nil {
+		t.Fatal(err)
 	}
-	write(t, r.yaml, directory+"log: error\n")
 	if err := r.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	if said := r.reload("trys: 1\n"); strings.Contains(said, "read again") || !strings.Contains(said, "trys") {
-		t.Errorf("with log: error it said %q", said)
+	eventually(t, "it has taken over what says nothing of it", func() bool {
+		wantAnswer(t, ask(t, r.path, asked("publish=a"), ""), http.StatusOK, "true")
+		return exists(filepath.Join(after, "a.comet"))
+	})
+	if n := strings.Count(r.stderr.String(), "\n"); n != r.said {
+		t.Errorf("it said %q", r.stderr)
 	}
 }

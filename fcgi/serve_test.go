@@ -57,7 +57,7 @@ func within(t *testing.T, store core.Store, log io.Writer) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logger := slog.New(slog.NewTextHandler(log, nil))
+	logger := slog.New(newRepeated(slog.NewTextHandler(log, nil)))
 	return newServer(policy{gateway.New(config, store, logger), limitsOf(config), &users{}}, 100, 8, logger)
 }
 
@@ -317,8 +317,6 @@ func TestAcceptIsTriedAgainAfterLongerAndLongerPausesUpToASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		s := within(t, &memory{}, &log)
-		said := newRepeated(slog.NewTextHandler(&log, nil)) // as in the program
-		s.log = slog.New(said)
 		l := &failing{errors: 12, conns: make(chan net.Conn)}
 		s.working.Go(func() { s.serve(l) })
 		ours, theirs := net.Pipe()
@@ -336,6 +334,5 @@ func TestAcceptIsTriedAgainAfterLongerAndLongerPausesUpToASecond(t *testing.T) {
 		if n := strings.Count(log.String(), "too many open files"); n != 1 {
 			t.Errorf("it was logged %d times, want once: %s", n, &log)
 		}
-		said.sayAll()
 	})
 }

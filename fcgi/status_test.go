@@ -64,7 +64,7 @@ func TestAStatusLocationShowsTheFiguresThroughTheSocket(t *testing.T) {
 		if f.Program != "comet-fcgi" || f.MaxConnections == 0 || f.Memory < 1<<20 || f.Publications != 1 || f.Version == "" || f.Go == "" || f.Began == "" {
 			t.Fatalf("%+v", f)
 		}
-		return f.Waiting == 1 && f.Events == 2 && f.Parked == 1 && f.Connections == 2 && f.Checks.Count > 0
+		return f.Waiting == 1 && f.Events == 2 && f.Parked == 1 && f.Connections >= 2 && f.Checks.Count > 0
 	})
 }
 
