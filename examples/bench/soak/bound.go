@@ -1,6 +1,9 @@
 package soak
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // bound is how long after a publication the page may learn of it, or of a later one. It is the promise of core/doc.go:
 //
@@ -12,7 +15,8 @@ import "time"
 //     its clock is ahead, for its first T is the clock's;
 //   - and the slack, which is nothing promised: a loaded machine takes time to wake all of them.
 //
-// The time in which comet-fcgi is restarted does not count: see outage.
+// Two times do not count, see deaf: that in which comet-fcgi is restarted, and that in which a poll lies in the web server
+// unread.
 func (s *soak) bound(p *page) time.Duration {
 	bound := s.options.Slack
 	if !s.tells {
@@ -27,11 +31,23 @@ func (s *soak) bound(p *page) time.Duration {
 	return bound
 }
 
-// outage returns how much of the time comet-fcgi was being restarted.
-func (r *record) outage(from, to time.Time) (d time.Duration) {
-	for _, o := range r.outages {
-		begin, end := max(from.UnixNano(), o.from.UnixNano()), min(to.UnixNano(), o.to.UnixNano())
-		d += time.Duration(max(0, end-begin))
+// deaf returns how much of the time nobody could tell the page anything, because comet-fcgi was being restarted, or because
+// the web server did not read its poll: Apache, when reloaded, lets a request lie that comes on a kept connection just then,
+// and closes the connection only some seconds later; the browser sends the request again.
+func (s *soak) deaf(p *page, from, to time.Time) (d time.Duration) {
+	outages := slices.Concat(s.outages, p.lain)
+	slices.SortFunc(outages, func(a, b outage) int { return a.from.Compare(b.from) })
+	for _, o := range outages { // They may overlap: what has been counted is behind from.
+		if o.from.After(from) {
+			from = o.from
+		}
+		if o.to.After(to) {
+			o.to = to
+		}
+		if o.to.After(from) {
+			d += o.to.Sub(from)
+			from = o.to
+		}
 	}
 	return d
 }

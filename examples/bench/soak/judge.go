@@ -37,6 +37,10 @@ func (s *soak) judge() *Report {
 func (s *soak) judgePage(r *Report, p *page, byID map[string][]publication) (delays []time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	r.Repeated += len(p.lain)
+	for _, o := range p.lain {
+		r.Lain = max(r.Lain, seconds(o.to.Sub(o.from)))
+	}
 	switch {
 	case p.died != nil: // From then on nobody can tell it anything.
 		r.Died++
@@ -76,7 +80,7 @@ func (s *soak) judgePage(r *Report, p *page, byID map[string][]publication) (del
 }
 
 // delay returns how long after the publication, or after it came, the page was told of it or of a later one, apart from the time
-// in which comet-fcgi was being restarted.
+// in which nobody could tell it.
 func (s *soak) delay(p *page, published publication) (d time.Duration, ok bool) {
 	for _, t := range p.told[published.id] {
 		if t.covers(published.stamp) {
@@ -84,7 +88,7 @@ func (s *soak) delay(p *page, published publication) (d time.Duration, ok bool) 
 			if p.joined.After(from) {
 				from = p.joined
 			}
-			return max(0, t.at.Sub(from)-s.outage(from, t.at)), true
+			return max(0, t.at.Sub(from)-s.deaf(p, from, t.at)), true
 		}
 	}
 	return 0, false

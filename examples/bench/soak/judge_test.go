@@ -36,6 +36,7 @@ func TestJudgement(t *testing.T) {
 		seen      time.Duration   // up to when the page said it had seen the event when it came
 		published []time.Duration // stamps
 		outage    [2]time.Duration
+		lain      [2]time.Duration
 		told      []told
 		want      want
 	}{
@@ -52,6 +53,12 @@ func TestJudgement(t *testing.T) {
 			outage: [2]time.Duration{1100 * ms, 1200 * ms}, told: []told{learned(2001*ms, sec)}, want: want{judged: 1}},
 		{name: "late in spite of a restart", kind: precise, published: []time.Duration{sec},
 			outage: [2]time.Duration{2100 * ms, 2200 * ms}, told: []told{learned(2101*ms, sec)}, want: want{judged: 1, late: 1}},
+		{name: "late, but its poll was not read", kind: precise, published: []time.Duration{sec},
+			lain: [2]time.Duration{900 * ms, 1100 * ms}, told: []told{learned(2100*ms, sec)}, want: want{judged: 1}},
+		{name: "late, for a time counts once only", kind: precise, published: []time.Duration{sec}, outage: [2]time.Duration{1100 * ms, 1200 * ms},
+			lain: [2]time.Duration{1050 * ms, 1180 * ms}, told: []told{learned(2151*ms, sec)}, want: want{judged: 1, late: 1}},
+		{name: "not late, for both count", kind: precise, published: []time.Duration{sec}, outage: [2]time.Duration{1100 * ms, 1200 * ms},
+			lain: [2]time.Duration{1050 * ms, 1180 * ms}, told: []told{learned(2150*ms, sec)}, want: want{judged: 1}},
 		{name: "before the page came", kind: precise, seen: sec, published: []time.Duration{sec}, want: want{}},
 		{name: "while the page had seen less, but was not there", kind: precise, seen: -time.Hour, published: []time.Duration{-time.Minute},
 			told: []told{learned(900*ms, -time.Minute)}, want: want{judged: 1}},
@@ -83,6 +90,7 @@ func TestJudgement(t *testing.T) {
 			for _, d := range tt.published {
 				s.publications = append(s.publications, publication{id: "a", begin: at(d - ms), end: at(d + ms), stamp: at(d)})
 			}
+			p.lain = []outage{{at(tt.lain[0]), at(tt.lain[1])}}
 			s.outages = []outage{{at(tt.outage[0]), at(tt.outage[1])}}
 			r := s.judge()
 			if got := (want{r.Judged, r.Never, r.Late, r.Spurious}); got != tt.want {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type page struct {
 	// seen is up to when it said that it had seen each event, when it came. Whatever is later it must be told of.
 	seen map[string]time.Time
 	told map[string][]told // in the order of time
+	lain []outage          // times in which a poll lay unread in the web server, until that closed its connection
 	died error
 }
 
@@ -82,9 +84,17 @@ func (p *page) live(ctx context.Context) {
 	}
 }
 
-// ask sends a poll.
+// ask sends a poll, and notes if it had to be sent once more: see newBrowser.
 func (p *page) ask(ctx context.Context, query string) ([]byte, error) {
-	return get(ctx, p.browser, p.soak.endpoint+"?"+query)
+	sent, connections := now(), 0
+	again := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		if connections++; connections > 1 {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.lain = append(p.lain, outage{sent, now()})
+		}
+	}})
+	return get(again, p.browser, p.soak.endpoint+"?"+query)
 }
 
 // understand takes an answer for what it says, and nothing more may be in it.

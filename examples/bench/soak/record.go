@@ -21,7 +21,7 @@ type record struct {
 	errors       map[string]int // by kind
 }
 
-// outage is a time in which comet-fcgi was ending or not there: requests wait in its socket.
+// outage is a time in which nothing can be told: comet-fcgi was ending or not there, and requests waited in its socket.
 type outage struct{ from, to time.Time }
 
 // publication is a change of an event's file by another process.

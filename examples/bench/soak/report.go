@@ -27,6 +27,8 @@ type Report struct {
 	Missed       int            `json:"missed"`    // of those; Never + Late
 	Never        int            `json:"never"`     // told neither of it nor of a later one
 	Late         int            `json:"late"`
+	Repeated     int            `json:"repeated"` // polls sent again, because the web server had closed a kept connection
+	Lain         float64        `json:"lain"`     // until it had, at the longest, in seconds
 	Spurious     int            `json:"spurious"` // events in answers that nobody had published
 	Died         int            `json:"died"`     // pages
 	Errors       map[string]int `json:"errors"`   // by kind
@@ -35,7 +37,7 @@ type Report struct {
 	Log          string         `json:"-"`                 // what the server and NovComet had to say
 }
 
-// Delay is how long after a publication pages were told of it, in seconds, restarts left out.
+// Delay is how long after a publication pages were told of it, in seconds; what deaf tells is left out.
 type Delay struct {
 	Median  float64 `json:"median"`
 	Longest float64 `json:"longest"`
@@ -88,6 +90,7 @@ func (r *Report) Print(w io.Writer) {
 	line := func(what string, n int, more string) { fmt.Fprintf(table, "%s\t%8d\t%s\n", what, n, more) }
 	line("publications", published, strings.Join(ways, ", "))
 	line("answers", r.Answers, fmt.Sprintf("%d of them unchanged", r.Unchanged))
+	line("sent again", r.Repeated, fmt.Sprintf("polls, for the web server had closed their connection, after %.1f s at the longest", r.Lain))
 	line("to be told of one", r.Judged, "pages times publications of their events")
 	line("missed", r.Missed, fmt.Sprintf("%d never told, %d too late", r.Never, r.Late))
 	line("spurious", r.Spurious, "told of what nobody had published")
