@@ -84,11 +84,12 @@ func (p *playback) answerBy(c *client, q *poll, pub publication, found time.Time
 	hold := usual
 	clock := pub.clock.Add(found.Sub(pub.at))
 	for _, sent := range q.sent {
-		if t, _ := strconv.ParseInt(sent, 10, 64); core.Stamp(t+1)*inASec > clock.Add(usual) {
+		t, _ := strconv.ParseInt(sent, 10, 64)
+		if over := core.Stamp(t+1) * inASec; over > clock.Add(usual) && over <= clock.Add(stampAhead) {
 			hold = clockAhead
 		}
 	}
-	if ahead {
+	if _, gone := p.goneBetween(q.asked.at, q.ended.at); ahead || gone && hold > usual { // While it is gone, T may be a stamp's.
 		hold = stampAhead
 	}
 	by := found.Add(min(hold+timing.Lag, stampAhead) + p.slack())

@@ -154,7 +154,8 @@ func (p *poll) changed() bool {
 // publication could fall into before the client's next poll; else that publication would never be seen. For T of the
 // client's own clock that is the current second and two more. For the second of a stamp that somebody has set ahead it is
 // five: with a later one the next poll, after a pause of at most 3 s, still finds its T more than 2 s ahead, and
-// clockIsWrong tells it of what was published meanwhile. A precise answer has to wait until its stamps can't be given again.
+// clockIsWrong tells it of what was published meanwhile. While the store is gone, any T may be such a second. A precise answer
+// has to wait until its stamps can't be given again.
 //
 // It ends: the stamps of the answer only change within the time it is held to, and T not at all. A client with one clock
 // is held for 6 s at the most. Where its clock and a file's time are ahead, one second may come near while it waits for
@@ -171,7 +172,7 @@ func (p *poll) hold(now Stamp) Stamp {
 			p.heldTo = max(p.heldTo, p.settlesAt(w.answer, now))
 		case w.answer != 0:
 			p.heldTo = max(p.heldTo, p.secondEnds(w.answer.Second(), now, ofStamp))
-		case w.Cursor.value == w.event.stamp.Second():
+		case !w.event.known || w.Cursor.value == w.event.stamp.Second():
 			p.heldTo = max(p.heldTo, p.secondEnds(w.Cursor.value, now, ofStamp))
 		default:
 			p.heldTo = max(p.heldTo, p.secondEnds(w.Cursor.value, now, ofClient))

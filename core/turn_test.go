@@ -150,6 +150,19 @@ func TestAWholeSecondPollIsAnsweredAfterALookAtAllItsEvents(t *testing.T) {
 	})
 }
 
+// The subscriber was told of second 7 long before it comes. Its poll can't know that, for it comes while the store is gone.
+func TestAnAnswerWhileTheStoreIsGoneIsHeldForASecondThatMayHaveBeenSetAhead(t *testing.T) {
+	store := newMemory()
+	together(t, store, func(g *group) {
+		store.set(t, "a", start.Add(7500*time.Millisecond))
+		g.expects(0, "subscribed[a]={-5}", `{"s":1,"k":{"a":{7}}}`, 0)
+		time.AfterFunc(time.Second, func() { store.fail(errors.New("gone")) })
+		time.AfterFunc(4500*time.Millisecond, func() { store.fail(nil) })
+		time.AfterFunc(6500*time.Millisecond, func() { store.set(t, "a", start.Add(6500*time.Millisecond)) })
+		g.expects(4300*time.Millisecond, "subscribed[a]={7}&wait=0", `{"s":1,"k":{"a":{6}}}`, 8*time.Second+lag)
+	})
+}
+
 func TestDrainReachesAPollThatIsBeingLookedAt(t *testing.T) {
 	store := newMemory()
 	store.slow = time.Second
