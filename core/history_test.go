@@ -149,8 +149,11 @@ func drawPublications(t *rapid.T, h *history, names []string) (steps []happening
 		for range pick(t, 1, 2) {
 			i := rapid.IntRange(0, len(steps)-1).Draw(t, "")
 			steps[i].what = setsAhead
+			if pick(t, false, true) { // while a client may still go by its own clock
+				steps[i].at = h.subscribers[rapid.IntRange(0, len(h.subscribers)-1).Draw(t, "")].joins + pick(t, 25*time.Millisecond, 400*time.Millisecond)
+			}
 			steps[i].by = pick(t, 1500*time.Millisecond, 3500*time.Millisecond, 4500*time.Millisecond, 50*time.Millisecond, 700*time.Millisecond,
-				2500*time.Millisecond, 5500*time.Millisecond, 7500*time.Millisecond, 9*time.Second, time.Hour)
+				2500*time.Millisecond, 5500*time.Millisecond, 7500*time.Millisecond, 8400*time.Millisecond, 9*time.Second, time.Hour)
 			if pick(t, false, true) { // before that time comes
 				before := pick(t, time.Second, 2300*time.Millisecond, 3300*time.Millisecond, 4200*time.Millisecond)
 				after := min(max(steps[i].by-before, 300*time.Millisecond), longestOff)
@@ -164,19 +167,22 @@ func drawPublications(t *rapid.T, h *history, names []string) (steps []happening
 // drawTrouble draws what goes wrong: nothing, mostly. The clock is not set back in histories in which the store goes: while
 // it is gone, the loop goes by its machine's clock, which for files is the same, but in a bubble can't be set back.
 func drawTrouble(t *rapid.T, h *history) (steps []happening) {
+	moment := func() time.Duration {
+		if pick(t, false, true) {
+			return drawMoment(t, longestOff)
+		}
+		// While an answer is held, or in the pause after it.
+		publication := h.steps[rapid.IntRange(0, len(h.steps)-1).Draw(t, "")]
+		return publication.at + pick(t, 3*time.Millisecond, 300*time.Millisecond)
+	}
 	switch pick(t, "", "", "", goes, setsBack) {
 	case setsBack:
 		for range pick(t, 1, 2) {
-			at := drawMoment(t, longestOff)
-			if pick(t, false, true) { // while an answer is held
-				publication := h.steps[rapid.IntRange(0, len(h.steps)-1).Draw(t, "")]
-				at = publication.at + pick(t, 3*time.Millisecond, 300*time.Millisecond)
-			}
-			steps = append(steps, happening{at: at, what: setsBack, by: pick(t, time.Second, time.Microsecond, 4*time.Millisecond,
+			steps = append(steps, happening{at: moment(), what: setsBack, by: pick(t, time.Second, time.Microsecond, 4*time.Millisecond,
 				100*time.Millisecond, 2500*time.Millisecond, 7*time.Second, time.Hour)})
 		}
 	case goes:
-		at := drawMoment(t, longestOff)
+		at := moment()
 		length := pick(t, 3*time.Second, time.Millisecond, 400*time.Millisecond, 8*time.Second)
 		steps = append(steps, happening{at: at, what: goes}, happening{at: at + length, what: comesBack})
 	}

@@ -32,7 +32,7 @@ var mutations = []mutation{
 	{"only what the look could not have met is set ahead", "poll.go",
 		"stamp > now.Add(p.took+slack)", "stamp > now"},
 	{"what is set ahead was there", "poll.go",
-		"stamp <= surely || p.isSetAhead(stamp, now)", "stamp <= surely"},
+		"stamp <= surely || p.isSetAhead(stamp, now.Add(p.timing.Lead))", "stamp <= surely"},
 
 	// How long an answer is held.
 	{"held for S", "poll.go",
@@ -44,7 +44,7 @@ var mutations = []mutation{
 	{"held for T up to 2 s ahead", "poll.go",
 		"ofClient, ofStamp, longest = 2, 5, 8", "ofClient, ofStamp, longest = 0, 5, 8"},
 	{"held for T that is a stamp's second", "poll.go",
-		"case w.Cursor.value == w.event.stamp.Second():", "case false:"},
+		" || w.Cursor.value == w.event.stamp.Second():", ":"},
 	{"held for the clock's lag", "poll.go",
 		"Stamp(t+1)*second + Stamp(p.timing.Lag.Microseconds())", "Stamp(t+1) * second"},
 	{"held until coarse stamps have settled", "poll.go",
@@ -58,9 +58,9 @@ var mutations = []mutation{
 
 	// What to send next.
 	{"the cursor for now is the stamp that was found", "poll.go",
-		"case p.looked && (w.Cursor.kind == preciseNow || w.Cursor.fromNow()):", "case false:"},
+		"case w.found != Unknown && (w.Cursor.kind == preciseNow || w.Cursor.fromNow()):", "case false:"},
 	{"the cursor of what has not changed stays", "poll.go",
-		"case p.looked && (w.Cursor.kind == preciseNow || w.Cursor.fromNow()):", "case p.looked:"},
+		"case w.found != Unknown && (w.Cursor.kind == preciseNow || w.Cursor.fromNow()):", "case w.found != Unknown:"},
 	{"the cursor of what has changed is what was told", "poll.go",
 		"Cursor{precise, int64(w.answer)}", "Cursor{precise, int64(w.event.stamp)}"},
 
