@@ -51,8 +51,11 @@ func (s *Site) daemonOn(ctx context.Context, socket string) (*process, error) {
 	return p, errors.Wrap(err, "starting comet-fcgi")
 }
 
-// Socket is the socket file of comet-fcgi.
-func (s *Site) Socket() string { return s.Socket() }
+// Socket is the socket of the comet-fcgi beside the server, of the first where there are several.
+func (s *Site) Socket() string {
+	_, address := s.place(variants[s.options.Server].sockets[0])
+	return address
+}
 
 // StopDaemon ends comet-fcgi alone, by SIGTERM, and returns when it has ended; the web server stays.
 func (s *Site) StopDaemon() error {
