@@ -51,9 +51,13 @@ func (s *Site) daemonOn(ctx context.Context, socket string) (*process, error) {
 	return p, errors.Wrap(err, "starting comet-fcgi")
 }
 
-// Socket is the socket of the comet-fcgi beside the server, of the first where there are several.
+// Socket is the socket of the comet-fcgi beside the server, of the first where there are several; "" where there is none.
 func (s *Site) Socket() string {
-	_, address := s.place(variants[s.options.Server].sockets[0])
+	sockets := variants[s.options.Server].sockets
+	if len(sockets) == 0 {
+		return ""
+	}
+	_, address := s.place(sockets[0])
 	return address
 }
 
