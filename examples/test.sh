@@ -70,7 +70,8 @@ vulnerabilities
 
 echo "== tests"
 export NOVCOMET_REQUIRE_SERVERS=1 # A server that can't be had fails the run, instead of skipping its tests.
-go test -race -timeout 40m -skip '^TestEveryBrokenRuleIsFoundByTheHistories$' ./...
+# One package after the other: some start hundreds of clients and wait for them, and others many browsers.
+go test -race -p 1 -timeout 40m -skip '^TestEveryBrokenRuleIsFoundByTheHistories$' ./...
 
 echo "== the promise, in many random histories, and with each of its rules broken"
 go test -count=1 -timeout 15m -v -run '^TestThePromiseIsKeptInEveryHistory$' ./core -rapid.checks "${NOVCOMET_HISTORIES:-20000}"
