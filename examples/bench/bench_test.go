@@ -131,7 +131,7 @@ func directories(t *testing.T) []string {
 	t.Helper()
 	var found []string
 	for _, parent := range []string{"/dev/shm", os.TempDir()} {
-		some, err := filepath.Glob(filepath.Join(parent, "novcomet-bench-*"))
+		some, err := filepath.Glob(filepath.Join(parent, temporary+"*"))
 		if err != nil {
 			t.Fatal(err)
 		}

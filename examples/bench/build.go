@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,9 +12,12 @@ import (
 	"github.com/pkg/errors"
 )
 
+// temporary begins the names of this process's directories: another bench that runs has others.
+var temporary = fmt.Sprintf("novcomet-bench-%d-", os.Getpid())
+
 // build builds comet-fcgi from the tree; remove removes it.
 func build(ctx context.Context) (program string, remove func(), err error) {
-	dir, err := os.MkdirTemp("", "novcomet-bench-")
+	dir, err := os.MkdirTemp("", temporary)
 	if err != nil {
 		return "", nil, errors.Wrap(err, "making a directory to build in")
 	}

@@ -26,7 +26,7 @@ func startRedis(ctx context.Context) (*redisServer, error) {
 	if err != nil {
 		return nil, errors.Wrap(err, "--store redis needs it (apt install redis-server)")
 	}
-	directory, err := os.MkdirTemp("", "novcomet-bench-")
+	directory, err := os.MkdirTemp("", temporary)
 	if err != nil {
 		return nil, errors.Wrap(err, "making a directory for Redis")
 	}

@@ -62,7 +62,7 @@ func runStore(ctx context.Context, o options, stdout io.Writer) error {
 
 // startOn starts a comet-fcgi on the Redis.
 func startOn(ctx context.Context, redis string) (*subject, error) {
-	directory, err := os.MkdirTemp("", "novcomet-bench-")
+	directory, err := os.MkdirTemp("", temporary)
 	if err != nil {
 		return nil, errors.Wrap(err, "making a directory for the socket")
 	}

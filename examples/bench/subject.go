@@ -51,7 +51,7 @@ type subject struct {
 
 // start starts the program with a directory of its own, and behind a web server where the options want one.
 func start(ctx context.Context, k kind, o options) (*subject, error) {
-	directory, err := os.MkdirTemp("/dev/shm", "novcomet-bench-")
+	directory, err := os.MkdirTemp("/dev/shm", temporary)
 	if err != nil {
 		return nil, errors.Wrap(err, "making a directory for the events")
 	}
