@@ -19,7 +19,8 @@ const patience = 30 * time.Second
 // open opens the store of these servers, with commas between. Nothing healthy takes that long, also on a loaded machine.
 func open(t testing.TB, servers string) *memcached.Store {
 	t.Helper()
-	return openWith(t, memcached.Options{Servers: strings.Split(servers, ","), Prefix: "novcomet:", Timeout: 3 * time.Second})
+	const patient = 10 * time.Second // On a crowded machine a server that is well may be kept from answering for some seconds.
+	return openWith(t, memcached.Options{Servers: strings.Split(servers, ","), Prefix: "novcomet:", Timeout: patient})
 }
 
 func openWith(t testing.TB, o memcached.Options) *memcached.Store {
