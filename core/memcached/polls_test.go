@@ -2,6 +2,7 @@ package memcached_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -144,20 +145,33 @@ func (s *subscriber) run(ctx context.Context, h http.Handler, id string, pause t
 		if ctx.Err() != nil {
 			return
 		}
-		s.mu.Lock()
-		switch {
-		case strings.HasPrefix(body, `{"s":1`):
-			_, seen, _ := strings.Cut(body, `"k":{"`+id+`":`)
-			s.cursor, _, _ = strings.Cut(seen, "}")
-			s.answered = time.Now()
-		case !strings.HasPrefix(body, `{"s":0`):
-			s.wrong = body
-		}
-		s.mu.Unlock()
+		s.take(id, body)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
 		}
+	}
+}
+
+// take keeps the cursor to send next: of a precise poll it stands in `at`, also where nothing happened, for a page that
+// asked with `now` again and again would miss what is published in between.
+func (s *subscriber) take(id, body string) {
+	var answer struct {
+		Changed int                    `json:"s"`
+		Stamps  map[string]json.Number `json:"k"`
+		Cursors map[string]string      `json:"at"`
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		s.wrong = body
+		return
+	}
+	if stamp, told := answer.Stamps[id]; told {
+		s.cursor, s.answered = stamp.String(), time.Now()
+	}
+	if cursor, precise := answer.Cursors[id]; precise {
+		s.cursor = cursor
 	}
 }
 
@@ -191,6 +205,7 @@ func TestNothingIsMissedOfWhatIsPublishedAfterMemcachedIsBack(t *testing.T) {
 			working.Go(func() { s.run(ctx, e, id, pause) })
 		}
 	}
+	waitFor(t, "all subscribers wait", func() bool { return e.Waiting() == 3*events })
 	for range kills {
 		refused := 0
 		server.Kill()
@@ -245,6 +260,7 @@ func TestClocksTenSecondsApartLoseNothingOfPrecisePolls(t *testing.T) {
 			subscribers = append(subscribers, s)
 			working.Go(func() { s.run(ctx, e, "a", 10*time.Millisecond) })
 		}
+		waitFor(t, "its subscribers wait", func() bool { return e.Waiting() == 2 })
 	}
 	var last core.Stamp
 	for i := range 40 {
