@@ -186,3 +186,14 @@ func TestAnAnswerWithDataWaitsUntilItHasBeenWritten(t *testing.T) {
 		g.expects(0, "subscribed[a]=now", `{"s":1,"k":{"a":{1.997}},"at":{"a":"{1.997}"}}`, 2*time.Second)
 	})
 }
+
+// A file's stamp is as old as a tick of the kernel's clock when it is given, and the write still has its time.
+func TestAWriteAtTheEndOfATickHasItsTimeToo(t *testing.T) {
+	store := newMemory()
+	store.timing = (&core.Files{}).Timing()
+	together(t, store, func(g *group) {
+		time.AfterFunc(999*time.Millisecond, func() { store.set(t, "a", start.Add(990*time.Millisecond)) })
+		time.AfterFunc(1004*time.Millisecond, func() { store.fill(t, "a", "1") })
+		g.expects(time.Second, "subscribed[a]=0.0&data=1", `{"s":1,"k":{"a":{0.99}},"d":{"a":1},"at":{"a":"{0.99}"}}`, 1010*time.Millisecond)
+	})
+}

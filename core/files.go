@@ -36,14 +36,20 @@ var (
 	_ Timed = (*Files)(nil)
 )
 
-// Timing of files: new stamps come from the kernel's coarse clock, which moves 100 to 1000 times a second. A write changes
-// the stamp before it changes the content, so that one has to be given the time it takes.
+// Files get their stamps from the kernel's coarse clock, which moves 100 to 1000 times a second. A write changes the stamp before it
+// changes the content, so one has to be given the time it takes: from the stamp on, which is up to a tick older than the write.
+const (
+	tick    = 10 * time.Millisecond
+	written = tick + 10*time.Millisecond
+)
+
+// Timing is that of the kernel's clock.
 func (f *Files) Timing() Timing {
-	const tick, lag, write = 10 * time.Millisecond, 20 * time.Millisecond, 10 * time.Millisecond
+	const lag = 20 * time.Millisecond
 	if f.Fine {
-		return Timing{Lag: lag, Write: write}
+		return Timing{Lag: lag, Write: written}
 	}
-	return Timing{Settle: tick, Lag: lag, Write: write}
+	return Timing{Settle: tick, Lag: lag, Write: written}
 }
 
 // Stamps looks at the files, with one system call each.
