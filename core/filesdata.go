@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -106,51 +107,83 @@ func (f *Files) like(directory int, name string, fd int) error {
 	return errors.Wrapf(unix.Fchmod(fd, mode), "set the mode of %q", name)
 }
 
-// Data reads the files. One that changes while it is read is read again.
+// Data reads the files. One that was changed a moment ago may be half written: it is read again until it stays the same for a
+// millisecond, which is far longer than a write takes from its first byte to its last, or else left out. Its stamp is not the one that
+// is being told, so it will be told of in its turn. (It is not left to that turn as a whole: under steady publications the
+// file is never old.)
 func (f *Files) Data(_ context.Context, ids []ID, limit int) ([][]byte, error) {
+	const attempts, pause = 4, time.Millisecond
 	directory, err := f.open()
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(directory)
 	data := make([][]byte, len(ids))
-	for i, id := range ids {
-		for range 3 {
-			content, same := contentAt(directory, fileName(id), limit)
-			if same {
-				data[i] = content
-				break
-			}
+	last := make([]content, len(ids))
+	again := make([]int, len(ids))
+	for i := range again {
+		again[i] = i
+	}
+	for attempt := 0; attempt < attempts && len(again) > 0; attempt++ {
+		if attempt > 0 {
+			time.Sleep(pause)
 		}
+		young := again[:0]
+		for _, i := range again {
+			read := contentAt(directory, fileName(ids[i]), limit)
+			if !read.complete() && !(attempt > 0 && read.equals(last[i])) {
+				last[i] = read
+				young = append(young, i)
+				continue
+			}
+			data[i] = read.data
+		}
+		again = young
 	}
 	return data, nil
 }
 
-// contentAt returns what is in the file, nil if that is too much or can't be read, and whether it stayed the same meanwhile.
-func contentAt(directory int, name string, limit int) (content []byte, same bool) {
+// content is what was in a file when it was read.
+type content struct {
+	data    []byte // nil, if it is too much, or can't be read
+	stamp   Stamp
+	changed bool // while it was read
+}
+
+// complete reports whether all of a write must be there, for it is too long ago.
+func (c content) complete() bool {
+	return !c.changed && c.stamp <= StampOf(time.Now()).Add(-written)
+}
+
+func (c content) equals(other content) bool {
+	return !c.changed && c.stamp == other.stamp && bytes.Equal(c.data, other.data)
+}
+
+func contentAt(directory int, name string, limit int) content {
 	before, err := stampAt(directory, name)
 	if err != nil || before == 0 {
-		return nil, true
+		return content{}
 	}
 	// It was a regular file; should it be another thing by now, nobody is kept waiting by it.
 	fd, err := unix.Openat(directory, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, !errors.Is(err, unix.ENOENT)
+		return content{changed: errors.Is(err, unix.ENOENT)}
 	}
 	file := os.NewFile(uintptr(fd), name)
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.Size() > int64(limit) {
-		return nil, true
+		return content{}
 	}
-	content = make([]byte, info.Size()+1)
-	n, err := io.ReadFull(file, content)
+	data := make([]byte, info.Size()+1)
+	n, err := io.ReadFull(file, data)
 	switch {
 	case err == nil: // It has grown.
-		return nil, false
+		return content{changed: true}
 	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
-		return nil, true
+		return content{}
 	}
 	after, err := file.Stat()
-	return content[:n], err == nil && StampOf(after.ModTime()) == before && after.Size() == int64(n)
+	changed := err != nil || StampOf(after.ModTime()) != before || after.Size() != int64(n)
+	return content{data[:n], before, changed}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -116,6 +117,44 @@ func TestWhoeverReadsSeesTheOldDataOrTheNew(t *testing.T) {
 	reading.Wait()
 	if files, _ := filepath.Glob(filepath.Join(directory, ".*")); len(files) > 0 {
 		t.Errorf("left behind: %q", files)
+	}
+}
+
+// Whoever reads for an older stamp may come in the middle of a write.
+func TestAFileThatIsBeingWrittenIsReadAgainUntilItIsComplete(t *testing.T) {
+	for name, test := range map[string]struct {
+		writes int
+		want   string
+		after  time.Duration
+	}{
+		"one that is complete":          {0, "0", time.Millisecond},
+		"one that is complete soon":     {1, "01", 2 * time.Millisecond},
+		"one that never seems to be so": {20, "", 3 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, directory := newFiles(t)
+			path := filepath.Join(directory, "a.comet")
+			synctest.Test(t, func(t *testing.T) { // Its clock is behind the kernel's, so every file was written just now.
+				mustWrite(t, path, "0")
+				go func() {
+					file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer file.Close()
+					for i := range test.writes {
+						time.Sleep(900 * time.Microsecond)
+						fmt.Fprint(file, i+1)
+					}
+				}()
+				began := time.Now()
+				if got := carried(t, store, "a"); got != test.want || time.Since(began) != test.after {
+					t.Errorf("%q after %v, want %q after %v", got, time.Since(began), test.want, test.after)
+				}
+				time.Sleep(time.Second)
+			})
+		})
 	}
 }
 
