@@ -126,7 +126,7 @@ func (l *loop) nextLook(w *waiter, now time.Time, storeNow Stamp) time.Time {
 		return w.deadline
 	}
 	held := now.Add(w.hold(storeNow).Sub(storeNow))
-	if l.draining && l.drained.Before(held) {
+	if l.draining && !w.precise && l.drained.Before(held) { // A precise one is held for some milliseconds at the most.
 		held = l.drained
 	}
 	switch {

@@ -172,6 +172,17 @@ func TestDrainReachesAPollThatIsBeingLookedAt(t *testing.T) {
 	})
 }
 
+// A slow reader of a stream comes for its next part when all that waited at first are gone.
+func TestDrainHoldsAPreciseAnswerForItsMilliseconds(t *testing.T) {
+	store := newMemory()
+	store.timing = core.Timing{Settle: 10 * time.Millisecond, Lag: lag}
+	together(t, store, func(g *group) {
+		g.endpoint.Drain()
+		time.AfterFunc(4500*time.Millisecond, func() { store.set(t, "a", start.Add(4500*time.Millisecond)) })
+		g.expects(4503*time.Millisecond, "subscribed[a]=0.0", `{"s":1,"k":{"a":{4.5}},"at":{"a":"{4.5}"}}`, 4510*time.Millisecond)
+	})
+}
+
 func TestDrainHoldsNobodyForLongerThanItMay(t *testing.T) {
 	store := newMemory()
 	together(t, store, func(g *group) {
