@@ -43,20 +43,30 @@ func (p *playback) clockWasSetBack(c *client, q *poll, pub publication) bool {
 }
 
 // Two changes that get the same stamp are one publication. That is only so where somebody set the file to the time of the
-// second, or the clock comes by the same time twice: an answer waits until its stamps can't be given again.
+// second, or the clock comes by the same time twice: an answer waits until its stamps can't be given again. Where somebody
+// renames another file over the event's, that has a stamp of a moment before, and what is done to it in the same tick gets no other.
 func (p *playback) isTwin(index int) bool {
 	pub := p.publications[index]
-	for _, other := range p.publications[:index] {
+	for i, other := range p.publications[:index] {
 		if other.event != pub.event || other.stamp != pub.stamp {
 			continue
 		}
-		if other.stamp > other.clock.Add(unseen) {
+		if other.stamp > other.clock.Add(unseen) || p.renamedBetween(i, index) {
 			return true
 		}
 		for _, s := range p.setbacks {
 			if !s.at.Before(other.at) && !s.at.After(pub.at) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+func (p *playback) renamedBetween(from, to int) bool {
+	for _, pub := range p.publications[from+1 : to+1] {
+		if pub.renamed && pub.event == p.publications[to].event {
+			return true
 		}
 	}
 	return false
@@ -119,10 +129,14 @@ func (p *playback) excusedInPause(c *client, previous, q *poll, pub publication)
 }
 
 // cutShort reports whether the answer could not be held until the second is over, for an answer is held for 8 s at the most:
-// both the client's clock and a file's time must be ahead for that.
+// both the client's clock and a file's time must be ahead for that. By a process that is about to end it is held for 4 s.
 func (p *playback) cutShort(q *poll, t int64) bool {
-	const longest = 8*time.Second - time.Millisecond
-	return p.anyAhead(q) && q.ended.at.Sub(q.asked.at) >= longest && q.ended.clock < (core.Stamp(t+1)*inASec).Add(p.Timing().Lag)
+	const longest, atTheEnd = 8*time.Second - time.Millisecond, 4*time.Second - time.Millisecond
+	held := p.anyAhead(q) && q.ended.at.Sub(q.asked.at) >= longest
+	if q.drained() {
+		held = held || q.ended.at.Sub(q.process.drained) >= atTheEnd
+	}
+	return held && q.ended.clock < (core.Stamp(t+1)*inASec).Add(p.Timing().Lag)
 }
 
 // foundAhead reports whether the stamp was ahead of the clock when the store was looked at for the poll for the first time:
@@ -138,4 +152,9 @@ func (p *playback) foundAhead(q *poll, pub publication) bool {
 		}
 	}
 	return pub.stamp > pub.clock
+}
+
+// drained reports whether the poll was answered by a process that was about to end.
+func (q *poll) drained() bool {
+	return !q.process.drained.IsZero() && !q.ended.at.Before(q.process.drained)
 }

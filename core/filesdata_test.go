@@ -3,9 +3,9 @@ package core_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -249,7 +249,8 @@ func TestADirectoryThatRefusesDataIsForbiddenAndSaysWhy(t *testing.T) {
 	}
 }
 
-// `echo x > file` truncates and writes, which may be within one tick of the kernel's clock, and a look between the two.
+// `echo x > file` truncates and writes, which may be within one tick of the kernel's clock, and a look between the two. Each of
+// 1,000 such contents is the last one for a while, some after others that were not, and must be told to a poll and a stream.
 func TestTheLastContentThatEchoWritesIsAlwaysDelivered(t *testing.T) {
 	for _, fine := range []bool{false, true} {
 		t.Run(fmt.Sprintf("fine=%v", fine), func(t *testing.T) {
@@ -261,60 +262,55 @@ func TestTheLastContentThatEchoWritesIsAlwaysDelivered(t *testing.T) {
 				t.Skip("this kernel's stamps are coarse")
 			}
 			store.Fine = fine
-			endpoint := core.NewEndpoint(store, core.Settings{Tries: 1000, Sleep: 10 * time.Millisecond})
+			endpoint := core.NewEndpoint(store, core.Settings{})
 			defer endpoint.Close()
-			const bursts, each, readers = 50, 20, 3
-			path := filepath.Join(directory, "a.comet")
-			type report struct {
-				reader int
-				text   string
+			ctx, leave := context.WithCancel(t.Context())
+			var everybody sync.WaitGroup
+			defer everybody.Wait()
+			defer leave()
+			const events, echoes = 20, 50
+			clients := map[string][]*client{}
+			for i := range events {
+				event := fmt.Sprintf("event-%d", i)
+				for _, stream := range []*reading{nil, {breaks: []int{0}}} {
+					c := &client{now: realInstant, subscriber: subscriber{precise: true, data: true, stream: stream, events: []string{event},
+						pauses: []time.Duration{0}, tries: 100, sleep: 100 * time.Millisecond}}
+					clients[event] = append(clients[event], c)
+					everybody.Go(func() { c.run(ctx, func() *process { return &process{endpoint: endpoint} }) })
+				}
 			}
-			told := make(chan report, readers*(each+2)*bursts)
-			var reading sync.WaitGroup
-			for i := range readers {
-				reading.Go(func() {
-					for cursor, text := "0.0", ""; text != "the end"; {
-						var a answered
-						if _, body := ask(t, endpoint, "subscribed[a]="+cursor+"&data=1"); json.Unmarshal([]byte(body), &a) != nil {
-							t.Errorf("answered %q", body)
-							return
+			await(t, "the first answer", func() (missing string) {
+				for event, readers := range clients {
+					for _, c := range readers {
+						if c.answers.Load() == 0 {
+							missing = event
 						}
-						cursor = a.At["a"]
-						text, _ = a.D["a"].(string)
-						told <- report{i, text}
 					}
+				}
+				return missing
+			})
+			for echo := range echoes {
+				for event := range clients {
+					for i := range rand.IntN(3) {
+						mustWrite(t, filepath.Join(directory, event+".comet"), fmt.Sprintf("%d of burst %d\n", i, echo))
+					}
+					mustWrite(t, filepath.Join(directory, event+".comet"), fmt.Sprintf("echo %d\n", echo))
+				}
+				want := fmt.Sprintf(`"echo %d"`, echo)
+				await(t, want, func() string {
+					for event, readers := range clients {
+						for i, c := range readers {
+							c.mu.Lock()
+							got := c.carried[event]
+							c.mu.Unlock()
+							if got != want {
+								return fmt.Sprintf("reader %d of %s was told %s", i, event, got)
+							}
+						}
+					}
+					return ""
 				})
 			}
-			write := func(text string) {
-				mustWrite(t, path, text+"\n")
-				waiting := map[int]bool{0: true, 1: true, 2: true}
-				for late := time.After(30 * time.Second); len(waiting) > 0; {
-					select {
-					case r := <-told:
-						if r.text == text {
-							delete(waiting, r.reader)
-						}
-					case <-late:
-						t.Fatalf("%q was not told to %v", text, waiting)
-					}
-				}
-			}
-			for burst := range bursts {
-				for i := range each {
-					mustWrite(t, path, fmt.Sprintf("%d of burst %d\n", i, burst))
-				}
-				write(fmt.Sprintf("the last of burst %d", burst))
-			}
-			write("the end")
-			reading.Wait()
 		})
 	}
-}
-
-// answered is an answer to a precise poll.
-type answered struct {
-	S  int
-	K  map[string]float64
-	D  map[string]any
-	At map[string]string
 }

@@ -1,10 +1,13 @@
 package core_test
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"novcomet/core"
 )
 
 // history is what happens to one endpoint: who subscribes, what is published, and what goes wrong meanwhile. It is drawn
@@ -17,6 +20,7 @@ type history struct {
 	notifier    bool
 	listens     time.Duration // after which delay
 	maxWaiting  int
+	streams     core.StreamLimits
 	ages        map[string]time.Duration // of the events that there are at the start
 	subscribers []subscriber
 	steps       []happening
@@ -34,7 +38,9 @@ type subscriber struct {
 	patience   time.Duration   // after which a precise client breaks its poll off, and asks again; 0: none
 	tries      int
 	sleep      time.Duration
-	wholeFirst bool // a precise client whose first cursor of its first event is a second of the server's clock
+	data       bool     // it is to be told
+	stream     *reading // nil: it polls
+	wholeFirst bool     // a precise client whose first cursor of its first event is a second of the server's clock
 }
 
 // happening is one thing that happens to the store.
@@ -44,6 +50,9 @@ type happening struct {
 	event   string
 	by      time.Duration // how far, how long
 	unheard bool          // the Notifier misses it
+
+	data          string        // of a publication that has any
+	begins, takes time.Duration // when a write begins to change the file, and how long it takes
 }
 
 // What may happen. A rewrite is two changes: a file is truncated, then written.
@@ -51,17 +60,26 @@ const (
 	publishes  = "publish"
 	touches    = "touch"
 	rewrites   = "rewrite"
+	posts      = "publish data"
+	renames    = "rename"
 	setsAhead  = "touch -d"
 	setsBack   = "the clock is set back"
 	goes       = "the store goes"
 	comesBack  = "the store is back"
+	closes     = "the store's data goes"
+	opens      = "the store's data is back"
 	goesDeaf   = "the notifier fails"
+	restarts   = "another process takes over"
 	longestOff = 12 * time.Second // until the last thing happens
 )
 
 // histories draws one. Most of the times are near those that the rules speak of: the ends of seconds, a subscriber's
 // arrival, and other publications.
 var histories = rapid.Custom(func(t *rapid.T) *history {
+	return drawHistory(t, drawSubscriber, touches, touches, publishes, publishes, rewrites)
+})
+
+func drawHistory(t *rapid.T, draw func(*rapid.T, []string) subscriber, means ...string) *history {
 	h := &history{
 		tick:       pick(t, 4*time.Millisecond, 4*time.Millisecond, 4*time.Millisecond, time.Millisecond, 10*time.Millisecond),
 		phase:      pick(t, 0, time.Millisecond, 2500*time.Microsecond),
@@ -79,13 +97,13 @@ var histories = rapid.Custom(func(t *rapid.T) *history {
 		}
 	}
 	for range pick(t, 1, 1, 2, 3) {
-		h.subscribers = append(h.subscribers, drawSubscriber(t, names))
+		h.subscribers = append(h.subscribers, draw(t, names))
 	}
-	h.steps = drawPublications(t, h, names)
+	h.steps = drawPublications(t, h, names, means)
 	h.steps = append(h.steps, drawTrouble(t, h)...)
 	slices.SortStableFunc(h.steps, func(a, b happening) int { return int(a.at - b.at) })
 	return h
-})
+}
 
 func pick[T any](t *rapid.T, from ...T) T { return rapid.SampledFrom(from).Draw(t, "") }
 
@@ -121,11 +139,11 @@ func drawMoment(t *rapid.T, limit time.Duration) time.Duration {
 	return second + time.Duration(rapid.IntRange(0, 9999).Draw(t, ""))*100*time.Microsecond
 }
 
-func drawPublications(t *rapid.T, h *history, names []string) (steps []happening) {
+func drawPublications(t *rapid.T, h *history, names, means []string) (steps []happening) {
 	var last time.Duration
-	for range rapid.IntRange(1, 12).Draw(t, "") {
+	for i := range rapid.IntRange(1, 12).Draw(t, "") {
 		step := happening{
-			what:    pick(t, touches, touches, publishes, publishes, rewrites),
+			what:    pick(t, means...),
 			event:   pick(t, names...),
 			unheard: pick(t, false, false, true),
 		}
@@ -140,8 +158,16 @@ func drawPublications(t *rapid.T, h *history, names []string) (steps []happening
 			step.at = drawMoment(t, longestOff)
 		}
 		last = step.at
-		if step.what == rewrites {
+		switch step.what {
+		case rewrites:
 			step.by = pick(t, 0, 30*time.Microsecond, 700*time.Microsecond)
+			step.begins, step.takes = pick(t, 0, 20*time.Microsecond, 5*time.Millisecond), pick(t, 0, 20*time.Microsecond, 500*time.Microsecond)
+			step.data = fmt.Sprintf("write %d, all of write %d", i, i)
+		case renames:
+			step.by = pick(t, 0, 30*time.Microsecond, 4*time.Millisecond)
+			step.data = fmt.Sprintf("file %d", i)
+		case posts:
+			step.data = fmt.Sprintf(`{"post":%d}`, i)
 		}
 		steps = append(steps, step)
 	}
@@ -185,6 +211,9 @@ func drawTrouble(t *rapid.T, h *history) (steps []happening) {
 		at := moment()
 		length := pick(t, 3*time.Second, time.Millisecond, 400*time.Millisecond, 8*time.Second)
 		steps = append(steps, happening{at: at, what: goes}, happening{at: at + length, what: comesBack})
+	}
+	if pick(t, false, false, false, false, false, true) {
+		steps = append(steps, happening{at: drawMoment(t, longestOff), what: restarts})
 	}
 	if h.notifier && pick(t, false, false, false, true) {
 		steps = append(steps, happening{at: drawMoment(t, longestOff), what: goesDeaf})

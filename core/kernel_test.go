@@ -21,7 +21,7 @@ type kernel struct {
 	files        map[string]*inode
 	floor        time.Time // no coarse stamp is earlier, once a fine one was given
 	back         time.Duration
-	gone         bool
+	gone         [2]bool // the store; its data alone
 	publications []publication
 	outages      []outage
 	setbacks     []setback
@@ -31,20 +31,27 @@ type kernel struct {
 type inode struct {
 	stamp, changed core.Stamp // mtime and ctime
 	looked         bool       // since it was changed
+	content        string
 }
 
 // publication is one change of one event. Its index in the record is its place among all that happened.
 type publication struct {
-	event  string
-	at     time.Time  // by the bubble's clock, which is never set back
-	clock  core.Stamp // the kernel's clock
-	stamp  core.Stamp
-	before core.Stamp
-	told   bool // the Notifier told of it
+	event   string
+	at      time.Time  // by the bubble's clock, which is never set back
+	clock   core.Stamp // the kernel's clock
+	stamp   core.Stamp
+	before  core.Stamp
+	data    string                 // what the event carries, when it is all there
+	inside  bool                   // it was written into the file as it was
+	renamed bool                   // another file took its place
+	told    map[*process]time.Time // when the Notifier told of it
 }
 
 // outage is a time in which the store can't be looked at.
-type outage struct{ from, until time.Time }
+type outage struct {
+	from, until time.Time
+	ofData      bool // alone
+}
 
 // setback is one time when the clock was set back.
 type setback struct {
@@ -64,7 +71,7 @@ func (k *kernel) Stamps(_ context.Context, ids []core.ID) (core.Snapshot, error)
 	time.Sleep(k.slow / 2)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.gone {
+	if k.gone[whole] {
 		return core.Snapshot{}, fmt.Errorf("%w: it is gone", core.ErrUnavailable)
 	}
 	snapshot := core.Snapshot{Now: now, Stamps: make([]core.Stamp, len(ids))}
@@ -82,7 +89,7 @@ func (k *kernel) Publish(_ context.Context, id core.ID) (core.Stamp, error) {
 	const far = 2 * time.Second
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.gone {
+	if k.gone[whole] {
 		return 0, fmt.Errorf("%w: it is gone", core.ErrUnavailable)
 	}
 	file := k.file(id.String())
@@ -92,18 +99,18 @@ func (k *kernel) Publish(_ context.Context, id core.ID) (core.Stamp, error) {
 	if file.stamp <= before && before <= file.stamp.Add(far) {
 		file.stamp = before + 1
 	}
-	k.record(id.String(), before)
+	k.record(id.String(), before, file.content)
 	return file.stamp, nil
 }
 
-// touch is what touch(1) does, or one write.
+// touch is what touch(1) does.
 func (k *kernel) touch(event string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	file := k.file(event)
 	before := file.stamp
 	k.touchFile(file)
-	k.record(event, before)
+	k.record(event, before, file.content)
 }
 
 // touchTo gives the file any time, as touch -d does.
@@ -114,7 +121,7 @@ func (k *kernel) touchTo(event string, fromNow time.Duration) {
 	before := file.stamp
 	k.touchFile(file)
 	file.stamp = k.clock().Add(fromNow)
-	k.record(event, before)
+	k.record(event, before, file.content)
 }
 
 func (k *kernel) file(event string) *inode {
@@ -138,9 +145,10 @@ func (k *kernel) touchFile(file *inode) {
 	file.stamp, file.changed, file.looked = stamp, stamp, false
 }
 
-func (k *kernel) record(event string, before core.Stamp) {
+func (k *kernel) record(event string, before core.Stamp, data string) {
 	k.publications = append(k.publications, publication{
 		event: event, at: time.Now(), clock: k.clock(), stamp: k.files[event].stamp, before: before,
+		data: data, told: map[*process]time.Time{},
 	})
 }
 
@@ -168,14 +176,24 @@ func (k *kernel) setBack(by time.Duration) {
 	k.setbacks = append(k.setbacks, setback{at: time.Now(), by: by, past: time.Now().Add(over + k.Timing().Lag)})
 }
 
-func (k *kernel) setGone(gone bool) {
+// What of the store can be gone.
+const (
+	whole = iota
+	ofData
+)
+
+func (k *kernel) setGone(what int, gone bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
-	case gone && !k.gone:
-		k.outages = append(k.outages, outage{time.Now(), time.Now().Add(time.Hour)})
-	case !gone && k.gone:
-		k.outages[len(k.outages)-1].until = time.Now()
+	case gone && !k.gone[what]:
+		k.outages = append(k.outages, outage{time.Now(), time.Now().Add(time.Hour), what == ofData})
+	case !gone && k.gone[what]:
+		for i := range k.outages {
+			if o := &k.outages[i]; o.ofData == (what == ofData) && o.until.After(time.Now()) {
+				o.until = time.Now()
+			}
+		}
 	}
-	k.gone = gone
+	k.gone[what] = gone
 }

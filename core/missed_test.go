@@ -47,10 +47,11 @@ func (p *playback) judgePublication(c *client, index int) *violation {
 func (p *playback) found(q *poll, pub publication, waited bool) time.Time {
 	found := q.asked.at
 	if waited {
-		if found = pub.at.Add(q.sleep); pub.told {
-			found = pub.at
+		found = pub.at.Add(q.sleep)
+		if at, told := pub.told[q.process]; told {
+			found = at
 		}
-		for _, at := range p.heard {
+		for _, at := range q.process.heard {
 			if !at.Before(pub.at) && at.Before(found) {
 				found = at
 			}
@@ -60,10 +61,13 @@ func (p *playback) found(q *poll, pub publication, waited bool) time.Time {
 	if q.asked.at.After(from) {
 		from = q.asked.at
 	}
-	for back, gone := p.goneBetween(from, found.Add(p.slack())); gone && found.Before(back.Add(q.sleep)); back, gone = p.goneBetween(from, found.Add(p.slack())) {
+	for { // An answer may be held until the data can be read.
+		back, gone := p.failedBetween(q.data, from, found.Add(p.settle(q)+p.slack()))
+		if !gone || !found.Before(back.Add(q.sleep)) {
+			return found
+		}
 		found = back.Add(q.sleep)
 	}
-	return found
 }
 
 // answerBy returns when the answer must have gone: for a precise poll when the stamp has settled, for a whole-second one
@@ -74,9 +78,9 @@ func (p *playback) answerBy(c *client, q *poll, pub publication, found time.Time
 	timing := p.Timing()
 	ahead := p.anyAhead(q)
 	if c.precise {
-		by := found.Add(timing.Settle + p.slack())
+		by := found.Add(p.settle(q) + p.slack())
 		if ahead { // One that is only a little ahead is taken for one that could be given again, and another comes near meanwhile.
-			by = by.Add(time.Duration(len(q.sent))*setAhead + timing.Settle)
+			by = by.Add(time.Duration(len(q.sent))*setAhead + p.settle(q))
 		}
 		return by
 	}
@@ -100,6 +104,15 @@ func (p *playback) answerBy(c *client, q *poll, pub publication, found time.Time
 		}
 	}
 	return by
+}
+
+// settle returns the age from which a stamp can be told.
+func (p *playback) settle(q *poll) time.Duration {
+	timing := p.Timing()
+	if q.data {
+		return max(timing.Settle, timing.Write)
+	}
+	return max(timing.Settle, time.Microsecond)
 }
 
 // anyAhead reports whether there was any stamp ahead of the clock before the poll ended.

@@ -6,13 +6,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
 // It tells at once, also in a short run, which mutation has to be written anew when the code is.
 func TestEachRuleIsFoundInTheCodeOnce(t *testing.T) {
-	for _, m := range mutations {
+	for _, m := range slices.Concat(mutations, mutationsOfStreams) {
 		m.mutated(t)
 	}
 }
@@ -22,17 +24,21 @@ func TestEveryBrokenRuleIsFoundByTheHistories(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compiles the package once for each rule")
 	}
-	if output, err := unbroken.try(t); err != nil {
+	if output, err := unbroken.try(t, "", 1000); err != nil {
 		t.Fatalf("with no rule broken: %v\n%s", err, output)
 	}
 	const atOnce = 2 // Each of them has one processor's work.
 	slots := make(chan struct{}, atOnce)
-	for _, m := range mutations {
+	for i, m := range slices.Concat(mutations, mutationsOfStreams) {
+		histories := "$"
+		if i >= len(mutations) {
+			histories = "OfStreamsAndData$"
+		}
 		t.Run(strings.ReplaceAll(m.rule, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			output, err := m.try(t)
+			output, err := m.try(t, histories, 20000)
 			found := brokenPromise.FindStringSubmatch(output)
 			switch {
 			case err == nil:
@@ -48,7 +54,7 @@ func TestEveryBrokenRuleIsFoundByTheHistories(t *testing.T) {
 
 // brokenPromise is the report of a history that broke the promise; another failure, as of the compiler, is not what a
 // mutation is for.
-var brokenPromise = regexp.MustCompile(`\[rapid\] (?:failed after (\d+) tests|flaky test)[^\n]*?(?:: |\n[^:]*\n[^:]*\n[^:]*\n[^(]*\()((?:missed|hidden|spurious|invented|early|unchanged|cursor|left|malformed)\b[^\n]*)`)
+var brokenPromise = regexp.MustCompile(`\[rapid\] (?:failed after (\d+) tests|flaky test)[^\n]*?(?:: |\n[^:]*\n[^:]*\n[^:]*\n[^(]*\()((?:missed|hidden|spurious|invented|early|unchanged|cursor|left|malformed|stale|torn|dataless|ended|unended|late)\b[^\n]*)`)
 
 // mutation is a rule of delivery, and how to break it: a text that is there once, and what to put in its place.
 type mutation struct {
@@ -77,9 +83,9 @@ func (m mutation) mutated(t *testing.T) (path, source string) {
 	return path, strings.Replace(string(original), m.text, m.broken, 1)
 }
 
-// try runs the histories against the package with the rule broken: always the same histories, for some rules are only
-// needed once in thousands, and what is found here must be found everywhere.
-func (m mutation) try(t *testing.T) (output string, err error) {
+// try runs so many histories, of those whose test has a name that ends like this, against the package with the rule
+// broken: always the same histories, for some rules are only needed once in thousands, and what is found here must be found everywhere.
+func (m mutation) try(t *testing.T, histories string, checks int) (output string, err error) {
 	original, source := m.mutated(t)
 	directory := t.TempDir()
 	copied, overlay := filepath.Join(directory, m.file), filepath.Join(directory, "overlay.json")
@@ -89,12 +95,8 @@ func (m mutation) try(t *testing.T) (output string, err error) {
 		t.Fatal(err)
 	}
 	mustWrite(t, overlay, string(replace))
-	histories := "20000"
-	if m == unbroken {
-		histories = "1000"
-	}
 	command := exec.CommandContext(t.Context(), "go", "test", "-overlay", overlay, "-vet=off", "-count=1", "-timeout=10m",
-		"-run=^TestThePromiseIsKeptInEveryHistory$", ".", "-rapid.checks="+histories, "-rapid.seed=1", "-rapid.shrinktime=0s", "-rapid.nofailfile")
+		"-run=^TestThePromiseIsKeptInEveryHistory"+histories, ".", "-rapid.checks="+strconv.Itoa(checks), "-rapid.seed=1", "-rapid.shrinktime=0s", "-rapid.nofailfile")
 	all, err := command.CombinedOutput()
 	return string(all), err
 }

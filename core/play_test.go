@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,9 +14,15 @@ import (
 type playback struct {
 	history *history
 	*kernel
-	heard   []time.Time // when the notifier began to listen
 	clients []*client
 	waiting int // polls that are still there when all is over
+}
+
+// process is one that serves, until another one takes its place. Each has a Notifier of its own.
+type process struct {
+	endpoint *core.Endpoint
+	*watched
+	drained time.Time // when it began to end; zero: it did not
 }
 
 // instant is a time by all clocks: the bubble's, the kernel's, and how much had been published by then.
@@ -38,58 +45,92 @@ func (h *history) play(t *testing.T) *playback {
 		k.touchTo(name, -age)
 	}
 	p := &playback{history: h, kernel: k}
-	var store core.Store = k
-	notifier := &watched{kernel: k, delay: h.listens}
-	if h.notifier {
-		store = notifier
-	}
-	endpoint := core.NewEndpoint(store, core.Settings{})
-	endpoint.Log, endpoint.MaxWaiting = discard, h.maxWaiting
+	serving := &atomic.Pointer[process]{}
+	processes := []*process{h.serve(k)}
+	serving.Store(processes[0])
 	var everybody sync.WaitGroup
 	for i, s := range h.subscribers {
-		c := &client{subscriber: s, now: k.instant, apart: time.Duration(i+1) * 10 * time.Nanosecond}
+		c := &client{subscriber: s, now: k.instant, apart: time.Duration(i+1) * 10 * time.Nanosecond, limits: h.streams}
 		p.clients = append(p.clients, c)
 		leaves := min(s.joins+s.stays, h.end())
 		everybody.Go(func() {
 			ctx, cancel := context.WithDeadline(t.Context(), start.Add(leaves))
 			defer cancel()
 			time.Sleep(s.joins + c.apart)
-			c.run(ctx, endpoint)
+			c.run(ctx, serving.Load)
 		})
 	}
 	for _, step := range h.steps {
 		time.Sleep(time.Until(start.Add(step.at)))
-		step.happen(t, endpoint, notifier)
+		if step.what == restarts {
+			next := h.serve(k)
+			processes = append(processes, next)
+			serving.Swap(next).end()
+			continue
+		}
+		step.happen(t, serving.Load())
 	}
 	everybody.Wait()
-	p.waiting, p.heard = endpoint.Waiting(), notifier.heard
-	k.setGone(false)
-	endpoint.Close()
+	k.setGone(whole, false)
+	for _, served := range processes {
+		p.waiting += served.endpoint.Waiting()
+		served.endpoint.Close()
+	}
 	time.Sleep(time.Minute) // Time stands still when a bubble's first function has ended, and a look may be under way.
 	return p
 }
 
-func (s happening) happen(t *testing.T, endpoint *core.Endpoint, store *watched) {
-	before := store.count()
+func (h *history) serve(k *kernel) *process {
+	p := &process{watched: &watched{kernel: k, delay: h.listens}}
+	var store core.Store = k
+	if h.notifier {
+		store = p.watched
+	}
+	p.endpoint = core.NewEndpoint(store, core.Settings{})
+	p.endpoint.Log, p.endpoint.MaxWaiting, p.endpoint.Streams = discard, h.maxWaiting, h.streams
+	return p
+}
+
+// end answers everybody who waits, as a process does before it ends.
+func (p *process) end() {
+	p.drained = time.Now()
+	p.endpoint.Drain()
+	p.endpoint.Close()
+}
+
+// happen lets it happen to the store, and the Notifier tell of it when an inotify would: after each change.
+func (s happening) happen(t *testing.T, p *process) {
+	before := p.count()
+	tell := func() {
+		if made := p.count() - before; made > 0 && !s.unheard {
+			p.tell(p, mustID(t, s.event), made)
+		}
+		before = p.count()
+	}
+	defer tell()
 	switch s.what {
 	case publishes:
-		_, _ = ask(t, endpoint, "publish="+s.event)
+		_, _ = ask(t, p.endpoint, "publish="+s.event)
+	case posts:
+		_, _ = send(t, p.endpoint, newPut(s.event, s.data))
 	case touches:
-		store.touch(s.event)
+		p.touch(s.event)
+	case renames:
+		p.rename(s.event, s.data, s.by)
 	case rewrites:
-		store.touch(s.event)
+		p.truncate(s.event)
+		tell()
 		time.Sleep(s.by)
-		store.touch(s.event)
+		p.write(s.event, s.data, s.begins, s.takes)
 	case setsAhead:
-		store.touchTo(s.event, s.by)
+		p.touchTo(s.event, s.by)
 	case setsBack:
-		store.setBack(s.by)
+		p.setBack(s.by)
 	case goes, comesBack:
-		store.setGone(s.what == goes)
+		p.setGone(whole, s.what == goes)
+	case closes, opens:
+		p.setGone(ofData, s.what == closes)
 	case goesDeaf:
-		store.deafen()
-	}
-	if made := store.count() - before; made > 0 && !s.unheard {
-		store.tell(mustID(t, s.event), made)
+		p.deafen()
 	}
 }

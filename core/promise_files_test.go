@@ -3,9 +3,11 @@ package core_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -48,7 +50,8 @@ func TestThePromiseIsKeptOverRealFilesWithSeveralProcessesPublishing(t *testing.
 		for i := range clientsOfEachKind {
 			c := &client{subscriber: someone(i, names), now: realInstant}
 			clients = append(clients, c)
-			everybody.Go(func() { c.run(ctx, endpoint) })
+			serving := &process{endpoint: endpoint}
+			everybody.Go(func() { c.run(ctx, func() *process { return serving }) })
 		}
 	}
 
@@ -68,7 +71,7 @@ func TestThePromiseIsKeptOverRealFilesWithSeveralProcessesPublishing(t *testing.
 	published := map[string]int{} // at most: each may be two changes
 	for burst := range bursts {
 		for range 40 {
-			name, means := names[rand.IntN(events)], []string{"publish", "touch", "write"}[rand.IntN(3)]
+			name, means := names[rand.IntN(events)], []string{"publish", "touch", "write", "write", "post"}[rand.IntN(5)]
 			publishers[rand.IntN(len(publishers))].publish(t, means, name)
 			published[name] += 2
 			if rand.IntN(2) == 0 {
@@ -90,13 +93,20 @@ func TestThePromiseIsKeptOverRealFilesWithSeveralProcessesPublishing(t *testing.
 func someone(i int, names []string) subscriber {
 	shuffled := slices.Clone(names)
 	rand.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-	return subscriber{
+	s := subscriber{
 		precise: i%2 == 0, longFirst: i%4 == 0,
 		clock:  []time.Duration{0, 400 * time.Millisecond, -10 * time.Minute}[i/2%3],
 		events: shuffled[:1+rand.IntN(len(names))],
 		pauses: []time.Duration{0, rand.N(200 * time.Millisecond), rand.N(time.Second)},
 		tries:  1 + rand.IntN(4), sleep: 200*time.Millisecond + rand.N(600*time.Millisecond),
 	}
+	if s.precise {
+		s.data = i%6 != 0
+	}
+	if i%8 == 0 {
+		s.stream = &reading{breaks: []int{0, 20, 3}, cut: 90, slow: rand.N(20 * time.Millisecond)}
+	}
+	return s
 }
 
 func realInstant() instant { return instant{at: time.Now(), clock: core.StampOf(time.Now())} }
@@ -117,17 +127,17 @@ func await(t *testing.T, what string, missing func() string) {
 }
 
 // missed names a client that does not know the present stamp of one of its events.
-func missed(t *testing.T, store core.Store, clients []*client) string {
+func missed(t *testing.T, store core.Carrier, clients []*client) string {
 	for i, c := range clients {
 		c.mu.Lock()
-		told := make(map[string]string, len(c.told))
-		for event, value := range c.told {
-			told[event] = value
-		}
+		told, dataOf := maps.Clone(c.told), maps.Clone(c.carried)
 		c.mu.Unlock()
 		for _, event := range c.events {
 			if now := stamp(t, store, event); now != 0 && !c.says(told[event], now) {
 				return fmt.Sprintf("client %d (%v) was told %q of %s, which has %v", i, c.subscriber, told[event], event, now)
+			}
+			if content := strings.TrimSpace(carried(t, store, event)); c.data && dataOf[event] != content {
+				return fmt.Sprintf("client %d (%v) was told %q of %s, which carries %q", i, c.subscriber, dataOf[event], event, content)
 			}
 		}
 	}

@@ -8,7 +8,13 @@ import (
 )
 
 // The promise, under random schedules. Each history goes the whole way: a query, the loop, an answer, the next query.
-func TestThePromiseIsKeptInEveryHistory(t *testing.T) {
+func TestThePromiseIsKeptInEveryHistory(t *testing.T) { keepThePromise(t, histories) }
+
+func TestThePromiseIsKeptInEveryHistoryOfStreamsAndData(t *testing.T) {
+	keepThePromise(t, historiesOfStreams)
+}
+
+func keepThePromise(t *testing.T, histories *rapid.Generator[*history]) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := histories.Draw(rt, "history")
 		var p *playback

@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,9 +25,10 @@ type publisher struct {
 }
 
 // publishingScript publishes by the means of a shell.
-const publishingScript = `while read -r means file; do
+const publishingScript = `n=0
+while read -r means file; do
 	case $means in
-	write) printf x > "$file" ;;
+	write | post) echo $((n += 1))$$ > "$file" ;;
 	publish | touch) touch "$file" ;;
 	esac
 	echo done
@@ -93,7 +96,7 @@ func publishAsTold() {
 func publishBy(store *core.Files, means, file string) error {
 	switch means {
 	case "write":
-		return os.WriteFile(file, []byte("x"), 0o664)
+		return os.WriteFile(file, strconv.AppendInt(nil, time.Now().UnixNano(), 10), 0o664)
 	case "touch":
 		opened, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE, 0o664)
 		if err != nil {
@@ -105,6 +108,10 @@ func publishBy(store *core.Files, means, file string) error {
 	}
 	id, err := core.ParseID(strings.TrimSuffix(file, ".comet"))
 	if err != nil {
+		return err
+	}
+	if means == "post" {
+		_, err = store.PublishData(context.Background(), id, strconv.AppendInt(nil, time.Now().UnixNano(), 10))
 		return err
 	}
 	_, err = store.Publish(context.Background(), id)

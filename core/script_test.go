@@ -3,6 +3,8 @@ package core_test
 import (
 	"fmt"
 	"strings"
+
+	"novcomet/core"
 )
 
 // GoString is the history as a script, as rapid prints it when it has found one that breaks the promise.
@@ -24,6 +26,9 @@ func (h *history) GoString() string {
 			fmt.Fprintf(&b, "\n  %12v  %s was published", -age, name)
 		}
 	}
+	if h.streams != (core.StreamLimits{}) {
+		fmt.Fprintf(&b, "\n  streams: %+v", h.streams)
+	}
 	for i, s := range h.subscribers {
 		fmt.Fprintf(&b, "\n  %12v  subscriber %d joins: %v", s.joins, i, s)
 	}
@@ -31,6 +36,9 @@ func (h *history) GoString() string {
 		fmt.Fprintf(&b, "\n  %12v  %s %s", step.at, step.what, step.event)
 		if step.by != 0 {
 			fmt.Fprintf(&b, " %v", step.by)
+		}
+		if step.data != "" {
+			fmt.Fprintf(&b, " %q (after %v, in %v)", step.data, step.begins, step.takes)
 		}
 		if step.unheard {
 			b.WriteString(" (unheard)")
@@ -52,6 +60,12 @@ func (s subscriber) String() string {
 		if s.patience > 0 {
 			kind += fmt.Sprintf(", breaks off after %v", s.patience)
 		}
+	}
+	if s.data {
+		kind += ", with data"
+	}
+	if s.stream != nil {
+		kind = fmt.Sprintf("a stream %+v of %s", *s.stream, kind)
 	}
 	return fmt.Sprintf("%s, %v, %d × %v, pauses %v, stays %v", kind, s.events, s.tries, s.sleep, s.pauses, s.stays)
 }

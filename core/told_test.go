@@ -32,7 +32,12 @@ func (p *playback) judgePoll(c *client, q *poll) *violation {
 		}
 	}
 	if q.answer.S == 0 {
-		return p.judgeUnchanged(c, q)
+		if broken := p.judgeUnchanged(c, q); broken != nil {
+			return broken
+		}
+	}
+	if q.stream != nil {
+		return p.judgePart(q)
 	}
 	return nil
 }
@@ -48,12 +53,28 @@ func (p *playback) judgeEvent(c *client, q *poll, event string) *violation {
 		if c.precise && q.answer.At[event] != value.String() {
 			return &violation{"cursor", "its cursor is another"}
 		}
+		if broken := p.judgeData(c, q, event); q.data && broken != nil {
+			return broken
+		}
 		return p.judgeHold(c, q, value.String(), true)
 	}
 	if c.precise {
+		if broken := p.judgeWithheld(q, event); broken != nil || q.comment {
+			return broken
+		}
 		return p.judgeCursor(q, event)
 	}
 	return p.judgeHold(c, q, q.sent[event], false)
+}
+
+// judgeWithheld looks whether a precise poll was not told of a stamp that was there when it came, and as long as it waited.
+func (p *playback) judgeWithheld(q *poll, event string) *violation {
+	found := p.stampAt(event, q.asked.publications)
+	if p.storeFailed(q, q.asked.at, q.ended.at.Add(1)) || found == 0 || !strings.Contains(q.sent[event], ".") ||
+		q.sent[event] == found.String() || p.stampAt(event, q.ended.publications) != found {
+		return nil
+	}
+	return &violation{"hidden", fmt.Sprintf("its stamp was %v all the time, and its cursor %s", found, q.sent[event])}
 }
 
 // hasChanged reports whether what an answer tells of an event is news, by the cursor that the subscriber sent.
@@ -86,6 +107,9 @@ func (p *playback) hasChanged(c *client, q *poll, event string) bool {
 func (p *playback) cameWhileItWaited(c *client, q *poll, event string) bool {
 	slow := 2 * p.slow
 	earliest, latest := p.arrival(q).Add(-unseen-slow), q.asked.clock.Add(setAhead+slow+p.slow)
+	if q.stream != nil && !q.first && q.sent[event] == "now" { // The store was gone before: the server knows more than it has told.
+		return true
+	}
 	if _, gone := p.goneBetween(q.asked.at, q.asked.at.Add(slow+1)); gone {
 		latest = q.ended.clock.Add(setAhead)
 	}
@@ -110,7 +134,7 @@ func (p *playback) judgeHold(c *client, q *poll, value string, changed bool) *vi
 	timing := p.Timing()
 	if c.precise {
 		stamp := stampOf(value)
-		settled := stamp.Add(max(timing.Settle, time.Microsecond))
+		settled := stamp.Add(p.settle(q))
 		if stamp <= q.ended.clock && q.ended.clock < settled {
 			return &violation{"early", fmt.Sprintf("%v could be given again until %v, and it was %v", stamp, settled, q.ended.clock)}
 		}
@@ -149,6 +173,9 @@ func (p *playback) judgeCursor(q *poll, event string) *violation {
 	if _, gone := p.goneBetween(q.asked.at, q.ended.at.Add(1)); gone && next == "now" {
 		return nil
 	}
+	if q.data && p.storeFailed(q, q.asked.at, q.ended.at.Add(1)) && stampOf(next) == 0 { // It was to be told of a stamp of the last 20 ms.
+		return nil
+	}
 	found := p.stampAt(event, q.asked.publications)
 	if next == found.String() {
 		return nil
@@ -166,7 +193,7 @@ func (p *playback) judgeCursor(q *poll, event string) *violation {
 func (p *playback) judgeUnchanged(c *client, q *poll) *violation {
 	const longestHold = 8 * time.Second
 	took := q.ended.at.Sub(q.asked.at)
-	if took < q.wait && p.history.maxWaiting == 0 {
+	if took < q.wait && p.history.maxWaiting == 0 && !q.drained() {
 		return &violation{"unchanged", fmt.Sprintf("answered after %v instead of %v", took, q.wait)}
 	}
 	limit := q.wait + p.slack()
@@ -176,10 +203,13 @@ func (p *playback) judgeUnchanged(c *client, q *poll) *violation {
 	if len(p.setbacks) > 0 { // The hold begins anew.
 		limit += longestHold
 	}
+	if p.storeFailed(q, q.asked.at, q.ended.at.Add(1)) { // What was to be told was held, and then its data was not to be had.
+		limit += p.settle(q)
+	}
 	if took > limit {
 		return &violation{"unchanged", fmt.Sprintf("answered after %v instead of %v", took, q.wait)}
 	}
-	if _, gone := p.goneBetween(q.asked.at, q.ended.at.Add(1)); gone {
+	if p.storeFailed(q, q.asked.at, q.ended.at.Add(1)) {
 		return nil
 	}
 	for i := q.asked.publications; i < q.ended.publications; i++ {

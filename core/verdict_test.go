@@ -69,14 +69,37 @@ func (p *playback) stampAt(event string, publications int) core.Stamp {
 	return 0
 }
 
-// slack is for what the looks take: one may be under way when it is time for the next, and then for one more.
-func (p *playback) slack() time.Duration { return 6*p.slow + time.Millisecond }
+// slack is for what the looks take: one may be under way when it is time for the next, and then for one more. So may the
+// reading of data, which is read again some milliseconds later where it may be half written.
+func (p *playback) slack() time.Duration {
+	const readAgain = 3 * 3 * time.Millisecond
+	slack := 6*p.slow + time.Millisecond
+	for _, c := range p.clients {
+		if c.data {
+			return slack + 2*readAgain
+		}
+	}
+	return slack
+}
 
 // goneBetween reports whether the store was gone at some time from..until, and from when it could be looked at again.
 func (p *playback) goneBetween(from, until time.Time) (back time.Time, gone bool) {
+	return p.failedBetween(false, from, until)
+}
+
+// storeFailed reports whether it could not be looked at some time from..until, or not at the data, if the poll asks for it.
+func (p *playback) storeFailed(q *poll, from, until time.Time) bool {
+	_, failed := p.failedBetween(q.data, from, until)
+	return failed
+}
+
+func (p *playback) failedBetween(dataToo bool, from, until time.Time) (back time.Time, gone bool) {
 	for _, o := range p.outages {
-		if o.from.Before(until) && o.until.After(from) {
-			back, gone = o.until, true
+		if (dataToo || !o.ofData) && o.from.Before(until) && o.until.After(from) {
+			gone = true
+			if o.until.After(back) {
+				back = o.until
+			}
 		}
 	}
 	return back, gone
@@ -107,24 +130,28 @@ func (p *playback) String() string {
 	var b strings.Builder
 	since := func(at time.Time) string { return fmt.Sprintf("%12v", at.Sub(start)) }
 	for i, pub := range p.publications {
-		told := ""
-		if pub.told {
-			told = ", the notifier told of it"
+		fmt.Fprintf(&b, "\n  %s  publication %d: %s gets %v %q", since(pub.at), i, pub.event, relative(pub.stamp), pub.data)
+		for _, at := range pub.told {
+			fmt.Fprintf(&b, ", the notifier told of it at %v", at.Sub(start))
 		}
-		fmt.Fprintf(&b, "\n  %s  publication %d: %s gets %v%s", since(pub.at), i, pub.event, relative(pub.stamp), told)
 	}
 	for _, s := range p.setbacks {
 		fmt.Fprintf(&b, "\n  %s  the clock is set back; until %s it is in the past", since(s.at), strings.TrimSpace(since(s.past)))
 	}
-	for _, at := range p.heard {
-		fmt.Fprintf(&b, "\n  %s  the notifier listens", since(at))
-	}
 	for i, c := range p.clients {
 		fmt.Fprintf(&b, "\n  subscriber %d:", i)
 		for j, q := range c.polls {
-			answer := "left"
-			if q.answered {
-				answer = q.body
+			answer := q.body
+			switch {
+			case answer == "":
+				answer = "left"
+			case q.last:
+				answer += " (the end)"
+			}
+			for _, at := range q.process.heard {
+				if j == 0 || c.polls[j-1].process != q.process {
+					fmt.Fprintf(&b, "\n  %s  its notifier listens", since(at))
+				}
 			}
 			fmt.Fprintf(&b, "\n  %s .. %s  poll %d (clock %v..%v): %v → %s", since(q.asked.at), strings.TrimSpace(since(q.ended.at)), j,
 				relative(q.asked.clock), relative(q.ended.clock), q.sent, answer)

@@ -43,7 +43,7 @@ func (w *watched) Notify(ctx context.Context, changed func(...core.ID)) error {
 }
 
 // tell tells of the newest publications, if anybody listens.
-func (w *watched) tell(id core.ID, publications int) {
+func (w *watched) tell(to *process, id core.ID, publications int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.changed == nil {
@@ -51,7 +51,7 @@ func (w *watched) tell(id core.ID, publications int) {
 	}
 	w.kernel.mu.Lock()
 	for i := range publications {
-		w.publications[len(w.publications)-1-i].told = true
+		w.publications[len(w.publications)-1-i].told[to] = time.Now()
 	}
 	w.kernel.mu.Unlock()
 	w.changed(id)
