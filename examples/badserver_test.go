@@ -59,6 +59,7 @@ func TestTheClientIsPatientWithABadServer(t *testing.T) {
 			asked := make(chan request, 2*len(tt.answers))
 			mux := http.NewServeMux()
 			mux.Handle("/", http.FileServer(http.Dir("browser")))
+			mux.Handle("/tab.html", http.FileServer(http.Dir("testdata/pages")))
 			mux.HandleFunc("/comet.php", func(w http.ResponseWriter, r *http.Request) {
 				select {
 				case asked <- request{time.Now(), r.URL.Query().Get("wait") == "0"}:
@@ -81,7 +82,7 @@ func TestTheClientIsPatientWithABadServer(t *testing.T) {
 			w.do(t, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 				_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: hasty})
 				return err
-			}), chromedp.Navigate(server.URL))
+			}), chromedp.Navigate(server.URL+"/tab.html?ids=news,chat&polls=1"))
 
 			var last request
 			for i := 0; i <= len(tt.pauses); i++ {

@@ -152,14 +152,125 @@ var promises = []struct{ name, script, want string }{
 		await opened(two.subscribe("shared", tell(two, "two")));
 		one.publish("shared");
 	})`, "one,two"},
+
+	{"who is stopped asks nothing more", `(async () => {
+		const comet = await client(), asked = [], ask = window.fetch;
+		window.fetch = (url, options) => (asked.push(options.signal), ask(url, options));
+		comet.subscribe("stopped", () => {});
+		await opened(comet);
+		comet.stop();
+		await soon(0.1);
+		window.fetch = ask;
+		return [asked.length > 0, asked.every((signal) => signal.aborted)].join();
+	})()`, "true,true"},
+
+	{"data comes as it was published", `(async () => {
+		const comet = await client(), values = [{ a: [1, null] }, "text", "42", 42, "", null, false, "</script>\u2028\n\n: x\r\ndata: 1", "ü", "x".repeat(50000)];
+		let tell;
+		comet.subscribe("values", (k, data) => tell?.(data), { data: true });
+		await opened(comet);
+		for (const value of values) {
+			const told = new Promise((resolve) => { tell = resolve; });
+			await comet.publish("values", value);
+			const data = await told;
+			if (JSON.stringify(data) !== JSON.stringify(value)) return "got " + JSON.stringify(data) + " for " + JSON.stringify(value);
+		}
+		return comet.stop(), "all";
+	})()`, "all"},
+
+	{"publishing without data leaves it as it is", `new Promise(async (resolve) => {
+		const comet = await client(), told = [];
+		await comet.publish("kept", { a: 1 }), await soon(0.1);
+		comet.subscribe("kept", (k, data) => told.push(JSON.stringify(data)) === 2 && (comet.stop(), resolve(told.join())), { data: true });
+		await opened(comet);
+		comet.publish("kept");
+	})`, `{"a":1},{"a":1}`},
+
+	{"who wants data begins with what there is, and who does not, does not", `new Promise(async (resolve) => {
+		const comet = await client(), told = [];
+		await comet.publish("state", "old"), await comet.publish("bare"), await soon(0.1);
+		const tell = (name) => (k, data) => {
+			told.push([name, data, Object.keys(k)].join(" "));
+			if (told.length === 2) comet.publish("state", "new");
+			if (told.length === 4) comet.stop(), resolve(told.join());
+		};
+		comet.subscribe("state", tell("data"), { data: true }).subscribe("state", tell("time")).subscribe("bare", tell("bare"), { data: true });
+		comet.subscribe("never", tell("never"), { data: true });
+		await opened(comet);
+	})`, "data old state,bare,bare  state,bare,data new state,time  state"},
+
+	{"who comes later is told what there is by the one who asks", `new Promise(async (resolve) => {
+		const one = await client(), two = await client(), told = [];
+		await one.publish("before", 1), await soon(0.1);
+		await opened(one.subscribe("before", (k, data) => told.push("one " + data)).subscribe("own", () => {}));
+		const end = (k, data) => {
+			told.push("two " + data);
+			if (data === 1) return one.publish("before", 2);
+			one.stop(), two.stop(), resolve(told.join());
+		};
+		two.subscribe("before", end, { data: true }).run();
+	})`, "two 1,one undefined,two 2"},
+
+	{"who wants data of an event already followed is told what there is", `new Promise(async (resolve) => {
+		const comet = await client();
+		await comet.publish("twice", "there"), await soon(0.1);
+		let bare = 0;
+		await opened(comet.subscribe("twice", () => bare++));
+		comet.subscribe("twice", (k, data) => (comet.stop(), resolve(data + " " + bare)), { data: true });
+	})`, "there 0"},
+
+	{"who comes right after is told without a request", `new Promise(async (resolve) => {
+		const one = await client(), two = await client();
+		await one.publish("known-data", "known"), await soon(0.1);
+		await new Promise((told) => one.subscribe("known-data", told, { data: true }).subscribe("no-data", () => {}, { data: true }).run());
+		const end = (word) => (one.stop(), two.stop(), resolve(word));
+		soon(10).then(() => end("not told"));
+		let data;
+		two.subscribe("known-data", (k, value) => { data = value; }, { data: true }).subscribe("no-data", () => {}, { data: true });
+		await opened(two);
+		end(data);
+	})`, "known"},
+
+	{"data is not older than its time", `new Promise(async (resolve) => {
+		const comet = await client();
+		const publish = (value) => new Promise(async (told) => {
+			comet.subscribe("aged", told);
+			await comet.publish("aged", value), await soon(0.1);
+			comet.unsubscribe("aged", told);
+		});
+		const first = () => {};
+		comet.subscribe("aged", first, { data: true }).subscribe("aged", () => {});
+		await opened(comet);
+		comet.unsubscribe("aged", first);
+		for (const value of [1, 2, 3]) await publish(value);
+		comet.subscribe("aged", (k, data) => (comet.stop(), resolve("" + data)), { data: true });
+	})`, "3"},
+
+	{"data published while stopped is told after the next run", `new Promise(async (resolve) => {
+		const comet = await client(), told = [];
+		comet.subscribe("away", (k, data) => told.push(data) === 1 && (comet.stop(), resolve(told.join())), { data: true });
+		await opened(comet);
+		comet.stop();
+		await comet.publish("away", "first"), await comet.publish("away", "last");
+		comet.run();
+	})`, "last"},
 }
 
 func TestTheClientKeepsItsPromises(t *testing.T) {
 	site := startPages(t)
-	w := openWindow(t, startBrowser(t), site.URL+"/empty.html")
+	browser := startBrowser(t)
+	w := openWindow(t, browser, site.URL+"/empty.html")
 	for _, promise := range promises {
 		t.Run(promise.name, func(t *testing.T) {
 			if got := evaluate[string](t, w, promise.script); got != promise.want {
+				t.Errorf("got %q, want %q", got, promise.want)
+			}
+		})
+	}
+	byPolls := openWindow(t, browser, startPages(t).URL+"/empty.html?polls")
+	for _, promise := range promises {
+		t.Run(promise.name+", by polls", func(t *testing.T) {
+			if got := evaluate[string](t, byPolls, promise.script); got != promise.want {
 				t.Errorf("got %q, want %q", got, promise.want)
 			}
 		})
@@ -170,12 +281,12 @@ func TestTheClientKeepsItsPromises(t *testing.T) {
 			got := evaluate[string](t, w, fmt.Sprintf(`new Promise(async (resolve) => {
 				const comet = await client(), id = %q;
 				await comet.publish(id), await soon(0.1);
-				comet.subscribe(id, (k) => (comet.stop(), resolve(Object.keys(k) + " at " + k[id] + " " + comet.last(id).toFixed(6))));
+				comet.subscribe(id, (k, data) => data && (comet.stop(), resolve(Object.keys(k) + " at " + k[id] + " " + comet.last(id).toFixed(6) + " " + data)), { data: true });
 				await opened(comet);
-				comet.publish(id);
+				comet.publish(id, "data");
 			})`, id))
 			stamp := stampOf(t, site, id)
-			if want := id + " at " + stamp[:len(stamp)-len(".000000")] + " " + stamp; got != want {
+			if want := id + " at " + stamp[:len(stamp)-len(".000000")] + " " + stamp + " data"; got != want {
 				t.Errorf("told %q, want %q", got, want)
 			}
 		})

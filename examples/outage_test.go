@@ -17,7 +17,7 @@ func TestTabsMissNothingWhileTheServerIsDown(t *testing.T) {
 	for _, h := range hosts {
 		t.Run(h.way, func(t *testing.T) {
 			t.Parallel()
-			tt := startTabs(t, browser, h.host, 3)
+			tt := startTabs(t, browser, h, 3)
 			tt.publish(t, "all") // the server's user makes the file, and can publish it afterwards
 			wantTold(t, tt.site, "all", tt.open...)
 			stopped := time.Now()
@@ -36,13 +36,13 @@ func TestTabsMissNothingWhileTheServerIsDown(t *testing.T) {
 			for _, tab := range tt.open {
 				tab.waitUntil(t, `states.at(-1) === "open"`)
 			}
-			tt.wantOnePoll(t)
+			tt.wantOneRequest(t)
 		})
 	}
 }
 
 func TestATabMissesNothingWhileOffline(t *testing.T) {
-	tt := startTabs(t, startBrowser(t), "localhost", 1)
+	tt := startTabs(t, startBrowser(t), hosts[0], 1)
 	tab := tt.open[0]
 	online := func(online bool) {
 		tab.do(t, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
@@ -67,7 +67,7 @@ func TestATabMissesNothingWhileOffline(t *testing.T) {
 }
 
 func TestATabAsksWhenItIsShownAgain(t *testing.T) {
-	tt := startTabs(t, startBrowser(t), "localhost", 1)
+	tt := startTabs(t, startBrowser(t), hosts[0], 1)
 	tab := tt.open[0]
 	tab.waitUntil(t, `inFlight === 1`)
 	openWindow(t, tt.browser, "about:blank", chromedp.WithNewWindow(false)) // in front of it

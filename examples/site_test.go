@@ -49,21 +49,24 @@ func startSite(t *testing.T, server launch.Server) *launch.Site {
 // startPages starts nginx with the pages of examples/browser and those of testdata/pages, and polls that wait for 40 s.
 func startPages(t *testing.T) *launch.Site {
 	t.Helper()
-	root := t.TempDir()
+	return launchPages(t, launch.Options{Server: launch.Nginx})
+}
+
+// launchPages does so with further options.
+func launchPages(t *testing.T, o launch.Options) *launch.Site {
+	t.Helper()
+	o.Root = t.TempDir()
 	for _, pages := range []string{"browser", "testdata/pages"} {
-		if err := os.CopyFS(root, os.DirFS(pages)); err != nil {
+		if err := os.CopyFS(o.Root, os.DirFS(pages)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return launchSite(t, launch.Options{
-		Server:   launch.Nginx,
-		Root:     root,
-		Settings: map[string]string{"tries": "40", "sleep": "1"},
-	})
+	o.Settings = map[string]string{"tries": "40", "sleep": "1"}
+	return launchSite(t, o)
 }
 
-// waitingPolls counts the connections between the site's web server and its comet-fcgi: each is a request that waits.
-func waitingPolls(t *testing.T, site *launch.Site) int {
+// waitingRequests counts the connections between the site's web server and its comet-fcgi: each is a poll or a stream.
+func waitingRequests(t *testing.T, site *launch.Site) int {
 	t.Helper()
 	sockets, err := os.ReadFile("/proc/net/unix")
 	if err != nil {
@@ -102,6 +105,18 @@ func touch(t *testing.T, file string) {
 	t.Helper()
 	if output, err := exec.Command("touch", file).CombinedOutput(); err != nil {
 		t.Fatalf("touch %s: %v: %s", file, err, output)
+	}
+}
+
+// write publishes the event with this content, as another program of the server does.
+func write(t *testing.T, site *launch.Site, id, content string) {
+	t.Helper()
+	temporary := filepath.Join(site.Events, ".temporary-"+id)
+	if err := os.WriteFile(temporary, []byte(content), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(temporary, eventFile(site, id)); err != nil {
+		t.Fatal(err)
 	}
 }
 

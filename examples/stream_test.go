@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -217,13 +215,7 @@ func TestAnIndependentClientReadsTheStream(t *testing.T) {
 			}
 		}
 		content := fmt.Sprintf("%d\n%s", i, name)
-		temporary := filepath.Join(site.Events, ".temporary")
-		if err := os.WriteFile(temporary, []byte(content), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(temporary, eventFile(site, name)); err != nil {
-			t.Fatal(err)
-		}
+		write(t, site, name, content)
 		if i%10 == 5 {
 			if err := site.StartDaemon(t.Context()); err != nil {
 				t.Fatal(err)

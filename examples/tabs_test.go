@@ -15,10 +15,16 @@ import (
 	"novcomet/examples/demo/launch"
 )
 
-// hosts are where tabs agree on who polls in different ways: browsers have Web Locks only on localhost and over https.
-var hosts = []struct{ way, host string }{
-	{"by Web Locks", "localhost"},
-	{"by a lease", "intranet.test"},
+// host is where tabs agree on who asks in one of the ways there are: browsers have Web Locks only on localhost and over https.
+type host struct {
+	way, host string
+	polls     bool // without streams
+}
+
+var hosts = []host{
+	{"by Web Locks", "localhost", false},
+	{"by a lease", "intranet.test", false},
+	{"by Web Locks, and poll", "localhost", true},
 }
 
 // tabs are tabs of one browser window, of which all but one are in the background, with testdata/pages/tab.html.
@@ -26,17 +32,26 @@ type tabs struct {
 	site    *launch.Site
 	browser context.Context
 	url     string
+	query   string // of each tab, besides its ids
 	open    []*window
 }
 
 // startTabs starts a site and opens n tabs with it at the same moment, which share nothing with others of the browser.
 // Each follows the event "all", and one of its own, "only-0", "only-1" and so on.
-func startTabs(t *testing.T, browser context.Context, host string, n int) *tabs {
+func startTabs(t *testing.T, browser context.Context, h host, n int) *tabs {
 	t.Helper()
-	site := startPages(t)
-	first := openWindow(t, browser, "about:blank", chromedp.WithNewBrowserContext())
-	tt := &tabs{site: site, browser: first.ctx, url: strings.Replace(site.URL, "127.0.0.1", host, 1)}
+	tt := startTabsOf(t, startPages(t), browser, h)
 	tt.add(t, n)
+	return tt
+}
+
+func startTabsOf(t *testing.T, site *launch.Site, browser context.Context, h host) *tabs {
+	t.Helper()
+	first := openWindow(t, browser, "about:blank", chromedp.WithNewBrowserContext())
+	tt := &tabs{site: site, browser: first.ctx, url: strings.Replace(site.URL, "127.0.0.1", h.host, 1)}
+	if h.polls {
+		tt.query = "&polls=1"
+	}
 	return tt
 }
 
@@ -49,7 +64,7 @@ func (tt *tabs) add(t *testing.T, n int) {
 	opened := make(chan error, n)
 	for i, tab := range tt.open[before:] {
 		go func() {
-			opened <- chromedp.Do(tab.ctx, chromedp.Navigate(fmt.Sprintf("%s/tab.html?ids=all,only-%d", tt.url, before+i)))
+			opened <- chromedp.Do(tab.ctx, chromedp.Navigate(fmt.Sprintf("%s/tab.html?ids=all,only-%d%s", tt.url, before+i, tt.query)))
 		}()
 	}
 	for range n {
@@ -80,23 +95,23 @@ func wantTold(t *testing.T, site *launch.Site, id string, tabs ...*window) {
 	}
 }
 
-// wantOnePoll waits until a single poll waits at the server, and fails if there is another one in the next 2 s.
-func (tt *tabs) wantOnePoll(t *testing.T) {
+// wantOneRequest waits until a single poll or stream waits at the server, and fails if there is another one in the next 2 s.
+func (tt *tabs) wantOneRequest(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for quiet := time.Now(); time.Since(quiet) < 2*time.Second; time.Sleep(20 * time.Millisecond) {
-		n := waitingPolls(t, tt.site)
+		n := waitingRequests(t, tt.site)
 		if n == 1 {
 			continue
 		}
 		quiet = time.Now()
 		if quiet.After(deadline) {
-			t.Fatalf("%d polls wait for %d tabs, want 1", n, len(tt.open))
+			t.Fatalf("%d requests wait for %d tabs, want 1", n, len(tt.open))
 		}
 	}
 }
 
-// leader takes the tab that polls out of the others.
+// leader takes the tab that asks the server out of the others.
 func (tt *tabs) leader(t *testing.T) *window {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -108,7 +123,7 @@ func (tt *tabs) leader(t *testing.T) *window {
 			}
 		}
 	}
-	t.Fatal("no tab polls")
+	t.Fatal("no tab asks")
 	return nil
 }
 
@@ -117,16 +132,16 @@ func (tt *tabs) publish(t *testing.T, id string) {
 	wantBody(t, within(t, patience, polling(t, tt.site, "publish="+id)), "true")
 }
 
-func TestTwelveTabsShareOnePoll(t *testing.T) {
+func TestTwelveTabsShareOneRequest(t *testing.T) {
 	browser := startBrowser(t)
 	for _, h := range hosts {
 		t.Run(h.way, func(t *testing.T) {
 			t.Parallel()
-			tt := startTabs(t, browser, h.host, 12) // twice as many as there are connections to a server
+			tt := startTabs(t, browser, h, 12) // twice as many as there are connections to a server
 			if locks := evaluate[bool](t, tt.open[0], "!!navigator.locks"); locks != (h.host == "localhost") {
 				t.Fatalf("there are Web Locks at %s: %v", tt.url, locks)
 			}
-			tt.wantOnePoll(t)
+			tt.wantOneRequest(t)
 			for range 3 {
 				tt.publish(t, "all")
 				wantTold(t, tt.site, "all", tt.open...)
@@ -138,7 +153,7 @@ func TestTwelveTabsShareOnePoll(t *testing.T) {
 			if told := evaluate[string](t, tt.open[3], "Object.keys(told).sort().join()"); told != "all,only-3" {
 				t.Errorf("a tab was told of %s, which is not what it follows", told)
 			}
-			tt.wantOnePoll(t)
+			tt.wantOneRequest(t)
 
 			// The tab that polls is closed, and the next one that does, and the next one.
 			for range 3 {
@@ -149,19 +164,19 @@ func TestTwelveTabsShareOnePoll(t *testing.T) {
 				tt.publish(t, "all")
 				wantTold(t, tt.site, "all", tt.open...)
 			}
-			tt.wantOnePoll(t)
+			tt.wantOneRequest(t)
 		})
 	}
 }
 
-func TestTabsOpenedInTheSameSecondShareOnePoll(t *testing.T) {
+func TestTabsOpenedInTheSameSecondShareOneRequest(t *testing.T) {
 	browser := startBrowser(t)
-	for _, h := range hosts {
+	for _, h := range hosts[:2] {
 		t.Run(h.way, func(t *testing.T) {
 			t.Parallel()
-			tt := startTabs(t, browser, h.host, 2)
+			tt := startTabs(t, browser, h, 2)
 			for range 3 { // times in which nobody is there
-				tt.wantOnePoll(t)
+				tt.wantOneRequest(t)
 				tt.publish(t, "all")
 				wantTold(t, tt.site, "all", tt.open...)
 				for _, tab := range tt.open {
@@ -172,7 +187,7 @@ func TestTabsOpenedInTheSameSecondShareOnePoll(t *testing.T) {
 				tt.open = nil
 				tt.add(t, 2)
 			}
-			tt.wantOnePoll(t)
+			tt.wantOneRequest(t)
 		})
 	}
 }
@@ -182,7 +197,7 @@ func TestTabsFollowWhatTheyCameForWheneverTheyCome(t *testing.T) {
 	for _, h := range hosts {
 		t.Run(h.way, func(t *testing.T) {
 			t.Parallel()
-			tt := startTabs(t, browser, h.host, 2)
+			tt := startTabs(t, browser, h, 2)
 			tt.publish(t, "late")
 			tt.add(t, 1)
 			late := tt.open[2]
@@ -190,7 +205,7 @@ func TestTabsFollowWhatTheyCameForWheneverTheyCome(t *testing.T) {
 			late.waitUntil(t, `NovComet.last("late") > 0`) // the tab that polls now asks for it, too
 			tt.publish(t, "late")
 			wantTold(t, tt.site, "late", late)
-			tt.wantOnePoll(t)
+			tt.wantOneRequest(t)
 
 			// What is published while a tab does not listen, and another one does, is told afterwards.
 			evaluate[bool](t, late, "NovComet.stop(), true")
@@ -219,12 +234,12 @@ func TestTabsGoOnWithoutATabThatFails(t *testing.T) {
 		}},
 	}
 	browser := startBrowser(t)
-	for _, h := range hosts {
+	for _, h := range hosts[:2] {
 		for _, f := range failures {
 			t.Run(f.how+" "+h.way, func(t *testing.T) {
 				t.Parallel()
-				tt := startTabs(t, browser, h.host, 3)
-				tt.wantOnePoll(t)
+				tt := startTabs(t, browser, h, 3)
+				tt.wantOneRequest(t)
 				ctx, cancel := context.WithCancel(tt.leader(t).ctx)
 				t.Cleanup(cancel)
 				go chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error { // it never answers
@@ -254,7 +269,7 @@ func TestEndpointsDoNotMix(t *testing.T) {
 
 // The server refuses a poll with such an id as a whole.
 func TestATabThatIsRefusedDoesNotDisturbTheOthers(t *testing.T) {
-	tt := startTabs(t, startBrowser(t), "localhost", 2)
+	tt := startTabs(t, startBrowser(t), hosts[0], 2)
 	bad := openWindow(t, tt.browser, tt.url+"/tab.html?ids=all,../bad")
 	bad.waitUntil(t, `states.includes("error")`)
 	tt.publish(t, "all")

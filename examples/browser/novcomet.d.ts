@@ -1,26 +1,40 @@
 /** When events were last published: the id of each that changed, and the second (Unix time, the server's clock). */
 export type Seconds = Record<string, number>;
 
-/** Is called when one of this page's events was published; k has all of them that the same answer told of. */
-export type Callback = (k: Seconds) => void;
+/**
+ * Is called when one of this page's events was published; k has all of them that the same answer told of. data is what the event
+ * carries, if that was asked for: a JSON value, or a string if it is other text; undefined where there is none. It is the visitor's
+ * word, not yours, where visitors may publish: show it as text (textContent), never as HTML.
+ */
+export type Callback<Data = any> = (k: Seconds, data?: Data) => void;
 
 /** All methods but publish and last return the client itself, so that calls can be chained. */
 export interface Client {
-  /** Sets the URL of the endpoint; relative to the page, "comet.php" unless set. While running, it takes effect at once. */
-  init(url?: string): Client;
+  /**
+   * Sets the URL of the endpoint; relative to the page, "comet.php" unless set. While running, it takes effect at once.
+   * stream: false never opens a stream, but polls; unless set, a stream is used where one works, and what does not work is
+   * remembered for an hour.
+   */
+  init(url?: string, options?: { stream?: boolean }): Client;
 
   /**
    * From now on calls the callback when the event was published. "Now" is when the server first answers, or, while stopped, the next run.
    * An event may have several callbacks; the same function counts once.
+   *
+   * With data: true it gets what the event carries, too. Such a callback is for a page that shows a state: it is also called once at its
+   * start if the event was ever published, with the data of that time. The latest data wins; no state in between is promised.
    * @param id 1 to 200 bytes of UTF-8 without "/", "]" and control characters, not starting with a dot; at most 1,000 of them.
    */
-  subscribe(id: string, callback: Callback): Client;
+  subscribe<Data = any>(id: string, callback: Callback<Data>, options?: { data?: boolean }): Client;
 
   /** Takes the callback away, or without one all callbacks of the event. */
   unsubscribe(id: string, callback?: Callback): Client;
 
-  /** Publishes the event to all its subscribers, this page included. Rejects with an Error that says why it could not. */
-  publish(id: string): Promise<true>;
+  /**
+   * Publishes the event to all its subscribers, this page included. With data, any value that JSON.stringify takes, it carries that
+   * from now on; without, it keeps what it carried. Rejects with an Error that says why it could not.
+   */
+  publish(id: string, data?: unknown): Promise<true>;
 
   /** Starts to follow the events subscribed to. A second run changes nothing. */
   run(): Client;

@@ -7,30 +7,42 @@
 //         .run();
 //     </script>
 //
-// and on the server: touch /dev/shm/news.comet. What each method does is in novcomet.d.ts.
+// and on the server: touch /dev/shm/news.comet. With data, echo '{"text":"hello"}' > /dev/shm/news.comet, it is
+//
+//         .subscribe("news", (k, data) => alert(data?.text), { data: true })
+//
+// What each method does is in novcomet.d.ts.
 //
 // An event is a state ("changed at"), not a list of messages: publications in quick succession may arrive as one call, but
 // the last of them always arrives, also after an outage of the server or the network.
 //
-// # One poll for all tabs
+// # One connection for all tabs
 //
-// A browser opens six connections to a server, no more, so that the tabs with the same endpoint share one poll. One tab, the
-// leader, polls for the events of all of them; the others listen to it on a BroadcastChannel. Who leads:
+// A browser opens six connections to a server, no more, so that the tabs with the same endpoint share one. One tab, the
+// leader, asks for the events of all of them; the others listen to it on a BroadcastChannel. Who leads:
 //   - where there are Web Locks (https, localhost), who has the lock; the browser hands it on when a tab ends, however it ends;
 //   - elsewhere, whose name stands in localStorage. It takes it away when it leaves, and a storage event tells the others.
 //   - A tab that has doubts, having heard nothing for a while, asks; if there is no answer, it takes the lead from whoever has it.
 //
 // What they say:
-//   - {ids, wake}: I am here and want these events; wake: and there is reason to ask the server now. The leader answers with
-//     what it knows, and takes ids that are new to it into its poll.
-//   - {at, k}: the cursor of every event polled for, and which of them the server has just called changed. It goes out with each
-//     answer of the server. Who misses an event of its own in it says so, so that the leader may forget what others want.
+//   - {ids, wake}: I am here and want these events, each with [1 if with data, the cursor of the data that I have]; wake: and
+//     there is reason to ask the server now. The leader answers with what it knows, and asks the server for what is new to it.
+//   - {at, k, d}: the cursor of every event asked for, which of them the server has just called changed, and the data of those
+//     whose data is wanted and new. It goes out with each answer of the server. Who misses an event of its own in it, or the
+//     data of a new cursor, says so; that also lets the leader forget what others want.
 //   - {error, seconds}: no connection; when the next attempt is. {}: I lead, and have no answer of the server yet.
 // If the server refuses what they want together (too many events, or one that is forbidden), the leader leaves the others and polls
 // for itself; so does the next one, until the tab is among them that wanted it.
 //
 // Why nobody misses anything: each tab keeps its own cursors and compares them with those it hears, so it does not matter
-// who has polled, since when, or what was said while it slept. Two leaders at a time cost a request, not an event.
+// who has asked, since when, or what was said while it slept. Two leaders at a time cost a request, not an event.
+//
+// # A stream, or polls
+//
+// The leader first asks with a poll that does not wait: that brings the cursors, or says what is wrong. From these cursors on it
+// opens a stream (Server-Sent Events), and when that ends, however it ends, it begins anew. Where a stream does not work, for
+// somebody between collects what it says or there are too many, it polls, and tries a stream again after a while. It is read with
+// fetch, as EventSource neither posts long lists of events nor shows that a stream is silent.
 
 /** @type {import("./novcomet.js").Client} */
 var NovComet = (() => {
@@ -44,17 +56,27 @@ var NovComet = (() => {
   const doubt = 5; // until it takes the lead, and as long again by chance, so that not all do at once
   const asleep = 75; // hidden tabs tick once a minute; a longer pause means that the machine was asleep
   const rollCall = 300; // between the times when the leader forgets what others want
+  const trial = 5; // until a stream must have said something, and not have ended
+  const longestSilence = 45; // of a stream; the server says something every 20
+  const distrust = 3600; // until a stream is tried again after one that did not work
   const longestQuery = 2000; // characters; longer ones go by POST
+  const never = "0.000000"; // the cursor of an event that was not published so far
 
   let endpoint = "comet.php";
-  /** @type {Map<string, Set<import("./novcomet.js").Callback>>} */
+  let streams = true; // whether they are wanted
+  /** @typedef {{ data: boolean, seen?: string }} Subscription seen: the cursor that it was told of last, or began at */
+  /** @type {Map<string, Map<import("./novcomet.js").Callback, Subscription>>} */
   const callbacks = new Map(); // this tab's subscriptions
   /** @type {Record<string, Function[]>} */
   const listeners = { open: [], error: [], close: [] };
   /** @type {Map<string, string>} */
   const cursors = new Map(); // id → the stamp last seen, in the server's words
-  /** @type {Set<string>} */
-  const others = new Set(); // what other tabs want, while this one leads
+  /** @type {Map<string, unknown>} */
+  const carried = new Map(); // id → the data that belongs to this cursor, undefined if there is none; missing: not known
+  /** @type {Map<string, number>} */
+  const others = new Map(); // what other tabs want, while this one leads: id → 1 if with data
+  /** @type {Map<string, number>} */
+  let asking = new Map(); // the same of all tabs, as the server has been asked
   const me = Math.random().toString(36).slice(2);
 
   let running = false;
@@ -72,6 +94,7 @@ var NovComet = (() => {
   let ticked = 0;
   let heard = 0; // when the leader last said something
   let asked = 0; // when this tab last asked the server
+  let polling = 0; // until when it does without streams
   let called = 0; // when it last called the roll
   let due = 0; // when the pause after an error ends; 0: there is none
   let failures = 0;
@@ -111,15 +134,21 @@ var NovComet = (() => {
   class Refusal extends Error {}
   const strange = "not an answer of NovComet";
 
-  /** @type {(form: Record<string, string>, seconds: number, abort: AbortController, post?: boolean) => Promise<any>} */
-  const ask = async (form, seconds, abort, post) => {
-    const body = new URLSearchParams(form);
-    post ||= `${body}`.length > longestQuery;
-    const url = post ? endpoint : endpoint + (endpoint.includes("?") ? "&" : "?") + body;
+  /** @type {(form: Record<string, string>, signal: AbortSignal, options?: RequestInit) => Promise<Response>} */
+  const request = (form, signal, options) => {
+    const query = new URLSearchParams(form);
+    let url = endpoint;
+    if (options?.method || `${query}`.length <= longestQuery) url += (url.includes("?") ? "&" : "?") + query;
+    else options = { ...options, method: "POST", body: query };
+    // Without no-store a browser holds back a request that another tab has just made, until that one is answered.
+    return fetch(url, { cache: "no-store", signal, ...options });
+  };
+
+  /** @type {(form: Record<string, string>, seconds: number, abort: AbortController, options?: RequestInit) => Promise<any>} */
+  const ask = async (form, seconds, abort, options) => {
     const timer = setTimeout(() => abort.abort(new Error("no answer in time")), (seconds + patience) * 1000);
     try {
-      // Without no-store a browser holds back a request that another tab has just made, until that one is answered.
-      const response = await fetch(url, { cache: "no-store", signal: abort.signal, ...(post && { method: "POST", body }) });
+      const response = await request(form, abort.signal, options);
       const answer = await response.json().catch(() => null); // null: some web server's own page
       if (response.ok && answer !== null) return answer;
       const { status } = response;
@@ -130,49 +159,168 @@ var NovComet = (() => {
     }
   };
 
-  const wanted = () => [...new Set([...callbacks.keys(), ...others])];
+  const memory = () => `${name} polls`;
+
+  const mayStream = () => {
+    try {
+      polling = Math.max(polling, Number(localStorage.getItem(memory())));
+    } catch { /* there is no storage for this page */ }
+    return streams && now() > polling;
+  };
+
+  const avoidStreams = () => {
+    polling = now() + distrust;
+    try {
+      localStorage.setItem(memory(), `${polling}`); // for the next page, and the next leader
+    } catch { /* for this page, then */ }
+  };
+
+  /** @typedef {{ at: [string, string][], k: string[], d: [string, unknown][] }} Answer as entries, for an id may be called __proto__ */
+
+  /** Yields the answers of a stream until it ends. Why it does is no matter: the poll that comes next finds out. */
+  async function* stream(/** @type {Record<string, string>} */ form, /** @type {AbortSignal} */ signal) {
+    const start = now();
+    const own = new AbortController();
+    const end = () => own.abort();
+    let silent = false;
+    let timer = 0;
+    const expect = (/** @type {number} */ seconds) => {
+      const last = now();
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        silent = now() - last < seconds + asleep; // else nobody listened
+        end();
+      }, seconds * 1000);
+    };
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
+    expect(trial);
+    try {
+      const ids = [...asking.keys()];
+      const { ok, headers, body } = await request(form, own.signal, { headers: { Accept: "text/event-stream" } });
+      const reader = ok && headers.get("Content-Type")?.startsWith("text/event-stream") && body?.getReader();
+      const decoder = new TextDecoder();
+      let rest = "";
+      /** @type {string[] | undefined} */
+      let stamps; // of all ids, in their order
+      /** @type {any[]} */
+      let parts = []; // of an answer: one for each event that changed
+      while (reader) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        expect(longestSilence);
+        const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) {
+          if (line.startsWith("data: ")) parts.push(JSON.parse(line.slice(6)));
+          if (line.startsWith("id: ")) stamps = line.slice(4).split(","); // the last line of an answer
+          else if (!stamps || line !== ":") continue; // a comment is news as well: all is as it was
+          const of = (/** @type {string} */ field) => parts.flatMap((part) => Object.entries(part[field] ?? {}));
+          if (stamps.length !== ids.length) throw new Error(strange);
+          yield /** @type {Answer} */ ({ at: ids.map((id, i) => [id, stamps?.[i]]), k: of("k").map(([id]) => id), d: of("d") });
+          parts = [];
+        }
+      }
+    } catch { /* see above */ } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      end();
+    }
+    if (!signal.aborted && (silent || now() - start < trial)) avoidStreams();
+  }
+
+  const wanted = () => {
+    const all = new Map(others);
+    for (const id of callbacks.keys()) all.set(id, Math.max(all.get(id) ?? 0, withData(id)));
+    return all;
+  };
+
+  /** Yields the answer of a poll. */
+  async function* poll(/** @type {Record<string, string>} */ form, /** @type {number} */ wait, /** @type {AbortController} */ abort) {
+    const start = now();
+    const { s, k = {}, d = {}, at } = await ask({ ...form, wait: `${wait}` }, wait, abort);
+    if (!at) throw new Error(strange);
+    for (const id of asking.keys()) if (typeof at[id] !== "string") throw new Refusal(`the server knows no event "${id}"`);
+    yield /** @type {Answer} */ ({ at: Object.entries(at), k: Object.keys(k), d: Object.entries(d) });
+    // Nothing new, and that too soon: the server is full or about to end, so it is not to be asked in a tight circle.
+    if (wait && !s && now() - start < 1) await pause(1 + 2 * Math.random(), abort.signal);
+  }
 
   /**
-   * A transport yields what the server says, {k, at}, of all that is wanted, until the connection is lost, which it throws, or
-   * aborted. The first answer comes at once: it brings the cursors, and the good news.
+   * Yields what the server says of all that is wanted, until the connection is lost, which it throws, or aborted. The first
+   * answer comes at once: it brings the cursors, and the good news.
    */
-  async function* polling(/** @type {AbortController} */ abort) {
-    for (let wait = 0; ; wait = longestWait) {
-      while (!wanted().length && !abort.signal.aborted) await pause(1e6, abort.signal);
-      const ids = wanted();
-      const start = asked = now();
-      const form = Object.fromEntries(ids.map((id) => [`subscribed[${id}]`, cursors.get(id) ?? "now"]));
-      const { s, k = {}, at } = await ask({ ...form, wait: `${wait}` }, wait, abort);
-      if (!at) throw new Error(strange);
-      const lacking = ids.find((id) => typeof at[id] !== "string");
-      if (lacking !== undefined) throw new Refusal(`the server knows no event "${lacking}"`);
-      yield { k, at };
-      // Nothing new, and that too soon: the server is full or about to end, so it is not to be asked in a tight circle.
-      if (wait && !s && now() - start < 1) await pause(1 + 2 * Math.random(), abort.signal);
+  async function* follow(/** @type {AbortController} */ abort) {
+    const { signal } = abort;
+    for (let wait = 0; ;) {
+      while (!wanted().size && !signal.aborted) await pause(1e6, signal);
+      asking = wanted();
+      asked = now();
+      prune(asking);
+      // Whose data is not known is asked for as if it had never been seen.
+      const from = new Map([...asking].map(([id, data]) => [id, data && !carried.has(id) ? never : cursors.get(id) ?? "now"]));
+      const form = Object.fromEntries([...from].map(([id, cursor]) => [`subscribed[${id}]`, cursor]));
+      if ([...asking.values()].includes(1)) form.data = "1";
+      const streaming = wait && mayStream();
+      for await (const { at, k, d } of streaming ? stream(form, signal) : poll(form, wait, abort)) {
+        const data = new Map(d);
+        const stamps = new Map(at);
+        yield /** @type {Answer} */ ({
+          at,
+          k: k.filter((id) => from.get(id) !== never || (cursors.get(id) ?? stamps.get(id)) !== stamps.get(id)),
+          d: [...asking].filter(([id, w]) => w && (k.includes(id) || !carried.has(id))).map(([id]) => [id, data.get(id)]),
+        });
+      }
+      wait = streaming ? 0 : longestWait;
     }
   }
 
   // ---- what leader and others do alike
 
-  /** @type {(at: [string, string][], k: string[]) => void} */
-  const learn = (at, k) => {
-    /** @type {[string, number][]} */
-    const changed = [];
+  /** @type {(id: string) => number} */
+  const withData = (id) => +[...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
+
+  /** @type {(keep: { has(id: string): boolean }) => void} */
+  const prune = (keep) => { // What nobody asks for grows old.
+    for (const id of cursors.keys()) {
+      if (keep.has(id)) continue;
+      cursors.delete(id);
+      carried.delete(id);
+    }
+  };
+
+  /** Takes an answer in, and tells whether it lacks data that is needed. @type {(answer: Answer) => boolean} */
+  const learn = ({ at, k, d }) => {
+    const data = new Map(d);
+    /** @type {[string, import("./novcomet.js").Callback, unknown][]} */
+    const calls = [];
+    let lacking = false;
     for (const [id, cursor] of at) {
-      const before = cursors.get(id);
-      const mine = callbacks.has(id);
-      if (mine || others.has(id)) cursors.set(id, cursor);
-      // 0: never published, or not any more.
-      if (mine && +cursor && (before ? before !== cursor : k.includes(id))) changed.push([id, Math.floor(+cursor)]);
+      const mine = callbacks.get(id);
+      if (!mine && !others.has(id)) continue;
+      const same = cursors.get(id) === cursor;
+      if (data.has(id)) carried.set(id, data.get(id));
+      else if (withData(id) && !(same && carried.has(id))) {
+        lacking = true;
+        continue;
+      } else if (!same) carried.delete(id);
+      cursors.set(id, cursor);
+      for (const [callback, subscription] of mine ?? []) {
+        const { seen } = subscription;
+        subscription.seen = cursor;
+        // 0: never published, or not any more. Who wants data begins with what there is.
+        if (+cursor && (seen ? seen !== cursor : subscription.data || k.includes(id))) {
+          calls.push([id, callback, subscription.data ? carried.get(id) : undefined]);
+        }
+      }
     }
     if (!connected) {
       connected = true;
       emit("open");
     }
-    const seconds = Object.fromEntries(changed);
-    for (const [id] of changed) {
-      for (const callback of [...callbacks.get(id) ?? []]) if (callbacks.get(id)?.has(callback)) call(callback, seconds);
-    }
+    const seconds = Object.fromEntries(calls.map(([id]) => [id, Math.floor(Number(cursors.get(id)))]));
+    for (const [id, callback, value] of calls) if (callbacks.get(id)?.has(callback)) call(callback, seconds, value);
+    return lacking;
   };
 
   /** @type {(what: { error?: string, seconds?: number }) => void} */
@@ -206,14 +354,17 @@ var NovComet = (() => {
   /** @type {(message: object) => void} */
   const say = (message) => channel?.postMessage(message);
 
-  const report = () => {
-    const ids = wanted();
-    if (connected === false) say(failure);
-    else say(proven && ids.every((id) => cursors.has(id)) ? { at: ids.map((id) => [id, cursors.get(id)]), k: [] } : {});
+  /** @typedef {Map<string, [number, string | undefined]>} Wishes id → 1 if with data, and the cursor of the data that is there */
+
+  const report = (/** @type {Wishes} */ wishes = new Map()) => {
+    const ids = [...wanted()];
+    if (connected === false) return say(failure);
+    if (!proven || !ids.every(([id, data]) => (data ? carried : cursors).has(id))) return say({});
+    const stale = [...wishes].filter(([id, [data, cursor]]) => data && cursor !== cursors.get(id));
+    say({ at: ids.map(([id]) => [id, cursors.get(id)]), k: [], d: stale.map(([id]) => [id, carried.get(id)]) });
   };
 
   const forget = () => {
-    for (const id of others) if (!callbacks.has(id)) cursors.delete(id);
     others.clear();
     called = now();
   };
@@ -223,17 +374,17 @@ var NovComet = (() => {
     lead = signal;
     proven = false; // what this tab heard last may be older than what others did
     forget();
+    prune(callbacks);
     report();
     signal.addEventListener("abort", () => connection.abort());
     while (!signal.aborted) {
       let mine = connection = new AbortController();
       try {
-        for await (const { k, at } of polling(mine)) {
+        for await (const answer of follow(mine)) {
           failures = due = 0;
           proven = true;
-          const entries = /** @type {[string, string][]} */ (Object.entries(at));
-          say({ at: entries, k: Object.keys(k) });
-          learn(entries, Object.keys(k));
+          say(answer);
+          learn(answer);
           if (others.size && now() - called > rollCall) {
             forget();
             report();
@@ -258,6 +409,7 @@ var NovComet = (() => {
     if (lead === signal) {
       lead = undefined;
       forget();
+      prune(callbacks);
     }
   };
 
@@ -267,31 +419,31 @@ var NovComet = (() => {
     if (!channel || !candidacy) return;
     const { signal } = candidacy;
     const since = now();
-    say({ ids: [...callbacks.keys()], wake: urgent });
+    const ids = new Map([...callbacks.keys()].map((id) => [id, [withData(id), carried.has(id) ? cursors.get(id) : undefined]]));
+    say({ ids, wake: urgent });
     pause(doubt * (1 + Math.random()), signal).then(() => {
       if (!signal.aborted && !lead && heard < since) elect(true);
     });
   };
 
   /** @type {(event: MessageEvent) => void} */
-  const hear = ({ data }) => {
-    if (data.ids) {
+  const hear = ({ data: said }) => {
+    if (said.ids) {
       if (!lead) return;
-      const known = wanted();
-      for (const id of data.ids) others.add(id);
-      report();
-      if (data.wake && (due || now() - asked > 1)) wake(); // many tabs may wake up at the same time
+      for (const [id, [data]] of /** @type {Wishes} */ (said.ids)) others.set(id, Math.max(others.get(id) ?? 0, data));
+      report(said.ids);
+      if (said.wake && (due || now() - asked > 1)) wake(); // many tabs may wake up at the same time
       // Also a pause that is over, for the timers of a hidden tab are late.
-      if (wanted().length > known.length || due && now() > due) connection.abort();
+      if ([...wanted()].some(([id, data]) => (asking.get(id) ?? -1) < data) || due && now() > due) connection.abort();
       return;
     }
     heard = now();
     if (lead) return onStorage(); // somebody has taken over
-    if (data.error) fail(data);
-    if (!data.at) return;
-    learn(data.at, data.k);
-    const said = new Map(data.at);
-    if (![...callbacks.keys()].every((id) => said.has(id))) hello();
+    if (said.error) fail(said);
+    if (!said.at) return;
+    const lacking = learn(said);
+    const told = new Map(said.at);
+    if (lacking || ![...callbacks.keys()].every((id) => told.has(id))) hello();
   };
 
   // ---- who leads
@@ -335,7 +487,7 @@ var NovComet = (() => {
   // ---- the page
 
   const join = () => {
-    name = `novcomet ${new Request(endpoint).url}`;
+    name = `novcomet 2 ${new Request(endpoint).url}`;
     ticked = now();
     heard = 0;
     if (sharing && globalThis.BroadcastChannel) {
@@ -379,22 +531,31 @@ var NovComet = (() => {
 
   /** @type {import("./novcomet.js").Client} */
   const client = {
-    init(url = endpoint) {
-      if (url === endpoint) return client;
+    init(url = endpoint, { stream: wish = streams } = {}) {
+      if (url === endpoint && wish === streams) return client;
       if (running) leave();
+      if (url !== endpoint) {
+        polling = 0;
+        cursors.clear();
+        carried.clear();
+        for (const set of callbacks.values()) for (const subscription of set.values()) delete subscription.seen;
+      }
       endpoint = url;
-      cursors.clear();
+      streams = wish;
       if (running) join();
       return client;
     },
 
-    subscribe(id, callback) {
-      if (!callbacks.has(id)) {
-        callbacks.set(id, new Set());
-        cursors.delete(id); // from now on, whatever another tab knows
-        renew();
+    subscribe(id, callback, { data = false } = {}) {
+      const set = callbacks.get(id) ?? new Map();
+      if (!set.size) { // from now on, whatever another tab knows
+        callbacks.set(id, set);
+        cursors.delete(id);
+        carried.delete(id);
       }
-      callbacks.get(id)?.add(callback);
+      if (set.get(callback)?.data === data) return client;
+      if (!set.size || data) renew();
+      set.set(callback, { data, seen: data ? undefined : cursors.get(id) });
       return client;
     },
 
@@ -405,8 +566,9 @@ var NovComet = (() => {
       return client;
     },
 
-    async publish(id) {
-      if (await ask({ publish: id }, 0, new AbortController(), true) !== true) throw new Error(`the server could not publish ${id}`);
+    async publish(id, data) {
+      const options = { method: "POST", body: JSON.stringify(data) ?? "" };
+      if (await ask({ publish: id }, 0, new AbortController(), options) !== true) throw new Error(`the server could not publish ${id}`);
       return true;
     },
 

@@ -1,7 +1,7 @@
 import js from "@eslint/js";
 
 const browser = Object.fromEntries([
-  "AbortController", "BroadcastChannel", "Option", "Request", "URL", "URLSearchParams", "clearInterval", "clearTimeout", "document",
+  "AbortController", "BroadcastChannel", "Option", "Request", "TextDecoder", "URL", "URLSearchParams", "clearInterval", "clearTimeout", "document",
   "fetch", "getSelection", "history", "localStorage", "location", "navigator", "queueMicrotask", "setInterval", "setTimeout",
 ].map((name) => [name, "readonly"]));
 
