@@ -4,6 +4,8 @@ import NovComet from "./novcomet.js";
 
 const { endpoint = "", directory = "", events = "" } = document.body.dataset;
 const longest = 100; // entries of the log
+const widest = 300; // characters of an entry's data
+const example = '{"text":"hello"}';
 
 /** @type {(id: string) => HTMLElement} */
 const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -67,8 +69,12 @@ function follow(id) {
   card.dataset.event = id;
   part(card, "h3").textContent = id;
   part(card, ".publish").setAttribute("aria-label", `Publish ${id}`);
-  part(card, ".publish").addEventListener("click", () => {
-    NovComet.publish(id).catch((error) => note(id, `was not published: ${error.message}`));
+  const value = /** @type {HTMLInputElement} */ (part(card, ".value"));
+  value.setAttribute("aria-label", `The data of ${id}: text or JSON`);
+  part(card, "form").addEventListener("submit", (submit) => {
+    submit.preventDefault();
+    NovComet.publish(id, meant(value.value)).catch((error) => note(id, `was not published: ${error.message}`));
+    value.value = "";
   });
   part(card, ".drop").setAttribute("aria-label", `Follow ${id} no more`);
   part(card, ".drop").addEventListener("click", () => drop(id));
@@ -76,11 +82,27 @@ function follow(id) {
   element("events").append(card);
   choice.append(new Option(id));
   showLines();
-  NovComet.subscribe(id, () => {
+  NovComet.subscribe(id, (k, data) => {
+    const text = written(data);
     showLast(id);
+    part(card, ".data").textContent = text;
     flash(card);
-    note(id, "published", NovComet.last(id));
-  });
+    note(id, "published", text, NovComet.last(id));
+  }, { data: true });
+}
+
+/** What somebody who typed this wants to publish: JSON, or else text; nothing: no data. @type {(text: string) => unknown} */
+function meant(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text || undefined;
+  }
+}
+
+/** Data as a page may show it, whoever it comes from: as text, never as HTML. @type {(data: unknown) => string} */
+function written(data) {
+  return typeof data === "string" ? data : JSON.stringify(data) ?? "";
 }
 
 /** @type {(id: string) => void} */
@@ -106,12 +128,13 @@ function showLast(id) {
   else last.textContent = "never yet";
 }
 
-/** Adds a line to the log, the newest on top. @type {(id: string, text: string, stamp?: number) => void} */
-function note(id, text, stamp) {
+/** Adds a line to the log, the newest on top. @type {(id: string, text: string, data?: string, stamp?: number) => void} */
+function note(id, text, data = "", stamp) {
   const line = copyOf("line");
   line.dataset.event = id;
   part(line, "b").textContent = id;
   part(line, "span").textContent = text;
+  part(line, "code").textContent = data.length > widest ? `${data.slice(0, widest)} …` : data;
   if (stamp) show(part(line, "time"), stamp);
   const log = element("log");
   log.prepend(line);
@@ -133,9 +156,9 @@ function showLines() {
   const id = choice.value || "news";
   const url = new URL(endpoint, location.href).href;
   const separator = url.includes("?") ? "&" : "?";
-  element("touch").textContent = `touch ${quoted(`${directory}/${id}.comet`)}`;
-  element("publish").textContent = `curl ${quoted(`${url}${separator}publish=${encodeURIComponent(id)}`)}`;
-  element("wait").textContent = `curl -g ${quoted(`${url}${separator}subscribed[${encodeURIComponent(id)}]=now`)}`;
+  element("write").textContent = `echo ${quoted(example)} > ${quoted(`${directory}/${id}.comet`)}`;
+  element("publish").textContent = `curl -d ${quoted(example)} ${quoted(`${url}${separator}publish=${encodeURIComponent(id)}`)}`;
+  element("wait").textContent = `curl -g ${quoted(`${url}${separator}subscribed[${encodeURIComponent(id)}]=now&data=1`)}`;
 }
 
 /** @type {(word: string) => string} */
