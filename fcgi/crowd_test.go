@@ -133,7 +133,7 @@ func TestTenRestartsUnderFiveHundredPagesLoseNothing(t *testing.T) {
 	directory := t.TempDir()
 	socket, path := boundSocket(t)
 	begin := func() *program {
-		p := start(t, directory, arrangement{socket: socket, env: []string{"COMET_TRIES=20", "COMET_SLEEP=" + sleep.String()}})
+		p := start(t, directory, arrangement{stdin: socket, env: []string{"COMET_TRIES=20", "COMET_SLEEP=" + sleep.String()}})
 		awaitListening(t, p, socket)
 		return p
 	}

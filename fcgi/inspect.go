@@ -28,16 +28,6 @@ func (c *checking) addTo(flags *pflag.FlagSet) {
 	flags.BoolVar(&c.json, "json", false, "check: print JSON")
 }
 
-// only returns a flag that was given and is for the check alone.
-func (c *checking) only(flags *pflag.FlagSet) string {
-	for _, name := range []string{"wait", "event", "json"} {
-		if flags.Lookup(name).Changed {
-			return name
-		}
-	}
-	return ""
-}
-
 // take takes the arguments after the command.
 func (c *checking) take(arguments []string) error {
 	switch len(arguments) {

@@ -82,7 +82,7 @@ func TestAnUnfinishedRequestDoesNotKeepItFromEnding(t *testing.T) {
 func TestABlockingSocketDoesNotKeepItFromEnding(t *testing.T) {
 	t.Parallel()
 	socket, path := boundSocket(t)
-	p := start(t, t.TempDir(), arrangement{socket: socket})
+	p := start(t, t.TempDir(), arrangement{stdin: socket})
 	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
 	if err := unix.SetNonblock(int(socket.Fd()), false); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestNobodyIsLostBetweenTwoProcessesOnOneSocket(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	socket, path := boundSocket(t)
-	first := start(t, directory, arrangement{socket: socket, env: []string{long}})
+	first := start(t, directory, arrangement{stdin: socket, env: []string{long}})
 	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
 	first.terminate()
 	var waiting []*webServer
@@ -107,7 +107,7 @@ func TestNobodyIsLostBetweenTwoProcessesOnOneSocket(t *testing.T) {
 		w.send(t, sentRequest(1, 0, asked("subscribed[a]=1&1763800000000"), ""))
 		waiting = append(waiting, w)
 	}
-	start(t, directory, arrangement{socket: socket, env: []string{long}})
+	start(t, directory, arrangement{stdin: socket, env: []string{long}})
 	for _, w := range waiting {
 		w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
 	}
@@ -119,7 +119,7 @@ func TestSeveralProcessesServeOneSocket(t *testing.T) {
 	socket, path := boundSocket(t)
 	var programs []*program
 	for range 3 {
-		programs = append(programs, start(t, directory, arrangement{socket: socket, env: []string{long}}))
+		programs = append(programs, start(t, directory, arrangement{stdin: socket, env: []string{long}}))
 	}
 	var waiting []*webServer
 	for range 30 {
@@ -145,7 +145,7 @@ func TestWhenAllConnectionsAreTakenWhoeverWaitsIsStillTold(t *testing.T) {
 	t.Parallel()
 	socket, path := boundSocket(t)
 	directory := t.TempDir()
-	p := start(t, directory, arrangement{part: asCramped, socket: socket, env: []string{"COMET_REQUEST_TIMEOUT=10m", long}})
+	p := start(t, directory, arrangement{part: asCramped, stdin: socket, env: []string{"COMET_REQUEST_TIMEOUT=10m", long}})
 	waiting := connect(t, path)
 	waiting.send(t, sentRequest(1, 0, asked("subscribed[a]=0.0"), ""))
 	var idle []*webServer
@@ -169,7 +169,7 @@ func TestTooManyOpenFilesDoNotEndTheService(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	socket, path := boundSocket(t)
-	p := start(t, directory, arrangement{socket: socket, env: []string{"COMET_REQUEST_TIMEOUT=10m", "COMET_TRIES=400", "COMET_SLEEP=100ms"}})
+	p := start(t, directory, arrangement{stdin: socket, env: []string{"COMET_REQUEST_TIMEOUT=10m", "COMET_TRIES=400", "COMET_SLEEP=100ms"}})
 	waiting := connect(t, path)
 	waiting.send(t, sentRequest(1, keep, asked("subscribed[a]=0.0"), ""))
 	wantAnswer(t, ask(t, path, asked("publish=b"), ""), http.StatusOK, "true")

@@ -46,12 +46,12 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		fmt.Fprintln(stdout, versionText())
 		return 0
 	}
-	if options.checks {
+	switch options.command {
+	case checkCommand:
 		return inspect(ctx, options, environ, stdout, stderr)
-	}
-	if options.publishes {
-		err = publish(ctx, options.source(environ), options.event)
-	} else {
+	case publishCommand:
+		err = publish(ctx, options.source(environ), options.publication)
+	default:
 		err = serve(ctx, options, environ, stderr)
 	}
 	switch {

@@ -16,16 +16,17 @@ type options struct {
 	flags   map[string]string // the keys of comet.yaml that were given as flags
 	version bool
 
-	// Instead of serving:
-	publishes bool
-	event     string
-	checks    bool
-	check     checking
+	command     string // instead of serving; empty: none
+	publication publishing
+	check       checking
+}
+
+// ofCommand says which command a flag is for alone.
+var ofCommand = []struct{ flag, command string }{
+	{"data", publishCommand}, {"wait", checkCommand}, {"event", checkCommand}, {"json", checkCommand},
 }
 
 var errHelp = pflag.ErrHelp
-
-const publishing = "publish" // the command, before the event
 
 func parseOptions(args []string) (options, error) {
 	o := options{flags: map[string]string{}}
@@ -36,21 +37,25 @@ func parseOptions(args []string) (options, error) {
 		}
 		return o, fmt.Errorf("%w; --help lists what there is", err)
 	}
-	switch arguments := flags.Args(); {
-	case len(arguments) == 2 && arguments[0] == publishing:
-		o.publishes, o.event = true, arguments[1]
-	case len(arguments) > 0 && arguments[0] == publishing:
-		return o, errors.New("publish takes one event: comet-fcgi publish ID")
-	case len(arguments) > 0 && arguments[0] == checkCommand:
-		o.checks = true
-		if err := o.check.take(arguments[1:]); err != nil {
+	if arguments := flags.Args(); len(arguments) > 0 {
+		o.command = arguments[0]
+		var err error
+		switch o.command {
+		case publishCommand:
+			err = o.publication.take(arguments[1:], flags)
+		case checkCommand:
+			err = o.check.take(arguments[1:])
+		default:
+			err = fmt.Errorf("%q: there are no arguments besides flags, publish ID and check; --help lists them", o.command)
+		}
+		if err != nil {
 			return o, err
 		}
-	case len(arguments) > 0:
-		return o, fmt.Errorf("%q: there are no arguments besides flags, publish ID and check; --help lists them", arguments[0])
 	}
-	if only := o.check.only(flags); only != "" && !o.checks {
-		return o, fmt.Errorf("--%s is for comet-fcgi check", only)
+	for _, of := range ofCommand {
+		if flags.Changed(of.flag) && of.command != o.command {
+			return o, fmt.Errorf("--%s is for comet-fcgi %s", of.flag, of.command)
+		}
 	}
 	if listen := flags.Lookup("listen"); listen.Changed {
 		o.flags["listen"] = listen.Value.String()
@@ -64,6 +69,7 @@ func flagSet(o *options) *pflag.FlagSet {
 	flags.StringVar(&o.config, "config", "", "read this `FILE` (default: comet.yaml beside the program, else /etc/novcomet/comet.yaml)")
 	flags.String("listen", "", "listen on this `ADDRESS`: unix:/run/novcomet/comet.sock or 127.0.0.1:9000")
 	flags.BoolVar(&o.version, "version", false, "print the version and end")
+	o.publication.addTo(flags)
 	o.check.addTo(flags)
 	flags.SortFlags = false
 	return flags
@@ -79,7 +85,7 @@ func usage() string {
   a systemd socket unit                                 (examples/systemd/)
   a listening socket on fd 0                            (spawn-fcgi, mod_fcgid, lighttpd)
   listen: unix:/run/novcomet/comet.sock                 (in comet.yaml)
-It also publishes, in the store of comet.yaml, and ends: comet-fcgi publish ID
+It also publishes, in the store of comet.yaml, and ends: comet-fcgi publish ID [--data FILE]
 And it looks at whether all is right, and ends: comet-fcgi check http://localhost/comet.php
 
 ` + flagSet(new(options)).FlagUsages()

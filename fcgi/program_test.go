@@ -25,7 +25,7 @@ type arrangement struct {
 	part   string // default: asProgram
 	args   []string
 	env    []string   // besides that of hermetic
-	socket *os.File   // on fd 0
+	stdin  *os.File   // fd 0, where a socket may be; default: /dev/null
 	files  []*os.File // from fd 3 on
 	stderr *os.File   // default: kept in program.stderr
 }
@@ -64,8 +64,8 @@ func start(t testing.TB, directory string, a arrangement) *program {
 	}
 	p.Env = append(hermetic(directory), part+"="+a.part)
 	p.Env = append(p.Env, a.env...)
-	if a.socket != nil { // else /dev/null
-		p.Stdin = a.socket
+	if a.stdin != nil {
+		p.Stdin = a.stdin
 	}
 	p.ExtraFiles = a.files
 	p.Stdout, p.Stderr = p.stdout, p.stderr
@@ -197,7 +197,7 @@ func boundSocket(t testing.TB) (socket *os.File, path string) {
 func served(t testing.TB, directory string, env ...string) (p *program, path string) {
 	t.Helper()
 	socket, path := boundSocket(t)
-	return start(t, directory, arrangement{socket: socket, env: env}), path
+	return start(t, directory, arrangement{stdin: socket, env: env}), path
 }
 
 // freePort is an address where nobody listens right now.

@@ -26,7 +26,7 @@ func startReloading(t *testing.T, yaml string) *reloading {
 	r := &reloading{t: t, path: path, yaml: filepath.Join(filepath.Dir(path), "comet.yaml")}
 	write(t, r.yaml, yaml)
 	env := []string{"COMET_TRIES=", "COMET_SLEEP=", "COMET_FILE_DIRECTORY="}
-	r.program = start(t, "", arrangement{args: []string{"--config", r.yaml}, env: env, socket: socket})
+	r.program = start(t, "", arrangement{args: []string{"--config", r.yaml}, env: env, stdin: socket})
 	wantAnswer(t, ask(t, path, asked("publish=started"), ""), http.StatusOK, "true")
 	return r
 }

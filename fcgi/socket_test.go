@@ -38,7 +38,7 @@ func TestTheSocketComesFromTheFirstSourceThatThereIs(t *testing.T) {
 					a.part, a.files = asSystemd, []*os.File{socket}
 					a.env = append(a.env, "LISTEN_FDS=1")
 				case fd0:
-					a.socket, path = boundSocket(t)
+					a.stdin, path = boundSocket(t)
 				case yaml:
 					path = filepath.Join(directory, "yaml.sock")
 					write(t, file, "listen: unix:"+path+"\n")
@@ -113,7 +113,7 @@ func TestWhatIsNoListeningSocketIsRefused(t *testing.T) {
 		wantText(t, p.stderr.String(), "passed by systemd", "ListenStream=", "Accept=no")
 	}
 	for _, stdin := range []*os.File{connected, datagram, file} { // inetd passes a connected one
-		p := start(t, t.TempDir(), arrangement{socket: stdin})
+		p := start(t, t.TempDir(), arrangement{stdin: stdin})
 		if status := p.status(); status != 2 {
 			t.Errorf("%s on fd 0: status %d, want 2", stdin.Name(), status)
 		}

@@ -75,7 +75,7 @@ func TestAWrongConfigurationStopsTheStart(t *testing.T) {
 			socket, path := boundSocket(t)
 			file := write(t, filepath.Join(filepath.Dir(path), "comet.yaml"), test.yaml)
 			env := append([]string{"COMET_TRIES=", "COMET_SLEEP="}, test.env...)
-			p := start(t, t.TempDir(), arrangement{args: []string{"--config", file}, env: env, socket: socket})
+			p := start(t, t.TempDir(), arrangement{args: []string{"--config", file}, env: env, stdin: socket})
 			if status := p.status(); status != 1 {
 				t.Errorf("status %d, want 1", status)
 			}
@@ -122,7 +122,7 @@ func TestALogThatNobodyReadsDoesNotEndIt(t *testing.T) {
 	defer log.Close()
 	read.Close()
 	socket, path := boundSocket(t)
-	start(t, t.TempDir(), arrangement{socket: socket, stderr: log})
+	start(t, t.TempDir(), arrangement{stdin: socket, stderr: log})
 	variables := asked("publish=a")
 	variables["COMET_NONSENSE"] = "1"
 	for range 3 {

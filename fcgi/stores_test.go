@@ -3,9 +3,13 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"novcomet/core/memcached/memcachedtest"
 	"novcomet/core/redis/redistest"
@@ -46,6 +50,74 @@ func TestPublishPublishesInTheStoreAndSaysNothing(t *testing.T) {
 	}
 }
 
+func TestPublishPublishesWhatAFileOrStandardInputHas(t *testing.T) {
+	file := write(t, filepath.Join(t.TempDir(), "data"), `{"n":1}`)
+	for _, store := range stores(t) {
+		env := append([]string{"COMET_FILE_DIRECTORY="}, store.env...)
+		_, path := served(t, "", env...)
+		for _, test := range []struct {
+			args  []string
+			input string
+			data  string
+		}{
+			{[]string{"publish", "a", "--data", file}, "something else", `,"d":{"a":{"n":1}}`},
+			{[]string{"publish", "--data=-", "a"}, "a text\n", `,"d":{"a":"a text"}`},
+			{[]string{"publish", "a"}, "something else", `,"d":{"a":"a text"}`},
+			{[]string{"publish", "a", "--data", "/dev/null"}, "something else", ""},
+		} {
+			p := start(t, "", arrangement{args: test.args, env: env, stdin: input(t, test.input)})
+			if status := p.status(); status != 0 || p.stdout.String()+p.stderr.String() != "" {
+				t.Errorf("%s: %q ended with status %d, and said %s%s", store.name, test.args, status, p.stdout, p.stderr)
+			}
+			answer := ask(t, path, asked("subscribed[a]=0.000000&data=1"), "").body
+			if _, after, _ := strings.Cut(answer, "}"); !strings.HasPrefix(after, test.data+`,"at"`) {
+				t.Errorf("%s: %q: %s; want %s", store.name, test.args, answer, test.data)
+			}
+		}
+	}
+}
+
+// input returns what a program is to read.
+func input(t *testing.T, content string) *os.File {
+	t.Helper()
+	read, say, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { read.Close() })
+	if _, err := say.WriteString(content); err != nil { // It has room in the pipe.
+		t.Fatal(err)
+	}
+	if err := say.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return read
+}
+
+func TestDataThatNeverComesKeepsNobodyFromEndingIt(t *testing.T) {
+	t.Parallel()
+	read, say, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer say.Close()
+	defer read.Close()
+	if _, err := say.WriteString("some, and no more"); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, t.TempDir(), arrangement{args: []string{"publish", "a", "--data", "-"}, stdin: read})
+	eventually(t, "it has read what there is", func() bool {
+		n, err := unix.IoctlGetInt(int(read.Fd()), unix.TIOCINQ)
+		return err == nil && n == 0
+	})
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.status(); status != 1 {
+		t.Errorf("status %d, want 1", status)
+	}
+}
+
 func TestPublishSaysWhyItCouldNot(t *testing.T) {
 	t.Parallel()
 	config := write(t, filepath.Join(t.TempDir(), "comet.yaml"), "store: memcached\nmemcached.servers: 127.0.0.1:1\n")
@@ -62,6 +134,11 @@ func TestPublishSaysWhyItCouldNot(t *testing.T) {
 		{[]string{"publish", "a/b"}, nil, 1, []string{"not allowed", "a/b"}},
 		{[]string{"publish", ""}, nil, 1, []string{"not allowed"}},
 		{[]string{"publish", "a"}, []string{"COMET_TRIES=many"}, 1, []string{"COMET_TRIES", "many"}},
+		{[]string{"publish", "a", "--data", "/nonexistent"}, nil, 1, []string{"--data", "/nonexistent"}},
+		{[]string{"publish", "a", "--data", "/"}, nil, 1, []string{"--data", "directory"}},
+		{[]string{"publish", "a", "--data", "/dev/zero"}, nil, 1, []string{"--data", "more than 65536 bytes", "data.max_bytes"}},
+		{[]string{"publish", "a", "--data", "/dev/null"}, []string{"COMET_FILE_DIRECTORY=/nonexistent"}, 1, []string{"not available", "/nonexistent"}},
+		{[]string{"--data", "/dev/null"}, nil, 2, []string{"--data is for comet-fcgi publish"}},
 		{[]string{"publish"}, nil, 2, []string{"publish ID"}},
 		{[]string{"publish", "a", "b"}, nil, 2, []string{"publish ID"}},
 		{[]string{"Publish", "a"}, nil, 2, []string{`"Publish"`}},

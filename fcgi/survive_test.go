@@ -111,7 +111,7 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) start() *program {
-	return start(w.t, w.directory, arrangement{socket: w.socket, env: []string{"COMET_TRIES=20", "COMET_SLEEP=" + sleep.String()}})
+	return start(w.t, w.directory, arrangement{stdin: w.socket, env: []string{"COMET_TRIES=20", "COMET_SLEEP=" + sleep.String()}})
 }
 
 // restart ends comet-fcgi every few seconds and starts it again, as systemd does.

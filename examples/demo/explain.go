@@ -12,19 +12,19 @@ import (
 
 // explain prints what to try. The events are those of the page.
 func explain(ctx context.Context, w io.Writer, site *launch.Site, o launch.Options) {
-	as := ""
+	into := "> "
 	if u, err := user.Current(); err == nil && u.Username != site.User {
-		as = "runuser -u " + site.User + " -- " // root's own file could not be published by the page
+		into = "| runuser -u " + site.User + " -- tee " // root's own file could not be published by the page
 	}
 	fmt.Fprintf(w, `
 NovComet answers at %[1]s/comet.php (server: %[5]s, as user %[4]s)
 
   open     %[1]s/
-  publish  %[3]stouch %[2]s/news.comet
+  publish  echo '{"text":"hello"}' %[3]s%[2]s/news.comet
            curl '%[1]s/comet.php?publish=chat'
-  wait     curl -g '%[1]s/comet.php?subscribed[news]=now'
+  wait     curl -g '%[1]s/comet.php?subscribed[news]=now&data=1'
 
-`, site.URL, o.Directory, as, site.User, o.Server)
+`, site.URL, o.Directory, into, site.User, o.Server)
 	hindered(ctx, w, site)
 	fmt.Fprintf(w, `Ctrl-C, or kill %d, ends it. The events stay, as files: %s/news.comet, chat.comet and what else was published.
 `, os.Getpid(), o.Directory)

@@ -49,7 +49,7 @@ func TestDemoServesThePageAndTheEndpoint(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(directory, "news.comet")); err != nil {
 		t.Errorf("the publication is not in --directory: %v", err)
 	}
-	for _, command := range []string{"touch " + directory + "/news.comet", "curl '" + d.url + "/comet.php?publish=chat'"} {
+	for _, command := range []string{`echo '{"text":"hello"}' `, directory + "/news.comet\n", "curl '" + d.url + "/comet.php?publish=chat'"} {
 		if !strings.Contains(d.said.String(), command) {
 			t.Errorf("it does not say %q but\n%s", command, d.said)
 		}
