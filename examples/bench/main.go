@@ -1,6 +1,7 @@
 // Bench measures comet-fcgi beside a plain net/http/fcgi program that speaks the same protocol: in one run, on one
 // machine, with the same requests. `go run ./examples/bench` sends them as nginx does; with --with nginx they come through a
-// real nginx. `go run ./examples/bench --soak 60s --with nginx` measures nothing, but tries whether anything is missed.
+// real nginx. `go run ./examples/bench --servers` measures a stream through each web server.
+// `go run ./examples/bench --soak 60s --with nginx` measures nothing, but tries whether anything is missed.
 package main
 
 import (
@@ -46,6 +47,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runSoak(ctx, o, stdout, stderr)
 	case o.store != "":
 		return runStore(ctx, o, stdout)
+	case o.servers:
+		return runServers(ctx, o, stdout, stderr)
 	}
 	report := newReport(ctx, options)
 	progress := newProgress(stderr)

@@ -21,6 +21,7 @@ type options struct {
 	with    string
 	only    string
 	store   string
+	servers bool
 	json    string
 	plot    string
 
@@ -46,9 +47,10 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.pages, "pages", 0, "soak: how many poll, at least 2 (default 300, or 50 where each takes a process)")
 	flags.DurationVar(&o.slack, "slack", 5*time.Second, "soak: how much later than promised an answer may come, for a loaded machine takes its time")
 	flags.DurationVar(&o.time, "time", 30*time.Minute, "give up after this time")
-	flags.StringVar(&o.with, "with", "", "the web server to go through: nginx (default: none, FastCGI as nginx speaks it); soak: any of "+servers()+" (default nginx)")
+	flags.StringVar(&o.with, "with", "", "the web server to go through: nginx (default: none, FastCGI as nginx speaks it); soak and servers: any of "+servers()+" (default nginx, or all)")
 	flags.StringVar(&o.only, "only", "", "measure only this one: comet-fcgi or plain (default: both)")
 	flags.StringVar(&o.store, "store", "", "instead: measure two comet-fcgi on one redis")
+	flags.BoolVar(&o.servers, "servers", false, "instead: measure a stream through each web server, or through the one of --with")
 	flags.StringVar(&o.json, "json", "", "write all figures to this file")
 	flags.StringVar(&o.plot, "plot", "", "draw a chart into this file, which must end in .svg")
 	if err := flags.Parse(args); err != nil {
@@ -61,8 +63,11 @@ func parse(args []string, stderr io.Writer) (options, error) {
 }
 
 func (o options) check() error {
-	if o.soak != 0 {
+	switch {
+	case o.soak != 0:
 		return o.checkSoak()
+	case o.servers:
+		return o.checkServers()
 	}
 	switch {
 	case len(o.waiters) == 0 || slices.Min(o.waiters) < 1:

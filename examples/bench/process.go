@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,19 +69,44 @@ func (p process) files() (int, error) {
 
 // children returns the processes of this name that p has started.
 func (p process) children(name string) []process {
+	return slices.DeleteFunc(p.offspring(), func(c process) bool { return c.name() != name })
+}
+
+// descendants returns all processes that p has started, and those that these have started, and so on.
+func (p process) descendants() []process {
+	all := p.offspring()
+	for i := 0; i < len(all); i++ {
+		all = append(all, all[i].offspring()...)
+	}
+	return all
+}
+
+// offspring returns the processes that p has started.
+func (p process) offspring() []process {
 	var found []process
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, path := range stats {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue // ended meanwhile
-		}
-		before, after, _ := strings.Cut(string(text), ") ")
-		number, itsName, _ := strings.Cut(before, " (")
-		words := strings.Fields(after)
-		if pid, err := strconv.Atoi(number); err == nil && itsName == name && len(words) > 1 && words[1] == strconv.Itoa(int(p)) {
-			found = append(found, process(pid))
+	paths, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range paths {
+		number, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if c := process(number); err == nil && c.stat(1) == strconv.Itoa(int(p)) {
+			found = append(found, c)
 		}
 	}
 	return found
+}
+
+// name is the program's, cut to 15 bytes; empty, if it has ended.
+func (p process) name() string {
+	text, _ := os.ReadFile(p.path("comm"))
+	return strings.TrimSuffix(string(text), "\n")
+}
+
+// stat returns a field of /proc/PID/stat, counted from 0 behind the name; empty, if it has ended.
+func (p process) stat(field int) string {
+	text, _ := os.ReadFile(p.path("stat"))
+	_, after, _ := strings.Cut(string(text), ") ")
+	words := strings.Fields(after)
+	if len(words) <= field {
+		return ""
+	}
+	return words[field]
 }

@@ -125,7 +125,10 @@ func (s *subject) openStreams(n int) ([]*reader, error) {
 }
 
 // told blocks until the next id has come, and returns when that was. It is the last line of what is told.
-func (r *reader) told() (time.Time, error) {
+func (r *reader) told() (time.Time, error) { return r.line("id: ") }
+
+// line blocks until a line with this text has come, and returns when that was.
+func (r *reader) line(with string) (time.Time, error) {
 	const patience = time.Minute
 	if err := r.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return time.Now(), errors.Wrap(err, "reading a stream")
@@ -135,7 +138,7 @@ func (r *reader) told() (time.Time, error) {
 		if err != nil {
 			return time.Now(), errors.Wrap(err, "reading a stream")
 		}
-		if bytes.Contains(line, []byte("id: ")) {
+		if bytes.Contains(line, []byte(with)) {
 			return time.Now(), nil
 		}
 	}
