@@ -40,7 +40,7 @@ func (s *server) shows(t *testing.T, accept string) (header http.Header, body st
 
 func TestAStatusLocationShowsTheFiguresThroughTheSocket(t *testing.T) {
 	t.Parallel()
-	_, path := served(t, t.TempDir())
+	_, path := served(t, t.TempDir(), "COMET_TRIES=4000") // It waits for longer than anybody looks.
 	waiting := connect(t, path)
 	waiting.send(t, sentRequest(1, 0, asked("subscribed[a]=now&subscribed[b]=now"), ""))
 	wantAnswer(t, ask(t, path, asked("publish=c"), ""), http.StatusOK, "true")
