@@ -63,7 +63,7 @@ func (e *Endpoint) refuse(r *http.Request, q Query, s Settings) *refusal {
 
 func (a *Access) refusePoll(r *http.Request, q Query, s Settings) *refusal {
 	user := s.User
-	if user != "" && a.Origins.foreign(r, s) {
+	if user != "" && a.Origins.named().foreign(r, s) {
 		// The page of another site could not read the answer, but see when it comes, and so when its visitor's events are published.
 		user = ""
 	}

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,26 +33,33 @@ func (l *loop) listen() {
 }
 
 // notify returns how the store tells of changes; nil, if it does not.
-func (l *loop) notify() func(context.Context) error {
+func (l *loop) notify() func(context.Context, func(...ID)) error {
 	switch store := l.store.(type) {
 	case Selective:
-		return func(ctx context.Context) error { return store.NotifyOf(ctx, l.attend(), l.tell) }
+		return func(ctx context.Context, tell func(...ID)) error { return store.NotifyOf(ctx, l.attend(), tell) }
 	case Notifier:
-		return func(ctx context.Context) error { return store.Notify(ctx, l.tell) }
+		return store.Notify
 	default:
 		return nil
 	}
 }
 
 // keepListening tries again from time to time where the Notifier can't tell: until then there are the rounds.
-func (l *loop) keepListening(ctx context.Context, notify func(context.Context) error) {
+func (l *loop) keepListening(ctx context.Context, notify func(context.Context, func(...ID)) error) {
 	const pause = 10 * time.Second
-	for logged := false; ; logged = true {
-		err := notify(ctx)
+	var logged atomic.Bool // that it can't
+	tell := func(ids ...ID) {
+		if logged.CompareAndSwap(true, false) {
+			l.log().Info("changes are told of again")
+		}
+		l.tell(ids...)
+	}
+	for {
+		err := notify(ctx, tell)
 		if ctx.Err() != nil || errors.Is(err, errors.ErrUnsupported) {
 			return
 		}
-		if !logged {
+		if logged.CompareAndSwap(false, true) {
 			l.log().Warn("changes are only seen when it is time to look again", "error", err)
 		}
 		select {

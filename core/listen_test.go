@@ -28,9 +28,10 @@ type telling struct {
 func (s *telling) Notify(ctx context.Context, changed func(...core.ID)) error {
 	s.mu.Lock()
 	s.notified.Add(1)
+	fails := s.fails
 	s.mu.Unlock()
-	if s.fails != nil {
-		return s.fails
+	if fails != nil {
+		return fails
 	}
 	time.Sleep(s.delay)
 	s.mu.Lock()
@@ -174,6 +175,25 @@ func TestThatANotifierCannotTellIsLoggedOnce(t *testing.T) {
 		}
 		if store.notified.Load() < 5 {
 			t.Errorf("tried %d times in 2 minutes; want it to be tried again", store.notified.Load())
+		}
+	})
+}
+
+func TestANotifierThatCanTellAgainIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &telling{memory: newMemory(), fails: errors.New("no instance left")}
+		endpoint := core.NewEndpoint(store, core.Settings{Tries: 60, Sleep: 2 * time.Second})
+		log, lines := recorded()
+		endpoint.Log = log
+		time.AfterFunc(15*time.Second, func() {
+			store.mu.Lock()
+			defer store.mu.Unlock()
+			store.fails = nil
+		})
+		ask(t, endpoint, "subscribed[a]=now")
+		endpoint.Close()
+		if got := lines(); len(got) != 2 || !strings.Contains(got[1], "told of again") {
+			t.Errorf("logged %q; want a line more, that it is over", got)
 		}
 	})
 }

@@ -69,6 +69,13 @@ func (o Origins) list(page string) bool {
 	return ok && o.sites[from.String()]
 }
 
+// named are those of these sites that are called by their name: they are trusted with more than every site can be, for this
+// site itself may be among them, behind a proxy.
+func (o Origins) named() Origins {
+	o.all = false
+	return o
+}
+
 // foreign reports whether a browser sent the request for the page of another site that is none of these.
 //
 // Sec-Fetch-Site is what a browser says of it itself, over https and to localhost. Elsewhere the page's own address has to

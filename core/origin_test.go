@@ -133,7 +133,7 @@ func TestAPollOfAnotherSitesPageIsNobodys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endpoint := core.NewEndpoint(newMemory(), core.Settings{User: "ann", Access: &core.Access{Subscribe: patterns, Origins: origins(t, "https://a.example")}})
+	endpoint := core.NewEndpoint(newMemory(), core.Settings{User: "ann", Access: &core.Access{Subscribe: patterns, Origins: origins(t, "https://a.example", "*")}})
 	for _, test := range []struct {
 		query  string
 		header []string

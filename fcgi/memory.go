@@ -40,6 +40,7 @@ func (h *housekeeping) tidy() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.work < burst {
+		h.work = 0
 		return
 	}
 	if wait := often - time.Since(h.last); wait > 0 {
