@@ -64,10 +64,11 @@ type Config struct {
 	// MaxRequest limits one request's variables, and also its form body, in bytes (4 KiB to 16 MiB).
 	MaxRequest int `mapstructure:"max_request"`
 	// MaxWaiting is how many polls may wait (0 to 1,000,000; 0: as many as the file limit allows), MaxStreams how many of them
-	// may be streams (0 to 1,000,000; 0: all), MaxServing how many answers and publications are written at the same time (1 to
-	// 10,000).
+	// may be streams (0 to 1,000,000; 0: all), MaxEvents how many distinct events they may wait for (0 to 10,000,000; 0: any
+	// number), MaxServing how many answers and publications are written at the same time (1 to 10,000).
 	MaxWaiting int `mapstructure:"max_waiting"`
 	MaxStreams int `mapstructure:"max_streams"`
+	MaxEvents  int `mapstructure:"max_events"`
 	MaxServing int `mapstructure:"max_serving"`
 	// RequestTimeout is how long a web server may take to send a request (100 ms to 10 min).
 	RequestTimeout time.Duration `mapstructure:"request_timeout"`
@@ -75,7 +76,8 @@ type Config struct {
 
 // Data limits what an event carries.
 type Data struct {
-	MaxBytes int `mapstructure:"max_bytes"` // 1 to 16 MiB
+	MaxBytes  int `mapstructure:"max_bytes"`  // of one event: 1 to 16 MiB
+	MaxAnswer int `mapstructure:"max_answer"` // of the events in one answer: 1 to 64 MiB
 }
 
 // Stream describes Server-Sent Events.

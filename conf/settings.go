@@ -85,6 +85,8 @@ var settings = []setting{
 		func(c Config) bool { return isTimeout(c.Redis.Timeout) }},
 	{"data.max_bytes", !location, "bytes, a whole number from 1 to 16777216",
 		func(c Config) bool { return 1 <= c.Data.MaxBytes && c.Data.MaxBytes <= 16<<20 }},
+	{"data.max_answer", !location, "bytes, a whole number from 1 to 67108864",
+		func(c Config) bool { return 1 <= c.Data.MaxAnswer && c.Data.MaxAnswer <= 64<<20 }},
 	{"stream.comment", !location, "seconds (20, 0.5) or a unit (500ms, 1m), from 100ms to 10m",
 		func(c Config) bool {
 			return 100*time.Millisecond <= c.Stream.Comment && c.Stream.Comment <= 10*time.Minute
@@ -108,6 +110,8 @@ var settings = []setting{
 		func(c Config) bool { return 0 <= c.MaxWaiting && c.MaxWaiting <= 1_000_000 }},
 	{"max_streams", !location, "a whole number from 0 to 1000000",
 		func(c Config) bool { return 0 <= c.MaxStreams && c.MaxStreams <= 1_000_000 }},
+	{"max_events", !location, "a whole number from 0 to 10000000",
+		func(c Config) bool { return 0 <= c.MaxEvents && c.MaxEvents <= 10_000_000 }},
 	{"max_serving", !location, "a whole number from 1 to 10000",
 		func(c Config) bool { return 1 <= c.MaxServing && c.MaxServing <= 10_000 }},
 	{"request_timeout", !location, "seconds (2, 0.5) or a unit (500ms, 1m), from 100ms to 10m",

@@ -62,6 +62,7 @@ var wrong = []struct {
 	{"redis.expire", "give 0 for never", []string{"1", "59s", "-1", "never", "", "87601h", hugeNumber}},
 	{"redis.timeout", allowedStore, []string{"0", "0.009", "-1", "61", "2m", "NaN", "", "soon", hugeNumber}},
 	{"data.max_bytes", "from 1 to 16777216", []string{"0", "-1", "16777217", "64k", "", hugeNumber, wrapsIntoRange}},
+	{"data.max_answer", "from 1 to 67108864", []string{"0", "-1", "67108865", "1m", "", hugeNumber, wrapsIntoRange}},
 	{"stream.comment", "from 100ms to 10m", []string{"0", "0.099", "-1", "601", "11m", "NaN", "", "often", hugeNumber}},
 	{"stream.end", "from 100ms to 24h", []string{"0", "0.099", "-1", "86401", "25h", "NaN", "", "never", hugeNumber}},
 	{"status", "give on or off", []string{"", "1", "maybe", "ON", "on\n"}},
@@ -74,6 +75,7 @@ var wrong = []struct {
 	{"max_request", allowedBytes, []string{"0", "-65536", "4095", "16777217", "64k", "64 KiB", "65536.0", "", hugeNumber, wrapsIntoRange}},
 	{"max_waiting", "from 0 to 1000000", []string{"-1", "1000001", "many", "", "1.5", hugeNumber, wrapsIntoRange}},
 	{"max_streams", "from 0 to 1000000", []string{"-1", "1000001", "many", "", "1.5", hugeNumber, wrapsIntoRange}},
+	{"max_events", "from 0 to 10000000", []string{"-1", "10000001", "many", "", "1.5", hugeNumber, wrapsIntoRange}},
 	{"max_serving", "from 1 to 10000", []string{"0", "-1", "10001", "", "64k", hugeNumber, wrapsIntoRange}},
 	{"request_timeout", allowedTimeout, []string{"0", "0.099", "99ms", "-1", "601", "11m", "NaN", "inf", "", "soon", hugeNumber}},
 }

@@ -19,6 +19,15 @@ func (a Answer) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	write(w, http.StatusOK, a.appendJSON(nil))
 }
 
+// size is about how many bytes it has: what its events carry, and as much as a long id takes for each.
+func (a Answer) size() int {
+	n := 0
+	for _, event := range a.Changed {
+		n += len(event.Data)
+	}
+	return n + (len(a.Changed)+len(a.Cursors))*100
+}
+
 // Event is one event and when it was last published.
 type Event struct {
 	ID    ID

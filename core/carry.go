@@ -10,29 +10,32 @@ import (
 // carry answers the polls that are also to be told what their events carry. That is read now, when it is known that the
 // stamps are to be told, and so belongs to them or to a later publication; once for each event, whatever the number of polls.
 //
-// Where the store is gone by now, they go on waiting: an answer without the data would be the last one about it.
+// Where the store is gone by now, they go on waiting: an answer without the data would be the last one about it. Where there is
+// more than is read at one time, the others are told in the next turn, after whoever else has something to be told.
 func (l *loop) carry(waiters []*waiter) {
 	if len(waiters) == 0 {
 		return
 	}
-	data, err := l.read(waiters)
+	most := l.bounds()
+	data, err := l.read(waiters, most)
 	l.report(err, false)
 	l.mu.Lock()
 	now := time.Now()
 	answered := waiters[:0]
 	for _, w := range waiters {
-		if w.gone {
+		switch {
+		case w.gone:
 			continue
-		}
-		if err != nil {
-			w.putOff()
-			if !l.draining && now.Before(w.deadline) {
-				if w.next = now.Add(w.sleep); w.deadline.Before(w.next) {
-					w.next = w.deadline
-				}
-				l.waiting.put(w)
+		case err == nil:
+			if w.leaveOut(data, most.answersData); !w.changed() { // Nothing of it was read.
+				l.lookAgain(w, now)
 				continue
 			}
+		case !l.draining && now.Before(w.deadline):
+			l.lookAgain(w, now.Add(min(w.sleep, w.deadline.Sub(now))))
+			continue
+		default:
+			w.putOff()
 		}
 		l.forget(w)
 		l.answered(w)
@@ -44,8 +47,16 @@ func (l *loop) carry(waiters []*waiter) {
 	}
 }
 
-// read returns what the events carry of which these polls are to be told.
-func (l *loop) read(waiters []*waiter) (map[*event]json.RawMessage, error) {
+// lookAgain lets the poll wait on, until it is looked at as if nothing had been found so far.
+func (l *loop) lookAgain(w *waiter, at time.Time) {
+	w.putOff()
+	w.next = at
+	l.waiting.put(w)
+}
+
+// read returns what the events carry of which these polls are to be told, as far as it is read at one time: what comes by
+// then has to wait for it. Whoever is first gets all that an answer has room for.
+func (l *loop) read(waiters []*waiter, most bounds) (map[*event]json.RawMessage, error) {
 	carrier, ok := l.store.(Carrier)
 	if !ok {
 		return nil, nil
@@ -54,33 +65,41 @@ func (l *loop) read(waiters []*waiter) (map[*event]json.RawMessage, error) {
 	var events []*event
 	found := map[*event]json.RawMessage{}
 	for _, w := range waiters {
-		for i := range w.watches {
-			e := w.watches[i].event
-			if _, twice := found[e]; twice || w.watches[i].answer == 0 {
-				continue
+		for _, watch := range w.oldestFirst() {
+			if e := watch.event; !e.picked {
+				e.picked = true
+				events, ids = append(events, e), append(ids, e.id)
 			}
-			found[e] = nil
-			events, ids = append(events, e), append(ids, e.id)
 		}
 	}
-	data, err := l.contents(carrier, ids)
-	if err != nil {
-		return nil, err
+	for _, e := range events {
+		e.picked = false
 	}
-	for i, e := range events {
-		found[e] = asJSON(data[i])
+	enough := 4 * most.answersData
+	together := max(1, enough/most.data) // so many are read in one step
+	for size := 0; len(ids) > 0 && size < enough; {
+		n := min(together, len(ids))
+		data, err := l.contents(carrier, ids[:n], most.data)
+		if err != nil {
+			return nil, err
+		}
+		for i, e := range events[:n] {
+			found[e] = asJSON(data[i])
+			size += len(found[e])
+		}
+		ids, events = ids[n:], events[n:]
 	}
 	return found, nil
 }
 
 // contents asks the store. A store that panics is one that is gone, here as for stamps.
-func (l *loop) contents(carrier Carrier, ids []ID) (data [][]byte, err error) {
+func (l *loop) contents(carrier Carrier, ids []ID, limit int) (data [][]byte, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			err = fmt.Errorf("the store panicked: %v", problem)
 		}
 	}()
-	data, err = carrier.Data(context.Background(), ids, l.maxData())
+	data, err = carrier.Data(context.Background(), ids, limit)
 	if err == nil && len(data) != len(ids) {
 		err = fmt.Errorf("the store gave the data of %d events for %d", len(data), len(ids))
 	}

@@ -28,6 +28,9 @@ var ErrRefused = errors.New("the store refuses this")
 // DefaultMaxData is how much data an event carries at the most, unless told otherwise, in bytes.
 const DefaultMaxData = 64 << 10
 
+// DefaultMaxAnswerData is how much the events of one answer carry together, unless told otherwise, in bytes.
+const DefaultMaxAnswerData = 1 << 20
+
 // asJSON returns data as what stands in an answer: JSON as it is, in one line, and any other text as a string. One newline
 // at its end, which is echo's, does not count. nil: there is nothing, or it is not UTF-8.
 func asJSON(data []byte) json.RawMessage {

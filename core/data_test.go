@@ -166,7 +166,7 @@ func TestAPollThatLeavesWhileItsDataIsReadIsGone(t *testing.T) {
 		store.set(t, "a", start.Add(-time.Hour))
 		store.close(errors.New("gone"))
 		opened := endpoint.Open(httptest.NewRequest(http.MethodGet, "/?subscribed[a]=0.0&data=1", nil))
-		leave := opened.Poll.Enter(func(http.Handler) { t.Error("it was answered") })
+		leave := opened.Poll.Enter(func(http.Handler, int) { t.Error("it was answered") })
 		time.Sleep(1500 * time.Millisecond)
 		if !leave() || endpoint.Waiting() != 0 {
 			t.Errorf("%d polls wait", endpoint.Waiting())

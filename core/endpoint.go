@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -15,9 +16,15 @@ type Endpoint struct {
 	// MaxWaiting is how many polls may wait; 0: any number. A poll beyond is answered as soon as the rules of delivery
 	// allow, instead of being refused: long polling becomes polling, and no client is lost.
 	MaxWaiting int
+	// MaxEvents is how many distinct events may be waited for, about; 0: any number. Each look at the store asks for all of
+	// them. A poll beyond is answered as one beyond MaxWaiting.
+	MaxEvents int
 	// MaxData is how much data an event carries at the most, in bytes; 0: DefaultMaxData. More is not published, but
 	// answered with 413, and where another program has published it, the event is told of without it.
 	MaxData int
+	// MaxAnswerData is how much data the events of one answer carry together, in bytes; 0: DefaultMaxAnswerData. One event
+	// is always told of. What there is no room for is left to the next poll, or part of a stream, which gets it at once.
+	MaxAnswerData int
 	// Streams limits Server-Sent Events.
 	Streams StreamLimits
 	// Status answers the requests of a location whose [Settings] say so; nil: the Figures, as JSON.
@@ -29,6 +36,7 @@ type Endpoint struct {
 	loop      *loop
 	limits    limits
 	streaming atomic.Int64 // how many streams there are
+	retired   atomic.Bool
 	counts    counts
 }
 
@@ -38,22 +46,16 @@ const DefaultMaxForm = 64 << 10
 // NewEndpoint returns the endpoint of the events in the store.
 func NewEndpoint(store Store, s Settings) *Endpoint {
 	e := &Endpoint{Settings: s, store: store}
-	e.loop = newLoop(store, e.maxData, e.log)
+	e.loop = newLoop(store, e.bounds, e.log)
 	return e
 }
 
-func (e *Endpoint) maxForm() int64 {
-	if e.MaxForm != 0 {
-		return e.MaxForm
-	}
-	return DefaultMaxForm
-}
+func (e *Endpoint) maxForm() int64 { return cmp.Or(e.MaxForm, DefaultMaxForm) }
 
-func (e *Endpoint) maxData() int {
-	if e.MaxData != 0 {
-		return e.MaxData
-	}
-	return DefaultMaxData
+func (e *Endpoint) maxData() int { return cmp.Or(e.MaxData, DefaultMaxData) }
+
+func (e *Endpoint) bounds() bounds {
+	return bounds{e.MaxWaiting, e.MaxEvents, e.maxData(), cmp.Or(e.MaxAnswerData, DefaultMaxAnswerData)}
 }
 
 func (e *Endpoint) log() *slog.Logger {
@@ -66,6 +68,10 @@ func (e *Endpoint) log() *slog.Logger {
 // Drain answers every poll that waits, and every one that still comes, as soon as the rules of delivery allow: within 4 s,
 // and where thousands wait not all at the same time. It returns at once.
 func (e *Endpoint) Drain() { e.loop.Drain() }
+
+// Retire ends the streams in an orderly way, each with what it is sent next: a comment, if nothing else. Their browsers come again,
+// and find what has taken this endpoint's place, with rules that may be others. Polls go on; they end soon.
+func (e *Endpoint) Retire() { e.retired.Store(true) }
 
 // Close lets the endpoint end: it stops listening to its store's Notifier when the last poll has been answered, and returns
 // at once.

@@ -56,7 +56,7 @@ func TestEachKindOfRequestHasItsAnswer(t *testing.T) {
 		{name: "OPTIONS", method: "OPTIONS", query: "publish=a", status: 204},
 		{name: "PUT with data", method: "PUT", query: "publish=a", body: "x", status: 200, answer: "true", published: "a"},
 		{name: "PUT of a form", method: "PUT", contentType: form, body: "publish=a", status: 400, answer: "?publish=ID"},
-		{name: "PUT of a poll", method: "PUT", query: "subscribed[known]=1", status: 405, answer: "?publish=ID"},
+		{name: "PUT of a poll", method: "PUT", query: "subscribed[known]=1", status: 400, answer: "?publish=ID"},
 		{name: "data beyond the limit", method: "POST", query: "publish=a", body: strings.Repeat("x", core.DefaultMaxData+1), status: 413, answer: "too large"},
 		{name: "DELETE", method: "DELETE", query: "publish=a", status: 405, answer: methods},
 	} {

@@ -44,7 +44,7 @@ func TestAPollWhoseClientLeavesIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		endpoint := core.NewEndpoint(newMemory(), core.Settings{Tries: 3, Sleep: time.Second})
 		opened := endpoint.Open(httptest.NewRequest(http.MethodGet, "/?subscribed[a]=now", nil))
-		leave := opened.Poll.Enter(func(http.Handler) { t.Error("it was answered") })
+		leave := opened.Poll.Enter(func(http.Handler, int) { t.Error("it was answered") })
 		synctest.Wait()
 		if !leave() || leave() {
 			t.Error("it can leave once")

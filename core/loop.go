@@ -15,10 +15,10 @@ import (
 // time is over. It is in the loop before the store is looked at for the first time, so that no publication can fall
 // between.
 type loop struct {
-	store   Store
-	timing  Timing
-	maxData func() int // bytes of data that an answer has of one event
-	log     func() *slog.Logger
+	store  Store
+	timing Timing
+	bounds func() bounds
+	log    func() *slog.Logger
 
 	wake chan struct{} // something came that can't wait for the timer
 
@@ -45,21 +45,28 @@ type loop struct {
 	reported bool          // that it failed, or a part of it
 }
 
-func newLoop(store Store, maxData func() int, log func() *slog.Logger) *loop {
+// bounds are limits of an Endpoint.
+type bounds struct {
+	waiting, events   int // polls that wait, and distinct events that they wait for; 0: any number
+	data, answersData int // bytes that one event carries, and that those of one answer do
+}
+
+func newLoop(store Store, bounds func() bounds, log func() *slog.Logger) *loop {
 	return &loop{
-		store: store, timing: timingOf(store), maxData: maxData, log: log,
+		store: store, timing: timingOf(store), bounds: bounds, log: log,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), events: interests{}, sleeps: map[time.Duration]int{},
 	}
 }
 
 // Enter lets a poll wait and returns at once. done is called with its answer, by the loop, so it must not block. leave
-// takes the poll out again, and reports whether it came before the answer: if so, done is not called any more. Where limit polls
-// wait already (0: no limit), this one does not: it is answered as soon as the rules of delivery allow.
-func (l *loop) Enter(query Query, s Settings, limit int, done func(Answer)) (leave func() bool) {
+// takes the poll out again, and reports whether it came before the answer: if so, done is not called any more. Where as many
+// wait as may, or for as many events, this one does not: it is answered as soon as the rules of delivery allow.
+func (l *loop) Enter(query Query, s Settings, done func(Answer)) (leave func() bool) {
 	w := newWaiter(newPoll(query, l.timing), s, query.MaxWait, done)
+	most := l.bounds()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.draining || limit > 0 && l.count >= limit {
+	if l.draining || most.waiting > 0 && l.count >= most.waiting || most.events > 0 && len(l.events) >= most.events {
 		w.deadline = w.since
 	}
 	if round := w.since.Add(w.sleep); len(l.sleeps) == 0 || round.Before(l.nextRound) {

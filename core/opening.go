@@ -10,11 +10,13 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Opened is what a request has turned out to be. One of its fields is set.
+// Opened is what a request has turned out to be. One of its first three fields is set.
 type Opened struct {
 	Answer http.Handler // what answers it at once
 	Poll   *Poll        // which may have to wait
 	Stream *Stream
+
+	Publishes bool // Answer publishes, and waits for the store
 }
 
 // Open reads a request as far as it takes to know what becomes of it. Who may do what is decided here, before anything waits,
@@ -28,7 +30,7 @@ func (e *Endpoint) Open(r *http.Request) Opened {
 	query, answer := e.open(r, settings, share)
 	switch {
 	case answer != nil:
-		return Opened{Answer: e.Counted(share.on(answer))}
+		return Opened{Answer: e.Counted(share.on(answer)), Publishes: !query.Publish.IsZero()}
 	case wantsStream(r.Header):
 		return Opened{Stream: newStream(e, r, query, settings, share)}
 	default:
@@ -37,7 +39,7 @@ func (e *Endpoint) Open(r *http.Request) Opened {
 	}
 }
 
-// open returns the query of a poll or a stream, or what answers the request at once.
+// open returns the query of a poll or a stream, or what answers the request at once, with the query if that is a publication.
 func (e *Endpoint) open(r *http.Request, s Settings, share sharing) (Query, http.Handler) {
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodHead:
@@ -57,9 +59,9 @@ func (e *Endpoint) open(r *http.Request, s Settings, share sharing) (Query, http
 	case r.Method == http.MethodHead: // It only asks what a GET would be answered with; it changes nothing and waits for nothing.
 		return Query{}, jsonAnswer(nil)
 	case !query.Publish.IsZero():
-		return Query{}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.publish(w, r, query.Publish, body) })
+		return query, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.publish(w, r, query.Publish, body) })
 	case r.Method == http.MethodPut:
-		return Query{}, &refusal{http.StatusMethodNotAllowed, "PUT publishes data: it needs ?publish=ID", map[string]string{"Allow": methods}}
+		return Query{}, &refusal{status: http.StatusBadRequest, reason: "PUT publishes data: it needs ?publish=ID"}
 	default:
 		return query, nil
 	}

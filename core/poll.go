@@ -1,7 +1,9 @@
 package core
 
 import (
+	"cmp"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -136,6 +138,34 @@ func (p *poll) putOff() {
 	for i := range p.watches {
 		p.watches[i].answer = 0
 	}
+}
+
+// leaveOut leaves to the next poll what one answer with so many bytes of data has no room for, or whose data was not read: that
+// poll gets it at once, for its cursor is older. Those published longest ago go first, so nothing is left out for ever,
+// however often the others are published.
+func (p *poll) leaveOut(data map[*event]json.RawMessage, room int) {
+	first := true
+	for _, w := range p.oldestFirst() {
+		carried, read := data[w.event]
+		if data != nil && !read || !first && len(carried) > room {
+			w.answer = 0
+			continue
+		}
+		room -= len(carried)
+		first = false
+	}
+}
+
+// oldestFirst returns the events that there is to tell of, those published longest ago first.
+func (p *poll) oldestFirst() []*watch {
+	var changed []*watch
+	for i := range p.watches {
+		if p.watches[i].answer != 0 {
+			changed = append(changed, &p.watches[i])
+		}
+	}
+	slices.SortStableFunc(changed, func(a, b *watch) int { return cmp.Compare(a.answer, b.answer) })
+	return changed
 }
 
 // changed reports whether there is anything to tell the subscriber.

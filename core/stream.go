@@ -2,10 +2,14 @@ package core
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/pkg/errors"
 )
 
 // StreamLimits are those of Server-Sent Events, for a whole Endpoint.
@@ -87,7 +91,7 @@ func (s *Stream) Next(done func(StreamPart)) (leave func() bool) {
 	query.MaxWait = max(query.MaxWait, 0)
 	s.due = now.Add(query.MaxWait)
 	settings.Tries = int(query.MaxWait/max(settings.Sleep, time.Millisecond)) + 1 // It has no wait of its own.
-	return s.endpoint.loop.Enter(query, settings, s.endpoint.MaxWaiting, func(a Answer) { done(s.part(a)) })
+	return s.endpoint.loop.Enter(query, settings, func(a Answer) { done(s.part(a)) })
 }
 
 // part takes in an answer. Where nothing happened, and that too soon, the endpoint is full or about to end.
@@ -95,7 +99,7 @@ func (s *Stream) part(a Answer) StreamPart {
 	p := StreamPart{answer: a, first: !s.asked}
 	now := time.Now()
 	idle := len(a.Changed) == 0
-	p.last = s.surplus || s.expired(now) || !now.Before(s.end) || idle && s.asked && now.Before(s.due)
+	p.last = s.surplus || s.endpoint.retired.Load() || s.expired(now) || !now.Before(s.end) || idle && s.asked && now.Before(s.due)
 	p.id = lastEventID(a.Cursors)
 	s.asked = true
 	s.query.Subscriptions = a.Cursors
@@ -109,7 +113,10 @@ func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.End()
 	out := http.NewResponseController(w)
 	for last := false; !last; {
-		if out.Flush() != nil {
+		switch err := out.Flush(); {
+		case errors.Is(err, http.ErrNotSupported): // Nobody would see more of it than its end.
+			s.surplus = true
+		case err != nil:
 			return
 		}
 		parts := make(chan StreamPart, 1)
@@ -117,9 +124,7 @@ func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		select {
 		case p := <-parts:
 			last = p.Last()
-			// Where there are no deadlines, as in CGI, the web server's own limit ends it.
-			_ = out.SetWriteDeadline(time.Now().Add(StreamPatience))
-			if _, err := w.Write(p.Append(nil)); err != nil {
+			if send(w, out, p.Append(nil)) != nil {
 				return
 			}
 		case <-r.Context().Done():
@@ -127,6 +132,19 @@ func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// send writes what a stream is sent, in pieces, so that a client which is only slow is not taken for one that is gone.
+func send(w io.Writer, out *http.ResponseController, text []byte) error {
+	const piece = 64 << 10
+	for part := range slices.Chunk(text, piece) {
+		// Where there are no deadlines, as in CGI, the web server's own limit ends it.
+		_ = out.SetWriteDeadline(time.Now().Add(StreamPatience))
+		if _, err := w.Write(part); err != nil {
+			return errors.Wrap(err, "send a part of a stream")
+		}
+	}
+	return nil
 }
 
 // StreamPatience is how long a client may take nothing of what a stream sends, until it is dropped.
@@ -147,6 +165,9 @@ type StreamPart struct {
 
 // Last reports whether the stream ends with it.
 func (p StreamPart) Last() bool { return p.last }
+
+// Size is about how many bytes it has.
+func (p StreamPart) Size() int { return p.answer.size() }
 
 // Append appends its bytes: an event for each that has changed, with what a precise poll would be answered about it. The
 // last one has the id, from which the stream can be resumed: whoever has lost it halfway is told of all of them again.

@@ -211,6 +211,44 @@ func TestDrainEndsStreamsSoonAndTellsThemOfWhatIsNew(t *testing.T) {
 	})
 }
 
+func TestARetiredEndpointEndsItsStreamsWithWhatTheyAreSentNext(t *testing.T) {
+	store := newMemory()
+	together(t, store, func(g *group) {
+		quiet, told := g.open("subscribed[a]=now"), g.open("subscribed[b]=now")
+		time.Sleep(time.Second)
+		g.endpoint.Retire()
+		time.Sleep(5 * time.Second)
+		store.set(t, "b", time.Now().Add(-time.Millisecond))
+		time.Sleep(2 * time.Second)
+		g.wantsEnded(told, true)
+		g.wantsEnded(quiet, false)
+		time.Sleep(13 * time.Second)
+		g.wantsEnded(quiet, true)
+		g.wants(quiet, "0s id: 0.000000", "20s :")
+	})
+}
+
+// unflushed is a ResponseWriter that collects.
+type unflushed struct{ *reader }
+
+// Flush is not that of an http.Flusher.
+func (u unflushed) Flush(struct{}) {}
+
+// Nobody would see more of it: the browser comes again, and streams become polling.
+func TestAStreamThatCannotBeFlushedIsToldWhatIsNewAndEnded(t *testing.T) {
+	store := newMemory()
+	together(t, store, func(g *group) {
+		store.set(t, "a", start.Add(-time.Hour))
+		r := httptest.NewRequest(http.MethodGet, "/?subscribed[a]=0.0", nil)
+		r.Header.Set("Accept", "text/event-stream")
+		collected := &reader{header: http.Header{}}
+		g.endpoint.ServeHTTP(unflushed{collected}, r)
+		if lines := collected.read(); len(lines) != 1 || !strings.HasPrefix(lines[0], "0s event: a") {
+			t.Errorf("came %q", lines)
+		}
+	})
+}
+
 func TestWhereThereAreTooManyStreamsTheyArePollsAndNobodyIsRefused(t *testing.T) {
 	for name, limit := range map[string]func(*core.Endpoint){
 		"streams": func(e *core.Endpoint) { e.Streams.Max = 1 },

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 // While nothing comes in, it holds no buffer: thousands of them wait.
 type connection struct {
 	net.Conn
-	timeout time.Duration // of a request to come in, and of each write
+	timeout time.Duration // of a request to come in, and of each piece that is written
 
 	in    *bufio.Reader // nil while nothing comes in
 	ahead [1]byte       // what has been read to find out that something does
@@ -108,14 +109,19 @@ func (c *connection) readContent(h header) ([]byte, error) {
 // record, and the next read tells.
 func (c *connection) write(records []byte) { c.writeWithin(records, c.timeout) }
 
+// writeWithin writes in pieces, and has that patience with each: who takes them slowly is not taken for one who takes nothing.
 func (c *connection) writeWithin(records []byte, patience time.Duration) {
+	const piece = 64 << 10
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := c.SetWriteDeadline(time.Now().Add(patience)); err != nil {
-		return
-	}
-	if _, err := c.Conn.Write(records); err != nil {
-		c.Close()
+	for part := range slices.Chunk(records, piece) {
+		if err := c.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+			return
+		}
+		if _, err := c.Conn.Write(part); err != nil {
+			c.Close()
+			return
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ func (s *server) handle(c *connection) {
 			s.stream(c, r, opened.Stream, policy.users)
 			return
 		}
-		err = s.answer(c, r.id, opened.Answer, callOff)
+		err = s.answer(c, r.id, opened, callOff)
 		callOff(nil)
 		policy.users.leave()
 		if err != nil || !r.keep || !s.keep(c) {
@@ -71,7 +71,13 @@ type parked struct {
 	keep   bool
 	users  *users // of its policy
 	leave  func() bool
-	answer atomic.Pointer[http.Handler]
+	answer atomic.Pointer[answered]
+}
+
+// answered is what answers a poll.
+type answered struct {
+	handler http.Handler
+	size    int // in bytes, about
 }
 
 // park lets the poll wait on its connection. When it has ended, it leaves the users of its policy.
@@ -84,8 +90,8 @@ func (s *server) park(c *connection, r *request, poll *core.Poll, u *users) {
 }
 
 // wake is called when there is an answer.
-func (p *parked) wake(answer http.Handler) {
-	p.answer.Store(&answer)
+func (p *parked) wake(answer http.Handler, size int) {
+	p.answer.Store(&answered{answer, size})
 	p.interrupt()
 }
 
@@ -124,7 +130,9 @@ func (p *parked) stir(err error) {
 		p.write(appendEnd(nil, p.id, requestComplete)) // aborted
 	default:
 		p.server.memory.worked()
-		p.write(p.server.responders.respond(p.id, *answer))
+		leave := p.server.responders.room(answer.size)
+		p.write(p.server.responders.respond(p.id, answer.handler))
+		leave()
 	}
 	p.users.leave()
 	p.server.proceed(p.connection, err == nil && p.keep)
@@ -147,10 +155,13 @@ func (p *parked) gaveUp(error) {
 }
 
 // answer answers at once. callOff is called when the web server gives the request up.
-func (s *server) answer(c *connection, id uint16, answer http.Handler, callOff func(error)) error {
+func (s *server) answer(c *connection, id uint16, opened core.Opened, callOff func(error)) error {
 	written := make(chan []byte, 1)
 	go func() {
-		written <- s.responders.respond(id, answer)
+		if opened.Publishes {
+			defer s.responders.publishing.enter()()
+		}
+		written <- s.responders.respond(id, opened.Answer)
 		c.interrupt()
 	}()
 	err := c.watch(id, callOff)

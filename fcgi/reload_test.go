@@ -143,3 +143,33 @@ func TestSIGHUPTakesTheLevelOfTheLogOver(t *testing.T) {
 		t.Errorf("it said %q", r.stderr)
 	}
 }
+
+// Its rules may be others now, so its browser comes again.
+func TestSIGHUPEndsStreamsWithWhatTheyAreSentNext(t *testing.T) {
+	t.Parallel()
+	yaml := "stream.comment: 0.2\nfile:\n  directory: " + t.TempDir() + "\n"
+	r := startReloading(t, yaml)
+	w := connect(t, r.path)
+	w.send(t, sentRequest(1, keep, streamed("subscribed[a]=now"), ""))
+	w.begun(t, 1)
+	for range 3 {
+		if got := w.part(t, 1); got != ":\n\n" {
+			t.Errorf("came %q", got)
+		}
+	}
+	wantText(t, r.reload(yaml+"subscribe.allow: none\n"), "level=INFO", "read again")
+	for {
+		kind, _, content, err := w.receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kind == 3 {
+			break
+		}
+		if len(content) > 0 && string(content) != ":\n\n" {
+			t.Errorf("came %q", content)
+		}
+	}
+	w.send(t, sentRequest(2, 0, streamed("subscribed[a]=now"), ""))
+	w.wantResponse(t, 2, http.StatusForbidden, "not allowed")
+}

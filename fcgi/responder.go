@@ -15,11 +15,13 @@ import (
 // real one: on it comes a request of a few bytes, whenever there is something to answer. What net/http/fcgi writes is collected
 // and handed over, for the real connection, whose request has been read already.
 type responders struct {
-	free chan *responder // nil: not started so far
+	free       chan *responder // nil: not started so far
+	publishing crowded         // A store that does not answer must leave responders to polls.
+	sending    crowded         // large answers, until the web server has taken them
 }
 
 func newResponders(n int) *responders {
-	r := &responders{free: make(chan *responder, n)}
+	r := &responders{make(chan *responder, n), make(crowded, max(1, n/2)), make(crowded, n)}
 	for range n {
 		r.free <- nil
 	}
@@ -39,6 +41,14 @@ func (rs *responders) respond(id uint16, handler http.Handler) []byte {
 	r.handler = nil
 	rs.free <- r
 	return answer
+}
+
+// room waits until there is room in memory for an answer, or a part of a stream, of so many bytes, and returns what gives it back.
+func (rs *responders) room(size int) (leave func()) {
+	if size <= large {
+		return func() {}
+	}
+	return rs.sending.enter()
 }
 
 // close ends the responders; whoever is still answering ends them first.

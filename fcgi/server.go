@@ -45,13 +45,15 @@ func newServer(p policy, connections, serving int, log *slog.Logger) *server {
 	return s
 }
 
-// adopt puts a policy in force. Polls that wait go on in the one under which they came.
+// adopt puts a policy in force. Polls that wait go on in the one under which they came; streams end with what comes next, and
+// come again.
 func (s *server) adopt(p policy) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.gateway.Status(s.status)
 	if old := s.policy.Swap(&p); old != nil {
 		old.users.retire() // Whoever finds that takes the new one, which is in its place.
+		old.gateway.Retire()
 	}
 	over := func(old *policy) bool {
 		if !old.users.over() {

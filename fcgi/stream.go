@@ -41,14 +41,15 @@ func (s *server) stream(c *connection, r *request, source *core.Stream, u *users
 // wake is called when there is something to send.
 func (st *streaming) wake(part core.StreamPart) { go st.send(part) }
 
-// send sends a part. The next one is only asked for when that has been taken: a slow reader costs no memory, and is told of
-// the latest state of each event then.
+// send sends a part. The next one is only asked for when that has been taken: a slow reader costs the memory of one, and is told
+// of the latest state of each event then.
 func (st *streaming) send(part core.StreamPart) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.over {
 		return
 	}
+	defer st.server.responders.room(part.Size())()
 	records := appendOutput(nil, st.id, part.Append(nil))
 	if part.Last() {
 		st.over, st.ended = true, true

@@ -25,7 +25,9 @@ func New(config conf.Config, store core.Store, log *slog.Logger) *Gateway {
 	endpoint := core.NewEndpoint(store, core.Settings{}) // Each request has its own.
 	endpoint.MaxForm = int64(config.MaxRequest)
 	endpoint.MaxWaiting = config.MaxWaiting
+	endpoint.MaxEvents = config.MaxEvents
 	endpoint.MaxData = config.Data.MaxBytes
+	endpoint.MaxAnswerData = config.Data.MaxAnswer
 	endpoint.Streams = core.StreamLimits{Max: config.MaxStreams, Comment: config.Stream.Comment, End: config.Stream.End}
 	endpoint.Log = log
 	return &Gateway{endpoint, newLocations(config), log}
@@ -33,6 +35,9 @@ func New(config conf.Config, store core.Store, log *slog.Logger) *Gateway {
 
 // Drain is that of the endpoint: whoever waits is answered as soon as the rules of delivery allow.
 func (g *Gateway) Drain() { g.endpoint.Drain() }
+
+// Retire ends the streams, with what each is sent next, for another gateway has taken over.
+func (g *Gateway) Retire() { g.endpoint.Retire() }
 
 // Close lets the endpoint end when nobody waits any more, and returns at once.
 func (g *Gateway) Close() { g.endpoint.Close() }
