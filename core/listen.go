@@ -7,17 +7,6 @@ import (
 	"time"
 )
 
-// Notifier is a Store that can tell of a change before the next round. What it tells is a hint to look at once: the loop
-// still looks at least every sleep, so that nothing is lost with a hint.
-type Notifier interface {
-	Store
-
-	// Notify calls changed with the events that may have a new stamp, until ctx ends, whose cause it returns then, or until
-	// it can't tell any more; errors.ErrUnsupported, if it never will. A call without an event says that any of them may: it comes first as soon as Notify
-	// listens, for what was published before may have been missed, and again whenever something was missed.
-	Notify(ctx context.Context, changed func(...ID)) error
-}
-
 // listen starts to listen to the Notifier, unless that is under way. It is called when somebody has to wait, so that a
 // poll which is answered at once costs nothing; what Notify tells first makes the loop look again.
 func (l *loop) listen() {

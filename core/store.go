@@ -16,6 +16,18 @@ type Store interface {
 	Publish(ctx context.Context, id ID) (Stamp, error)
 }
 
+// Notifier is a Store that can tell of a change before the next round; a [Selective] one is told first of what it is to tell.
+// What it tells is a hint to look at once: the loop still looks at least every sleep, so that nothing is lost with a hint.
+type Notifier interface {
+	Store
+
+	// Notify calls changed with the events that may have a new stamp, until ctx ends, whose cause it returns then, or until
+	// it can't tell any more; errors.ErrUnsupported, if it never will. A call without an event says that any of them may: it
+	// comes first as soon as Notify listens, for what was published before may have been missed, and again whenever something
+	// was missed.
+	Notify(ctx context.Context, changed func(...ID)) error
+}
+
 // ErrUnavailable is wrapped by the error of a store that can't be reached at all: nothing can be published now, but
 // later perhaps. Any other error of Publish is about that one event.
 var ErrUnavailable = errors.New("the store is not available")
