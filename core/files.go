@@ -100,6 +100,19 @@ func stampAt(directory int, name string) (Stamp, error) {
 	return StampOf(time.Unix(stat.Mtim.Unix())), nil
 }
 
+// openAt opens a file of the directory, and not what a link leads to.
+func openAt(directory int, name string, flags int, mode fs.FileMode) (*os.File, error) {
+	var file int
+	err := ignoringEINTR(func() (err error) {
+		file, err = unix.Openat(directory, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(mode.Perm()))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(file), name), nil
+}
+
 func ignoringEINTR(call func() error) error {
 	for {
 		if err := call(); !errors.Is(err, unix.EINTR) {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -19,15 +20,10 @@ var _ Carrier = (*Files)(nil)
 // file's mode and group. Where the directory does not allow that, for it is sticky and the file another user's, the error
 // wraps [ErrRefused].
 func (f *Files) PublishData(ctx context.Context, id ID, data []byte) (Stamp, error) {
-	directory, err := f.open()
-	if err != nil {
-		return 0, err
-	}
-	defer unix.Close(directory) // releases the lock, too
-	if err := lock(ctx, directory); err != nil {
-		return 0, errors.WithMessagef(err, "%s", f.Directory)
-	}
-	name := fileName(id)
+	return f.locked(ctx, func(directory int) (Stamp, error) { return f.publishData(directory, fileName(id), data) })
+}
+
+func (f *Files) publishData(directory int, name string, data []byte) (Stamp, error) {
 	before, err := stampAt(directory, name)
 	if err != nil {
 		return 0, err
@@ -53,58 +49,48 @@ func (f *Files) PublishData(ctx context.Context, id ID, data []byte) (Stamp, err
 // replace puts a file with the data in the place of the one with that name, and returns its stamp, later than before.
 func (f *Files) replace(directory int, name string, before Stamp, data []byte) (stamp Stamp, err error) {
 	temporary := ".novcomet-" + rand.Text() // No event's name starts with a dot.
-	const exclusive = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	fd, err := unix.Openat(directory, temporary, exclusive, 0o600)
+	file, err := openAt(directory, temporary, exclusive, 0o600)
 	if err != nil {
 		return 0, errors.Wrap(err, "create a file for the data")
 	}
-	file := os.NewFile(uintptr(fd), temporary)
 	defer file.Close()
 	defer func() {
 		if err != nil {
 			_ = unix.Unlinkat(directory, temporary, 0) // What was wrong is more than that.
 		}
 	}()
-	if err := f.like(directory, name, fd); err != nil {
+	if err := f.like(directory, name, file); err != nil {
 		return 0, err
 	}
 	if _, err := file.Write(data); err != nil {
 		return 0, errors.Wrapf(err, "write the data of %q", name)
 	}
-	const far = 2 * time.Second // as in touchLater
-	if stamp, err = stampAt(directory, temporary); err != nil {
-		return 0, err
+	if stamp, err = keepLater(directory, temporary, before); err != nil {
+		return 0, errors.WithMessagef(err, "%q", name)
 	}
-	if stamp <= before && before <= stamp.Add(far) {
-		stamp = before + microsecond
-		omit := unix.Timespec{Nsec: unix.UTIME_OMIT}
-		next := unix.NsecToTimespec(time.UnixMicro(int64(stamp)).UnixNano())
-		if err := unix.UtimesNanoAt(directory, temporary, []unix.Timespec{omit, next}, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-			return 0, errors.Wrapf(err, "set the time of %q", name)
-		}
-	}
-	return stamp, errors.Wrapf(unix.Renameat(directory, temporary, directory, name), "replace %q", name)
+	err = ignoringEINTR(func() error { return unix.Renameat(directory, temporary, directory, name) })
+	return stamp, errors.Wrapf(err, "replace %q", name)
 }
 
 // like gives the new file the mode and the group of the one that it is going to replace.
-func (f *Files) like(directory int, name string, fd int) error {
+func (f *Files) like(directory int, name string, file *os.File) error {
 	var old, fresh unix.Stat_t
-	mode := uint32(f.Mode.Perm())
+	mode := f.Mode
 	switch err := unix.Fstatat(directory, name, &old, unix.AT_SYMLINK_NOFOLLOW); {
 	case err == nil:
-		mode = old.Mode & 0o777
-		if err := unix.Fstat(fd, &fresh); err != nil {
+		mode = fs.FileMode(old.Mode)
+		if err := unix.Fstat(int(file.Fd()), &fresh); err != nil {
 			return errors.Wrap(err, "look at a new file")
 		}
 		if old.Gid != fresh.Gid {
-			if err := unix.Fchown(fd, -1, int(old.Gid)); err != nil {
+			if err := file.Chown(-1, int(old.Gid)); err != nil {
 				return errors.Wrapf(err, "keep the group of %q", name)
 			}
 		}
 	case !errors.Is(err, unix.ENOENT):
 		return errors.Wrapf(err, "look at %q", name)
 	}
-	return errors.Wrapf(unix.Fchmod(fd, mode), "set the mode of %q", name)
+	return errors.Wrapf(file.Chmod(mode.Perm()), "set the mode of %q", name)
 }
 
 // Data reads the files. One that was changed a moment ago may be half written: it is read again until it stays the same for a
@@ -165,11 +151,10 @@ func contentAt(directory int, name string, limit int) content {
 		return content{}
 	}
 	// It was a regular file; should it be another thing by now, nobody is kept waiting by it.
-	fd, err := unix.Openat(directory, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	file, err := openAt(directory, name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return content{changed: errors.Is(err, unix.ENOENT)}
 	}
-	file := os.NewFile(uintptr(fd), name)
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.Size() > int64(limit) {

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/pkg/errors"
@@ -15,6 +16,11 @@ import (
 // The kernel sets the time, not the publisher: one that is delayed between reading a clock and setting the stamp could
 // else publish into a second that has been answered already.
 func (f *Files) Publish(ctx context.Context, id ID) (Stamp, error) {
+	return f.locked(ctx, func(directory int) (Stamp, error) { return f.touchOrCreate(directory, fileName(id)) })
+}
+
+// locked changes something in the directory while nobody else does.
+func (f *Files) locked(ctx context.Context, change func(directory int) (Stamp, error)) (Stamp, error) {
 	directory, err := f.open()
 	if err != nil {
 		return 0, err
@@ -23,26 +29,7 @@ func (f *Files) Publish(ctx context.Context, id ID) (Stamp, error) {
 	if err := lock(ctx, directory); err != nil {
 		return 0, errors.WithMessagef(err, "%s", f.Directory)
 	}
-	name := fileName(id)
-	for range 3 { // Somebody else may create or delete the file between two of our steps.
-		before, err := stampAt(directory, name)
-		if err != nil {
-			return 0, err
-		}
-		var stamp Stamp
-		switch {
-		case before != 0:
-			stamp, err = touchLater(directory, name, before)
-		case f.OnlyExisting:
-			return 0, errors.WithMessagef(ErrNoEvent, "%q", name)
-		default:
-			stamp, err = create(directory, name, uint32(f.Mode.Perm()))
-		}
-		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOENT) {
-			return stamp, err
-		}
-	}
-	return 0, errors.Errorf("%q: somebody creates and deletes it all the time", name)
+	return change(directory)
 }
 
 // lock waits for the lock by asking again and again: a flock that blocks could not be given up.
@@ -65,14 +52,38 @@ func lock(ctx context.Context, directory int) error {
 	}
 }
 
-func create(directory int, name string, mode uint32) (Stamp, error) {
-	const exclusive = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	file, err := unix.Openat(directory, name, exclusive, mode)
+func (f *Files) touchOrCreate(directory int, name string) (Stamp, error) {
+	for range 3 { // Somebody else may create or delete the file between two of our steps.
+		before, err := stampAt(directory, name)
+		if err != nil {
+			return 0, err
+		}
+		var stamp Stamp
+		switch {
+		case before != 0:
+			stamp, err = touchLater(directory, name, before)
+		case f.OnlyExisting:
+			return 0, errors.WithMessagef(ErrNoEvent, "%q", name)
+		default:
+			stamp, err = create(directory, name, f.Mode)
+		}
+		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOENT) {
+			return stamp, err
+		}
+	}
+	return 0, errors.Errorf("%q: somebody creates and deletes it all the time", name)
+}
+
+// exclusive creates a file that was not there.
+const exclusive = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL
+
+func create(directory int, name string, mode fs.FileMode) (Stamp, error) {
+	file, err := openAt(directory, name, exclusive, mode)
 	if err != nil {
 		return 0, errors.Wrapf(err, "create %q", name)
 	}
-	defer unix.Close(file)
-	if err := unix.Fchmod(file, mode); err != nil { // The umask may have taken something away.
+	defer file.Close()
+	if err := file.Chmod(mode.Perm()); err != nil { // The umask may have taken something away.
 		return 0, errors.Wrapf(err, "set the mode of %q", name)
 	}
 	return stampAt(directory, name)
@@ -86,13 +97,22 @@ func touch(directory int, name string) error {
 	})
 }
 
-// touchLater touches the file so that its stamp is later than before. It is not, by itself, within one tick of the
-// kernel's clock, and where the clock was set back or somebody has set the file ahead.
+// touchLater touches the file so that its stamp is later than before.
 func touchLater(directory int, name string, before Stamp) (Stamp, error) {
-	const far = 2 * time.Second // A stamp that is further ahead is left behind; polls are answered all the same.
 	if err := touch(directory, name); err != nil {
 		return 0, errors.Wrapf(err, "touch %q", name)
 	}
+	stamp, err := keepLater(directory, name, before)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		return touchUntilChanged(directory, name, before)
+	}
+	return stamp, err
+}
+
+// keepLater makes the stamp that the kernel has given the file the one after before, where it is not later by itself: within
+// one tick of the kernel's clock, and where that was set back or somebody has set the file ahead.
+func keepLater(directory int, name string, before Stamp) (Stamp, error) {
+	const far = 2 * time.Second // A stamp that is further ahead is left behind; polls are answered all the same.
 	stamp, err := stampAt(directory, name)
 	if err != nil || stamp > before || before > stamp.Add(far) {
 		return stamp, err
@@ -102,10 +122,7 @@ func touchLater(directory int, name string, before Stamp) (Stamp, error) {
 	err = ignoringEINTR(func() error {
 		return unix.UtimesNanoAt(directory, name, []unix.Timespec{omit, next}, unix.AT_SYMLINK_NOFOLLOW)
 	})
-	switch {
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return touchUntilChanged(directory, name, before)
-	case err != nil:
+	if err != nil {
 		return 0, errors.Wrapf(err, "set the time of %q", name)
 	}
 	if stamp, err = stampAt(directory, name); err == nil && stamp <= before {
