@@ -14,7 +14,7 @@ import (
 
 // The endpoint is an http.Handler: a Go program mounts it in its own mux, beside its pages.
 func Example() {
-	store := &core.Files{Directory: "/dev/shm", Mode: 0o664}
+	store := &core.Files{Directory: "/dev/shm"}
 	mux := http.NewServeMux()
 	mux.Handle("/comet.php", core.NewEndpoint(store, core.Settings{Tries: 20, Sleep: 2 * time.Second}))
 	// http.ListenAndServe("127.0.0.1:8080", mux)

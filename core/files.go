@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -19,7 +20,7 @@ import (
 type Files struct {
 	// Directory must be on a local file system; /dev/shm was comet.php's.
 	Directory string
-	// Mode is that of new files, whatever the umask; comet.php's PHP had 0644, so that only its own user could publish.
+	// Mode is that of new files, whatever the umask; 0: 0664. comet.php's PHP had 0644, so that only its own user could publish.
 	Mode fs.FileMode
 	// OnlyExisting says that nobody makes an event by publishing it: who may publish could else fill the memory with files.
 	OnlyExisting bool
@@ -80,6 +81,8 @@ func (f *Files) open() (directory int, err error) {
 	}
 	return directory, nil
 }
+
+func (f *Files) mode() fs.FileMode { return cmp.Or(f.Mode.Perm(), 0o664) }
 
 func fileName(id ID) string { return id.String() + ".comet" }
 

@@ -75,7 +75,7 @@ func (f *Files) replace(directory int, name string, before Stamp, data []byte) (
 // like gives the new file the mode and the group of the one that it is going to replace.
 func (f *Files) like(directory int, name string, file *os.File) error {
 	var old, fresh unix.Stat_t
-	mode := f.Mode
+	mode := f.mode()
 	switch err := unix.Fstatat(directory, name, &old, unix.AT_SYMLINK_NOFOLLOW); {
 	case err == nil:
 		mode = fs.FileMode(old.Mode)

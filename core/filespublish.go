@@ -65,7 +65,7 @@ func (f *Files) touchOrCreate(directory int, name string) (Stamp, error) {
 		case f.OnlyExisting:
 			return 0, errors.WithMessagef(ErrNoEvent, "%q", name)
 		default:
-			stamp, err = create(directory, name, f.Mode)
+			stamp, err = create(directory, name, f.mode())
 		}
 		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOENT) {
 			return stamp, err
@@ -83,7 +83,7 @@ func create(directory int, name string, mode fs.FileMode) (Stamp, error) {
 		return 0, errors.Wrapf(err, "create %q", name)
 	}
 	defer file.Close()
-	if err := file.Chmod(mode.Perm()); err != nil { // The umask may have taken something away.
+	if err := file.Chmod(mode); err != nil { // The umask may have taken something away.
 		return 0, errors.Wrapf(err, "set the mode of %q", name)
 	}
 	return stampAt(directory, name)

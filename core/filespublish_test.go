@@ -33,6 +33,25 @@ func TestEveryPublicationGetsALaterStamp(t *testing.T) {
 	}
 }
 
+func TestANewFileHasItsModeWhateverTheUmask(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o077))
+	for mode, want := range map[os.FileMode]uint32{0: 0o664, 0o664: 0o664, 0o600: 0o600, 0o666: 0o666} {
+		directory := t.TempDir()
+		store := &core.Files{Directory: directory, Mode: mode}
+		if _, err := store.Publish(t.Context(), mustID(t, "touched")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.PublishData(t.Context(), mustID(t, "written"), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"touched", "written"} {
+			if got := lstat(t, filepath.Join(directory, name+".comet")).Mode & 0o7777; got != want {
+				t.Errorf("Mode %o: the file that is %s has mode %o; want %o", mode, name, got, want)
+			}
+		}
+	}
+}
+
 func TestOfManyWhoPublishTheSameEventEachGetsAStampOfItsOwn(t *testing.T) {
 	store, _ := newFiles(t)
 	id := mustID(t, "a")

@@ -26,7 +26,12 @@ type Settings struct {
 // Wait is how long a poll waits until it is answered unchanged. (A whole-second poll can be held longer, by up to 3 s
 // where the client's clock is not far off, until the second is over that it goes by.)
 func (s Settings) Wait() time.Duration {
-	return time.Duration(max(s.Tries, 0)) * max(s.Sleep, 0)
+	return time.Duration(max(s.Tries, 0)) * s.pause()
+}
+
+func (s Settings) pause() time.Duration {
+	const shortest = 10 * time.Millisecond
+	return max(s.Sleep, shortest)
 }
 
 type settingsKey struct{}

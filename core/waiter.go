@@ -21,8 +21,7 @@ type waiter struct {
 }
 
 func newWaiter(p *poll, s Settings, maxWait time.Duration, done func(Answer)) *waiter {
-	const shortest = 10 * time.Millisecond
-	w := &waiter{poll: p, sleep: max(s.Sleep, shortest), since: time.Now(), done: done, fresh: true, index: -1}
+	w := &waiter{poll: p, sleep: s.pause(), since: time.Now(), done: done, fresh: true, index: -1}
 	w.next = w.since
 	wait := s.Wait()
 	if maxWait >= 0 {
