@@ -57,7 +57,7 @@ func (e *Endpoint) open(r *http.Request, s Settings, share sharing) (Query, http
 	}
 	switch {
 	case r.Method == http.MethodHead: // It only asks what a GET would be answered with; it changes nothing and waits for nothing.
-		return Query{}, jsonAnswer(nil)
+		return Query{}, http.HandlerFunc(writeHead)
 	case !query.Publish.IsZero():
 		return query, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.publish(w, r, query.Publish, body) })
 	case r.Method == http.MethodPut:
