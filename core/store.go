@@ -6,13 +6,34 @@ import (
 	"time"
 )
 
-// Store is where stamps live. It may be shared by many processes; all its methods may be called at the same time.
+// Store is where stamps live. It may be shared by many processes; all its methods may be called at the same time. Package
+// novcomet/core/storetest tests whether a Store does what it must.
 type Store interface {
-	// Stamps looks at the events once.
+	// Stamps looks once at each of the events: one stamp for each id, in the order of ids. There may be thousands of them, or
+	// none; then Now is all that is asked.
+	//
+	// One goroutine looks for all polls of a process. While it is in Stamps, no poll is answered, and the ctx that it gives
+	// never ends. So Stamps must bound its own time: a second is much.
+	//
+	// An error says that nothing could be looked at. It wraps [ErrUnavailable] where that is the store's own state. Polls go on
+	// meanwhile, and end unchanged. Where only some events could not be looked at, there is no error, but Unknown and Missed
+	// in the Snapshot.
 	Stamps(ctx context.Context, ids []ID) (Snapshot, error)
 
 	// Publish makes the event's stamp strictly later than it was, and returns it. However far the publisher was
-	// delayed, the stamp is not earlier than the store's clock when it was set.
+	// delayed, the stamp is not earlier than the store's clock when it was set, but for the Lag of its [Timing].
+	//
+	// Strictly later holds also where many processes publish the same event at the same time, and where the clock stands still
+	// or was set back: then the stamp is the one before and 1 µs. There are two exceptions. A stamp that is more than 2 s ahead of
+	// the store's clock is left behind, and the new one is the clock's; polls know how to tell of it. And an event that was
+	// removed begins anew, with the clock's.
+	//
+	// ctx is the request's and may have no deadline. So Publish must bound its own time, too. Where ctx ends it, its error
+	// wraps context.Cause(ctx).
+	//
+	// The error wraps [ErrUnavailable] where nothing can be published now: HTTP 503. It wraps [ErrNoEvent] where the Store would
+	// have to make the event and does not: 403. Any other is about this event alone: it is logged, and the answer is false.
+	// After an error nobody knows whether the stamp has changed.
 	Publish(ctx context.Context, id ID) (Stamp, error)
 }
 
