@@ -43,4 +43,6 @@
 //     second before, is nothing new to it. And what is set ahead while a poll is looked at for the first time was there before.
 //   - Two changes of a file by other programs that get the same stamp are one publication. So it may be where a file that was
 //     written in the same 10 ms as the event's, or before, is renamed over it, and with what is done to it in these 10 ms.
+//   - A file that another program renames over the event's brings the time at which it was written. If that was in a second that
+//     has been answered by then, a whole-second client does not hear of it, unless it is touched in its new place.
 package core
