@@ -50,9 +50,9 @@ var mutations = []mutation{
 	{"held until coarse stamps have settled", "poll.go",
 		"if stamp == 0 || p.isSetAhead(stamp, now) {", "if true {"},
 	{"held for 8 s at most", "poll.go",
-		"min(p.heldTo, p.due.Add(longest))", "p.heldTo"},
+		"min(p.heldTo, p.ready.Add(longest))", "p.heldTo"},
 	{"held anew when the clock is set back", "poll.go",
-		"if p.due == 0 || now < p.due {", "if p.due == 0 {"},
+		"if p.ready == 0 || now < p.ready {", "if p.ready == 0 {"},
 	{"what is too late for the answer is left to the next", "poll.go",
 		"return p.heldTo == 0 || p.safeAt(stamp) <= max(p.heldTo, now)", "return true"},
 

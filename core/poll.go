@@ -19,8 +19,8 @@ type poll struct {
 	looked  bool          // the store has been looked at, so what follows is known:
 	arrival Stamp         // when the poll came, by the store's clock
 	took    time.Duration // the last look
-	due     Stamp         // when it first could have been answered
-	heldTo  Stamp         // not to be answered before, once it is due; 0: not held
+	ready   Stamp         // when it first could have been answered
+	heldTo  Stamp         // not to be answered before, once it is ready; 0: not held
 }
 
 // watch is one event of a poll.
@@ -134,7 +134,7 @@ func (p *poll) secondIsOver(t int64) Stamp {
 
 // putOff forgets what there is to tell, until the next look, which finds it again.
 func (p *poll) putOff() {
-	p.due, p.heldTo = 0, 0
+	p.ready, p.heldTo = 0, 0
 	for i := range p.watches {
 		p.watches[i].answer = 0
 	}
@@ -192,8 +192,8 @@ func (p *poll) changed() bool {
 // another; nobody waits longer than 8.
 func (p *poll) hold(now Stamp) Stamp {
 	const ofClient, ofStamp, longest = 2, 5, 8 * time.Second
-	if p.due == 0 || now < p.due { // The clock may have been set back.
-		p.due, p.heldTo = now, 0
+	if p.ready == 0 || now < p.ready { // The clock may have been set back.
+		p.ready, p.heldTo = now, 0
 	}
 	for i := range p.watches {
 		w := &p.watches[i]
@@ -208,7 +208,7 @@ func (p *poll) hold(now Stamp) Stamp {
 			p.heldTo = max(p.heldTo, p.secondEnds(w.Cursor.value, now, ofClient))
 		}
 	}
-	return min(p.heldTo, p.due.Add(longest))
+	return min(p.heldTo, p.ready.Add(longest))
 }
 
 // secondEnds returns when the second t is over, if it is the current one or at most so many ahead, else 0.
@@ -235,14 +235,14 @@ func (p *poll) result(data map[*event]json.RawMessage) Answer {
 			a.Changed = append(a.Changed, Event{w.ID, w.answer, data[w.event]})
 		}
 		if p.precise {
-			a.Cursors = append(a.Cursors, Subscription{w.ID, p.next(w)})
+			a.Cursors = append(a.Cursors, Subscription{w.ID, p.nextCursor(w)})
 		}
 	}
 	return a
 }
 
-// next returns the cursor that the subscriber should send in its next poll.
-func (p *poll) next(w watch) Cursor {
+// nextCursor returns the cursor that the subscriber should send in its next poll.
+func (p *poll) nextCursor(w watch) Cursor {
 	switch {
 	case w.answer != 0:
 		return Cursor{precise, int64(w.answer)}

@@ -25,8 +25,8 @@ func (t *turn) addEvent(e *event) {
 
 func (t *turn) addWaiter(w *waiter) {
 	w.fresh = false
-	if !w.due {
-		w.due = true
+	if !w.inTurn {
+		w.inTurn = true
 		t.due = append(t.due, w)
 	}
 }
@@ -54,7 +54,7 @@ func (l *loop) look(t turn) {
 	t.take(snapshot.Stamps)
 	var answered, carrying []*waiter
 	for _, w := range t.due {
-		w.due = false
+		w.inTurn = false
 		if w.gone {
 			continue
 		}
@@ -113,7 +113,7 @@ func (t *turn) take(stamps []Stamp) {
 		e.stamp, e.known = stamps[i], true
 		for watch := e.first; watch != nil; watch = watch.next {
 			if w := watch.owner; !w.fresh { // Its own turn is next, with all its events.
-				w.partly = w.partly || !w.due
+				w.partly = w.partly || !w.inTurn
 				t.addWaiter(w)
 			}
 		}

@@ -17,7 +17,7 @@ var mutationsOfStreams = []mutation{
 	{"what was put off is not forgotten", "carry.go",
 		"w.next = at\n\tl.waiting.put(w)", "w.next = at"},
 	{"who was put off is still told of nothing", "poll.go",
-		"p.due, p.heldTo = 0, 0\n\tfor i := range p.watches {", "p.due, p.heldTo = 0, 0\n\tfor i := range p.watches[:0] {"},
+		"p.ready, p.heldTo = 0, 0\n\tfor i := range p.watches {", "p.ready, p.heldTo = 0, 0\n\tfor i := range p.watches[:0] {"},
 	{"each event has its own data", "carry.go",
 		"found[e] = asJSON(data[i])", "found[e] = asJSON(data[i*0])"},
 

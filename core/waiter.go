@@ -14,7 +14,7 @@ type waiter struct {
 	next     time.Time    // when it has to be looked at, whatever the rounds do: on arrival, at its deadline, when its hold is over
 	done     func(Answer) // told the answer
 	fresh    bool         // not looked at so far
-	due      bool         // to be looked at in the turn that is under way
+	inTurn   bool         // to be looked at in the turn that is under way
 	partly   bool         // only some of its events were looked at in that turn, as far as it knows
 	gone     bool         // it was answered, or left
 	index    int          // in the schedule; -1: not in it

@@ -15,6 +15,10 @@ import (
 // The gate stands before net/http/fcgi. A poll that has to wait is parked: one goroutine blocked in one Read of its
 // connection, without buffers, and a place in the loop. Only when there is an answer to write, net/http/fcgi has to do
 // with it.
+//
+// So a connection goes this way: its request is read (handle), waits (park, rest, doze), goes on when there is an answer or
+// something comes in (wake, stir), and is answered; the connection is kept for the next request, or left. A stream (stream.go) goes
+// the same way, but is sent many parts while it rests.
 
 // handle serves what comes in on a connection that the server has entered, until the connection ends or a poll is parked.
 func (s *server) handle(c *connection) {
