@@ -65,7 +65,7 @@ func (l *loop) read(waiters []*waiter, most bounds) (map[*event]json.RawMessage,
 	var events []*event
 	found := map[*event]json.RawMessage{}
 	for _, w := range waiters {
-		for _, watch := range w.oldestFirst() {
+		for _, watch := range w.inTurns() {
 			if e := watch.event; !e.picked {
 				e.picked = true
 				events, ids = append(events, e), append(ids, e.id)

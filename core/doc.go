@@ -40,7 +40,8 @@
 //   - Where a file is set ahead of the clock: a whole-second client that pauses for more than 3 s, or whose answer a process
 //     gives that is about to end, or whose own clock is ahead as well so that its answer would have to be held for more than
 //     8 s, can miss what is published until that time has come. What is set to a second more than 5 s ahead, and was in that
-//     second before, is nothing new to it. And what is set ahead while a poll is looked at for the first time was there before.
+//     second before, is nothing new to it; nor is what is set, between two of its polls, to a second that was more than 5 s
+//     ahead when it was told of it. And what is set ahead while a poll is looked at for the first time was there before.
 //   - Two changes of a file by other programs that get the same stamp are one publication. So it may be where a file that was
 //     written in the same 10 ms as the event's, or before, is renamed over it, and with what is done to it in these 10 ms.
 //   - A file that another program renames over the event's brings the time at which it was written. If that was in a second that

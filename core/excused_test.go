@@ -116,7 +116,8 @@ func (p *playback) excusedInPause(c *client, previous, q *poll, pub publication)
 	if p.cutShort(previous, t) || pub.stamp.Second() > pub.clock.Second()+heldAhead {
 		return true
 	}
-	if t == c.first && t == pub.stamp.Second() && pub.stamp > pub.clock.Add(unseen) { // set ahead to that very second
+	if t == pub.stamp.Second() && pub.stamp > pub.clock.Add(unseen) && // set ahead to that very second
+		(t == c.first || t > previous.ended.clock.Add(-2*p.slow).Second()+heldAhead) {
 		return true
 	}
 	clockLooksRight := core.Stamp(t-ahead)*inASec <= q.asked.clock.Add(p.slack())

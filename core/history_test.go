@@ -21,6 +21,7 @@ type history struct {
 	listens     time.Duration // after which delay
 	maxWaiting  int
 	streams     core.StreamLimits
+	room        int                      // for the data of one answer, in bytes; 0: enough
 	ages        map[string]time.Duration // of the events that there are at the start
 	subscribers []subscriber
 	steps       []happening

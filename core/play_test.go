@@ -87,7 +87,7 @@ func (h *history) serve(k *kernel) *process {
 		store = p.watched
 	}
 	p.endpoint = core.NewEndpoint(store, core.Settings{})
-	p.endpoint.Log, p.endpoint.MaxWaiting, p.endpoint.Streams = discard, h.maxWaiting, h.streams
+	p.endpoint.Log, p.endpoint.MaxWaiting, p.endpoint.MaxAnswerData, p.endpoint.Streams = discard, h.maxWaiting, h.room, h.streams
 	return p
 }
 

@@ -141,11 +141,10 @@ func (p *poll) putOff() {
 }
 
 // leaveOut leaves to the next poll what one answer with so many bytes of data has no room for, or whose data was not read: that
-// poll gets it at once, for its cursor is older. Those published longest ago go first, so nothing is left out for ever,
-// however often the others are published.
+// poll gets it at once, for its cursor is older.
 func (p *poll) leaveOut(data map[*event]json.RawMessage, room int) {
 	first := true
-	for _, w := range p.oldestFirst() {
+	for _, w := range p.inTurns() {
 		carried, read := data[w.event]
 		if data != nil && !read || !first && len(carried) > room {
 			w.answer = 0
@@ -156,16 +155,32 @@ func (p *poll) leaveOut(data map[*event]json.RawMessage, room int) {
 	}
 }
 
-// oldestFirst returns the events that there is to tell of, those published longest ago first.
-func (p *poll) oldestFirst() []*watch {
+// inTurns returns the events that there is to tell of, those first of which the subscriber was told longest ago. So nothing is left
+// out for ever, however often it is published, and the others are: who has just been told of them, has newer cursors.
+func (p *poll) inTurns() []*watch {
 	var changed []*watch
 	for i := range p.watches {
 		if p.watches[i].answer != 0 {
 			changed = append(changed, &p.watches[i])
 		}
 	}
-	slices.SortStableFunc(changed, func(a, b *watch) int { return cmp.Compare(a.answer, b.answer) })
+	slices.SortStableFunc(changed, func(a, b *watch) int { return cmp.Compare(p.seen(a), p.seen(b)) })
 	return changed
+}
+
+// seen is what the subscriber was told of an event, last. A time that is still to come is no reason to wait for it.
+func (p *poll) seen(w *watch) Stamp {
+	seen := Stamp(w.Cursor.value)
+	switch {
+	case w.Cursor.kind == preciseNow, w.Cursor.fromNow():
+		seen = w.found
+	case w.Cursor.kind != precise:
+		seen *= second
+	}
+	if seen > p.arrival {
+		return 0
+	}
+	return seen
 }
 
 // changed reports whether there is anything to tell the subscriber.

@@ -21,6 +21,9 @@ func (h *history) GoString() string {
 	if h.maxWaiting > 0 {
 		fmt.Fprintf(&b, ", at most %d may wait", h.maxWaiting)
 	}
+	if h.room > 0 {
+		fmt.Fprintf(&b, ", %d bytes of data in an answer", h.room)
+	}
 	for _, name := range []string{"a", "b", "c"} {
 		if age, ok := h.ages[name]; ok {
 			fmt.Fprintf(&b, "\n  %12v  %s was published", -age, name)

@@ -20,6 +20,7 @@ var historiesOfStreams = rapid.Custom(func(t *rapid.T) *history {
 		Comment: pick(t, 20*time.Second, 3*time.Second, 900*time.Millisecond),
 		End:     pick(t, 10*time.Minute, 10*time.Minute, 4*time.Second, 1500*time.Millisecond),
 	}
+	h.room = pick(t, 0, 0, 0, 1)
 	if pick(t, false, false, false, true) {
 		at := drawMoment(t, longestOff)
 		if pick(t, false, true) { // when the data of a publication is to be read
