@@ -12,8 +12,8 @@ export type Callback<Data = any> = (k: Seconds, data?: Data) => void;
 export interface Client {
   /**
    * Sets the URL of the endpoint; relative to the page, "comet.php" unless set. While running, it takes effect at once.
-   * stream: false never opens a stream, but polls; unless set, a stream is used where one works, and what does not work is
-   * remembered for an hour.
+   * stream: false never opens a stream, but polls; unless set, a stream is used where one works. Where one did not work, the next
+   * one is tried after a minute, then after ten, then after an hour each time.
    */
   init(url?: string, options?: { stream?: boolean }): Client;
 

@@ -41,8 +41,9 @@
 //
 // The leader first asks with a poll that does not wait: that brings the cursors, or says what is wrong. From these cursors on it
 // opens a stream (Server-Sent Events), and when that ends, however it ends, it begins anew. Where a stream does not work, for
-// somebody between collects what it says or there are too many, it polls, and tries a stream again after a while. It is read with
-// fetch, as EventSource neither posts long lists of events nor shows that a stream is silent.
+// somebody between collects what it says or there are too many, it polls, and tries a stream again after a minute. If that one does
+// not work either, after ten minutes, and then after an hour each time: all tabs and later pages count together, until a stream works.
+// It is read with fetch, as EventSource neither posts long lists of events nor shows that a stream is silent.
 
 /** @type {import("./novcomet.js").Client} */
 var NovComet = (() => {
@@ -58,7 +59,7 @@ var NovComet = (() => {
   const rollCall = 300; // between the times when the leader forgets what others want
   const trial = 5; // until a stream must have said something, and not have ended
   const longestSilence = 45; // of a stream; the server says something every 20
-  const distrust = 3600; // until a stream is tried again after one that did not work
+  const distrust = [0, 60, 600, 3600]; // until a stream is tried again after as many that did not work, or more
   const longestQuery = 2000; // characters; longer ones go by POST
   const never = "0.000000"; // the cursor of an event that was not published so far
 
@@ -95,6 +96,7 @@ var NovComet = (() => {
   let heard = 0; // when the leader last said something
   let asked = 0; // when this tab last asked the server
   let polling = 0; // until when it does without streams
+  let failed = 0; // how many have not worked since one did
   let called = 0; // when it last called the roll
   let due = 0; // when the pause after an error ends; 0: there is none
   let failures = 0;
@@ -163,15 +165,17 @@ var NovComet = (() => {
 
   const mayStream = () => {
     try {
-      polling = Math.max(polling, Number(localStorage.getItem(memory())));
+      [polling = polling, failed = failed] = JSON.parse(localStorage.getItem(memory()) ?? "[]");
     } catch { /* there is no storage for this page */ }
-    return streams && now() > polling;
+    return streams && now() >= polling;
   };
 
-  const avoidStreams = () => {
-    polling = now() + distrust;
+  /** @type {(count: number) => void} */
+  const judge = (count) => {
+    failed = Math.min(count, distrust.length - 1);
+    polling = now() + distrust[failed];
     try {
-      localStorage.setItem(memory(), `${polling}`); // for the next page, and the next leader
+      localStorage.setItem(memory(), JSON.stringify([polling, failed])); // for the next page, and the next leader
     } catch { /* for this page, then */ }
   };
 
@@ -209,6 +213,7 @@ var NovComet = (() => {
         const { done, value } = await reader.read();
         if (done) break;
         expect(longestSilence);
+        if (failed && now() - start > trial) judge(0); // what it said at first may be all that comes through
         const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
         rest = lines.pop() ?? "";
         for (const line of lines) {
@@ -226,7 +231,8 @@ var NovComet = (() => {
       signal.removeEventListener("abort", end);
       end();
     }
-    if (!signal.aborted && (silent || now() - start < trial)) avoidStreams();
+    // Since it began, failed is as it was: streams of several tabs that fail together count as one.
+    if (!signal.aborted && (silent || now() - start < trial)) judge(failed + 1);
   }
 
   const wanted = () => {
@@ -535,7 +541,7 @@ var NovComet = (() => {
       if (url === endpoint && wish === streams) return client;
       if (running) leave();
       if (url !== endpoint) {
-        polling = 0;
+        polling = failed = 0;
         cursors.clear();
         carried.clear();
         for (const set of callbacks.values()) for (const subscription of set.values()) delete subscription.seen;
