@@ -164,6 +164,46 @@ var promises = []struct{ name, script, want string }{
 		return [asked.length > 0, asked.every((signal) => signal.aborted)].join();
 	})()`, "true,true"},
 
+	{"who has unsubscribed from everything asks nothing more, until the next subscription", `(async () => {
+		const comet = await client(), asked = [], ask = window.fetch;
+		window.fetch = (url, options) => (asked.push(options.signal), ask(url, options));
+		await opened(comet.subscribe("kept-up", () => {}).subscribe("given-up", () => {}));
+		await soon(0.1);
+		const aborted = () => asked.every((signal) => signal.aborted);
+		comet.unsubscribe("kept-up");
+		await soon(0.1);
+		const said = [aborted()];
+		comet.unsubscribe("given-up");
+		await soon(0.1);
+		const before = asked.length;
+		said.push(aborted());
+		await soon(0.5);
+		said.push(asked.length === before);
+		window.fetch = ask;
+		let told = false;
+		comet.subscribe("given-up", () => { told = true; });
+		while (!told) await comet.publish("given-up"), await soon(0.1);
+		return comet.stop(), said.join();
+	})()`, "false,true,true"},
+
+	{"who has unsubscribed from everything goes on asking for others, and for those who come later", `(async () => {
+		const one = await client(), two = await client(), told = [];
+		await opened(one.subscribe("handed-on", () => {}));
+		await opened(two.subscribe("handed-on", () => told.push("shared")));
+		one.unsubscribe("handed-on");
+		while (!told.length) await one.publish("handed-on"), await soon(0.1);
+		one.stop(), two.stop();
+
+		const three = await client(), four = await client();
+		await opened(three.subscribe("taken-up", () => {}));
+		await opened(four);
+		three.unsubscribe("taken-up");
+		await soon(0.1);
+		four.subscribe("taken-up", () => told.push("later"));
+		while (told.at(-1) !== "later") await three.publish("taken-up"), await soon(0.1);
+		return three.stop(), four.stop(), [...new Set(told)].join();
+	})()`, "shared,later"},
+
 	{"data comes as it was published", `(async () => {
 		const comet = await client(), values = [{ a: [1, null] }, "text", "42", 42, "", null, false, "</script>\u2028\n\n: x\r\ndata: 1", "ü", "x".repeat(50000)];
 		let tell;

@@ -254,15 +254,18 @@ var NovComet = (() => {
 
   /**
    * Yields what the server says of all that is wanted, until the connection is lost, which it throws, or aborted. The first
-   * answer comes at once: it brings the cursors, and the good news.
+   * answer comes at once: it brings the cursors, and the good news. Where nothing is wanted, it waits until something is, and ends.
    */
   async function* follow(/** @type {AbortController} */ abort) {
     const { signal } = abort;
     for (let wait = 0; ;) {
-      while (!wanted().size && !signal.aborted) await pause(1e6, signal);
       asking = wanted();
-      asked = now();
       prune(asking);
+      if (!asking.size) {
+        await pause(1e6, signal);
+        return;
+      }
+      asked = now();
       // Whose data is not known is asked for as if it had never been seen.
       const from = new Map([...asking].map(([id, data]) => [id, data && !carried.has(id) ? never : cursors.get(id) ?? "now"]));
       const form = Object.fromEntries([...from].map(([id, cursor]) => [`subscribed[${id}]`, cursor]));
@@ -569,6 +572,7 @@ var NovComet = (() => {
       const set = callbacks.get(id);
       if (callback) set?.delete(callback);
       if (!callback || !set?.size) callbacks.delete(id);
+      if (!wanted().size) renew();
       return client;
     },
 
