@@ -31,7 +31,7 @@ func (c *checker) configuration() bool {
 			set++
 		}
 	}
-	c.ok(check, "%s; %d of %d values are not as shipped", file, set, len(values))
+	c.ok(check, "%s; %d of %d values are set, the others as shipped", file, set, len(values))
 	for _, warning := range c.config.Warnings() {
 		c.warn(check, "see conf/comet.yaml", "%s", warning)
 	}
