@@ -33,15 +33,16 @@
 //     the very second of its T.
 //   - If the server's clock is set back, whole-second clients may miss what was not answered by then, and what is published
 //     until the second in which it was set back is over again. A poll that is looked at for the first time just then may
-//     take for old what came meanwhile.
+//     take for old what came meanwhile, or gets the same stamp.
 //   - If the store is gone from a publication on until a whole-second answer goes, and the publication was in the second that
 //     the client sends back, or before it, nobody can know that it was not seen. A client whose clock is far ahead is told
 //     nothing that is more than 5 s old when its poll comes. And one that has no cursor so far ("now") begins with its next poll.
-//   - Where a file is set ahead of the clock: a whole-second client that pauses for more than 3 s, or whose answer a process
-//     gives that is about to end, or whose own clock is ahead as well so that its answer would have to be held for more than
-//     8 s, can miss what is published until that time has come. What is set to a second more than 5 s ahead, and was in that
-//     second before, is nothing new to it; nor is what is set, between two of its polls, to a second that was more than 5 s
-//     ahead when it was told of it. And what is set ahead while a poll is looked at for the first time was there before.
+//   - Where a file is set ahead of the clock: a whole-second client that pauses for more than 3 s, less what a look takes, or
+//     whose answer a process gives that is about to end, or whose own clock is ahead as well so that its answer would have to be
+//     held for more than 8 s, can miss what is published until that time has come. What is set to a second more than 5 s ahead,
+//     and was in that second before, is nothing new to it; nor is what is set, between two of its polls, to a second that was
+//     more than 5 s ahead when it was told of it. And what is set ahead while a poll is looked at for the first time was there
+//     before.
 //   - Two changes of a file by other programs that get the same stamp are one publication. So it may be where a file that was
 //     written in the same 10 ms as the event's, or before, is renamed over it, and with what is done to it in these 10 ms.
 //   - A file that another program renames over the event's brings the time at which it was written. If that was in a second that

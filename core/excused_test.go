@@ -17,7 +17,7 @@ func (p *playback) excused(c *client, previous, q *poll, index int) bool {
 		pub := p.publications[i]
 		switch {
 		case pub.event != event:
-		case p.isTwin(i), p.clockWasSetBack(c, q, pub), p.excusedByCursor(c, q, pub):
+		case p.isTwin(i), p.clockWasSetBack(c, q, pub), p.setBackInTheLook(c, previous, q, pub), p.excusedByCursor(c, q, pub):
 			return true
 		case i >= q.asked.publications:
 			if p.excusedWhileItWaited(c, q, pub) {
@@ -36,6 +36,20 @@ func (p *playback) clockWasSetBack(c *client, q *poll, pub publication) bool {
 	t, _ := strconv.ParseInt(q.sent[pub.event], 10, 64)
 	for _, s := range p.setbacks {
 		if !c.precise && t >= pub.stamp.Second() && !s.at.After(q.ended.at) && pub.at.Before(s.past) {
+			return true
+		}
+	}
+	return false
+}
+
+// If the server's clock is set back while a poll is looked at for the first time, what is published then, or gets the same stamp
+// afterwards, is taken for old.
+func (p *playback) setBackInTheLook(c *client, previous, q *poll, pub publication) bool {
+	if !c.precise || previous == nil || q.sent[pub.event] != pub.stamp.String() {
+		return false
+	}
+	for _, s := range p.setbacks {
+		if !s.at.Before(previous.asked.at) && !s.at.After(p.firstLook(previous)) {
 			return true
 		}
 	}
@@ -116,11 +130,14 @@ func (p *playback) excusedInPause(c *client, previous, q *poll, pub publication)
 	if p.cutShort(previous, t) || pub.stamp.Second() > pub.clock.Second()+heldAhead {
 		return true
 	}
-	if t == pub.stamp.Second() && pub.stamp > pub.clock.Add(unseen) && // set ahead to that very second
-		(t == c.first || t > previous.ended.clock.Add(-2*p.slow).Second()+heldAhead) {
+	clockLooksRight := core.Stamp(t-ahead)*inASec <= q.asked.clock.Add(p.slack())
+	farAhead := t > previous.ended.clock.Add(-2*p.slow).Second()+heldAhead                          // so the answer was not held
+	if t == pub.stamp.Second() && pub.stamp > pub.clock.Add(unseen) && (t == c.first || farAhead) { // set ahead to that very second
 		return true
 	}
-	clockLooksRight := core.Stamp(t-ahead)*inASec <= q.asked.clock.Add(p.slack())
+	if farAhead && clockLooksRight { // after a pause that is longer than 3 s, with the look
+		return true
+	}
 	tooOld := pub.stamp < q.asked.clock.Add(p.slack())-recent*inASec
 	back, gone := p.goneBetween(pub.at, previous.ended.at)
 	if gone && back.After(previous.ended.at) && (clockLooksRight || tooOld) { // The poll before this one saw nothing of it.
