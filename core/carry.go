@@ -11,7 +11,8 @@ import (
 // stamps are to be told, and so belongs to them or to a later publication; once for each event, whatever the number of polls.
 //
 // Where the store is gone by now, they go on waiting: an answer without the data would be the last one about it. Where there is
-// more than is read at one time, the others are told in the next turn, after whoever else has something to be told.
+// more than is read at one time, or only a part could be read, the others are told in the next turn, with whoever else has
+// something to be told.
 func (l *loop) carry(waiters []*waiter) {
 	if len(waiters) == 0 {
 		return
@@ -26,9 +27,9 @@ func (l *loop) carry(waiters []*waiter) {
 		switch {
 		case w.gone:
 			continue
-		case err == nil:
-			if w.leaveOut(data, most.answersData); !w.changed() { // Nothing of it was read.
-				l.lookAgain(w, now)
+		case err == nil || len(data) > 0:
+			if w.leaveOut(data, most.answersData); !w.changed() { // Nothing of it was read: it is first in a later turn, as it came.
+				l.lookAgain(w, w.since)
 				continue
 			}
 		case !l.draining && now.Before(w.deadline):
@@ -55,7 +56,8 @@ func (l *loop) lookAgain(w *waiter, at time.Time) {
 }
 
 // read returns what the events carry of which these polls are to be told, as far as it is read at one time: what comes by
-// then has to wait for it. Whoever is first gets all that an answer has room for.
+// then has to wait for it. Whoever is first gets all that an answer has room for. It is read in steps, for the store has a time
+// for each; with an error comes what was read before.
 func (l *loop) read(waiters []*waiter, most bounds) (map[*event]json.RawMessage, error) {
 	carrier, ok := l.store.(Carrier)
 	if !ok {
@@ -76,12 +78,12 @@ func (l *loop) read(waiters []*waiter, most bounds) (map[*event]json.RawMessage,
 		e.picked = false
 	}
 	enough := 4 * most.answersData
-	together := max(1, enough/most.data) // so many are read in one step
+	together := max(1, most.answersData/most.data) // so many are read in one step
 	for size := 0; len(ids) > 0 && size < enough; {
 		n := min(together, len(ids))
 		data, err := l.contents(carrier, ids[:n], most.data)
 		if err != nil {
-			return nil, err
+			return found, err
 		}
 		for i, e := range events[:n] {
 			found[e] = asJSON(data[i])

@@ -3,10 +3,12 @@ package core_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -180,6 +182,94 @@ func TestAPollForMoreEventsThanMayBeWaitedForIsAnsweredAtOnce(t *testing.T) {
 		ask(t, endpoint, "subscribed[c]=now")
 		if since := time.Since(start); since != 40*time.Second {
 			t.Errorf("with room again, after %v", since)
+		}
+	})
+}
+
+// lingering is a store that takes its time for each byte of data, and brings no more than so many of them at one time; 0: any
+// number.
+type lingering struct {
+	*memory
+	perByte time.Duration
+	most    int
+}
+
+func (s *lingering) Data(ctx context.Context, ids []core.ID, limit int) ([][]byte, error) {
+	data, err := s.memory.Data(ctx, ids, limit)
+	n := 0
+	for _, d := range data {
+		n += len(d)
+	}
+	time.Sleep(time.Duration(n) * s.perByte)
+	if s.most > 0 && n > s.most {
+		return nil, errors.New("not in time")
+	}
+	return data, err
+}
+
+// Where more is published than can be read, whoever came first goes first, and so everybody is told.
+func TestWhoeverCameFirstIsToldFirstOfMuchData(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const pollers, wait = 40, 4 * time.Second
+		store := &lingering{memory: newMemory(), perByte: time.Microsecond}
+		endpoint := core.NewEndpoint(store, core.Settings{Tries: 4, Sleep: wait / 4})
+		endpoint.MaxData, endpoint.MaxAnswerData = 1000, 1000
+		ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+		defer stop()
+		var running sync.WaitGroup
+		defer running.Wait()
+		var longest [pollers]time.Duration
+		for i := range pollers {
+			event := fmt.Sprint("event", i)
+			store.set(t, event, start.Add(-time.Minute))
+			store.fill(t, event, strings.Repeat("x", 990))
+			running.Go(func() {
+				for ctx.Err() == nil {
+					store.set(t, event, time.Now())
+					time.Sleep(2 * time.Millisecond)
+				}
+			})
+			running.Go(func() {
+				for cursor := "now"; ctx.Err() == nil; {
+					asked := time.Now()
+					_, body := ask(t, endpoint, "data=1&subscribed["+event+"]="+cursor)
+					longest[i] = max(longest[i], time.Since(asked))
+					cursor = parsed(t, body).At[event]
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+		running.Wait()
+		if slowest := slices.Max(longest[:]); slowest >= wait {
+			t.Errorf("one waited for %v, though its event was published all the time", slowest)
+		}
+	})
+}
+
+// What was read before the store failed is told; and an answer is read in steps that it can manage.
+func TestWhatCouldBeReadIsToldWhereTheRestCouldNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &lingering{memory: newMemory(), most: 2000}
+		endpoint := core.NewEndpoint(store, core.Settings{Tries: 4, Sleep: time.Second})
+		endpoint.Log = discard
+		endpoint.MaxData, endpoint.MaxAnswerData = 100, 1000
+		query := url.Values{"data": {"1"}}
+		for i := range 50 {
+			event := fmt.Sprint("event", i)
+			store.set(t, event, start.Add(-time.Minute))
+			store.fill(t, event, strings.Repeat("x", 90))
+			query.Set("subscribed["+event+"]", "0.0")
+		}
+		_, body := ask(t, endpoint, query.Encode())
+		if n := len(parsed(t, body).K); n != 10 || !time.Now().Equal(start) {
+			t.Errorf("told of %d events after %v; want 10 at once", n, time.Since(start))
+		}
+		store.set(t, "huge", start.Add(-time.Minute))
+		store.fill(t, "huge", strings.Repeat("x", 3000))
+		endpoint.MaxData = 4000
+		_, body = ask(t, endpoint, "data=1&subscribed[event0]=0.0&subscribed[huge]=5.0")
+		if k := parsed(t, body).K; len(k) != 1 || k["event0"] == "" {
+			t.Errorf("%.100s; want event0 alone, for the other one can't be read", body)
 		}
 	})
 }

@@ -65,7 +65,8 @@ func (f *Files) replace(directory int, name string, before Stamp, data []byte) (
 	if _, err := file.Write(data); err != nil {
 		return 0, errors.Wrapf(err, "write the data of %q", name)
 	}
-	if stamp, err = keepLater(directory, temporary, before); err != nil {
+	// The stamp is that of now, not of when the writing began: a poll that came meanwhile must not take it for old.
+	if stamp, err = touchLater(directory, temporary, before); err != nil {
 		return 0, errors.WithMessagef(err, "%q", name)
 	}
 	err = ignoringEINTR(func() error { return unix.Renameat(directory, temporary, directory, name) })

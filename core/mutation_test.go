@@ -54,7 +54,7 @@ func TestEveryBrokenRuleIsFoundByTheHistories(t *testing.T) {
 
 // brokenPromise is the report of a history that broke the promise; another failure, as of the compiler, is not what a
 // mutation is for.
-var brokenPromise = regexp.MustCompile(`\[rapid\] (?:failed after (\d+) tests|flaky test)[^\n]*?(?:: |\n[^:]*\n[^:]*\n[^:]*\n[^(]*\()((?:missed|hidden|spurious|invented|early|unchanged|cursor|left|malformed|stale|torn|dataless|ended|unended|late)\b[^\n]*)`)
+var brokenPromise = regexp.MustCompile(`\[rapid\] (?:failed after (\d+) tests: |flaky test(?s:.{0,900}?) traceback \()((?:missed|hidden|spurious|invented|early|unchanged|cursor|left|malformed|stale|torn|dataless|ended|unended|late)\b[^\n]*)`)
 
 // mutation is a rule of delivery, and how to break it: a text that is there once, and what to put in its place.
 type mutation struct {

@@ -11,7 +11,7 @@ var mutationsOfStreams = []mutation{
 	{"a write has its time from the end of the tick on", "files.go",
 		"written = tick + 10*time.Millisecond", "written = tick"},
 	{"no answer goes without data that can't be read now", "carry.go",
-		"case err == nil:\n\t\t\tif w.leaveOut", "case true:\n\t\t\tif w.leaveOut"},
+		"return found, err", "return nil, nil"},
 	{"what was put off is looked at again after a sleep", "carry.go",
 		"now.Add(min(w.sleep, w.deadline.Sub(now)))", "w.deadline"},
 	{"what was put off is not forgotten", "carry.go",

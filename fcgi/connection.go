@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 // While nothing comes in, it holds no buffer: thousands of them wait.
 type connection struct {
 	net.Conn
-	timeout time.Duration // of a request to come in, and of each piece that is written
+	timeout time.Duration // of a request to come in, and for some of what is written to be taken
 
 	in    *bufio.Reader // nil while nothing comes in
 	ahead [1]byte       // what has been read to find out that something does
@@ -107,18 +106,27 @@ func (c *connection) readContent(h header) ([]byte, error) {
 
 // write writes whole records. Nobody waits for its error: the connection is closed then, for nothing can follow half a
 // record, and the next read tells.
-func (c *connection) write(records []byte) { c.writeWithin(records, c.timeout) }
+func (c *connection) write(records []byte) { c.writeWithin(records, c.timeout, nil) }
 
-// writeWithin writes in pieces, and has that patience with each: who takes them slowly is not taken for one who takes nothing.
-func (c *connection) writeWithin(records []byte, patience time.Duration) {
-	const piece = 64 << 10
+// writeWithin goes on writing for as long as some of it is taken within the patience, or within a second where others are kept
+// waiting (nil: nobody ever is): who takes it slowly is not taken for one who takes nothing.
+func (c *connection) writeWithin(records []byte, patience time.Duration, othersWait func() bool) {
+	look := min(time.Second, patience)
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	for part := range slices.Chunk(records, piece) {
-		if err := c.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+	for nothing := time.Duration(0); ; {
+		if err := c.SetWriteDeadline(time.Now().Add(look)); err != nil {
 			return
 		}
-		if _, err := c.Conn.Write(part); err != nil {
+		n, err := c.Conn.Write(records)
+		if err == nil {
+			return
+		}
+		records = records[n:]
+		if nothing += look; n > 0 {
+			nothing = 0
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || nothing >= patience || nothing > 0 && othersWait != nil && othersWait() {
 			c.Close()
 			return
 		}

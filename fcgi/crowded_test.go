@@ -46,29 +46,35 @@ func TestLargeAnswersWaitForRoomAndOthersDoNot(t *testing.T) {
 			rs.room(large)()
 		}
 		synctest.Wait()
-		if len(third) != 0 {
+		if len(third) != 0 || !rs.othersWait() {
 			t.Error("there is room for three, with two places")
 		}
 		one()
 		(<-third)()
+		if rs.othersWait() {
+			t.Error("somebody waits who has had room")
+		}
 		other()
 	})
 }
 
 func TestAReaderThatIsOnlySlowGetsAllOfIt(t *testing.T) {
-	const size, timeout = 1 << 20, 10 * time.Second
+	const size, patience = 1 << 20, 10 * time.Second
 	for name, test := range map[string]struct {
-		pause time.Duration // between two reads of 64 KiB
-		all   bool
+		pause   time.Duration // between two reads of 64 KiB
+		crowded bool
+		all     bool
 	}{
-		"slow": {9 * time.Second, true}, "too slow": {11 * time.Second, false},
+		"slow": {9 * time.Second, false, true}, "too slow": {11 * time.Second, false, false},
+		"slow while others wait":     {900 * time.Millisecond, true, true},
+		"too slow while others wait": {1100 * time.Millisecond, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ours, theirs := net.Pipe()
-				c := newConnection(theirs, timeout)
+				c := newConnection(theirs, patience)
 				go func() {
-					c.write(bytes.Repeat([]byte("x"), size))
+					c.writeWithin(bytes.Repeat([]byte("x"), size), patience, func() bool { return test.crowded })
 					c.Close()
 				}()
 				got, part := 0, make([]byte, 64<<10)

@@ -135,7 +135,7 @@ func (p *parked) stir(err error) {
 	default:
 		p.server.memory.worked()
 		leave := p.server.responders.room(answer.size)
-		p.write(p.server.responders.respond(p.id, answer.handler))
+		p.writeWithin(p.server.responders.respond(p.id, answer.handler), p.timeout, p.server.responders.othersWait)
 		leave()
 	}
 	p.users.leave()

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/fcgi"
 	"sync"
+	"sync/atomic"
 )
 
 // responders let net/http/fcgi write the answers, at most so many at the same time. (Each takes 130 KB of buffers: half of
@@ -18,10 +19,11 @@ type responders struct {
 	free       chan *responder // nil: not started so far
 	publishing crowded         // A store that does not answer must leave responders to polls.
 	sending    crowded         // large answers, until the web server has taken them
+	waiting    atomic.Int32    // for sending
 }
 
 func newResponders(n int) *responders {
-	r := &responders{make(chan *responder, n), make(crowded, max(1, n/2)), make(crowded, n)}
+	r := &responders{free: make(chan *responder, n), publishing: make(crowded, max(1, n/2)), sending: make(crowded, n)}
 	for range n {
 		r.free <- nil
 	}
@@ -48,8 +50,13 @@ func (rs *responders) room(size int) (leave func()) {
 	if size <= large {
 		return func() {}
 	}
+	rs.waiting.Add(1)
+	defer rs.waiting.Add(-1)
 	return rs.sending.enter()
 }
+
+// othersWait reports whether large answers wait for room.
+func (rs *responders) othersWait() bool { return rs.waiting.Load() > 0 }
 
 // close ends the responders; whoever is still answering ends them first.
 func (rs *responders) close() {

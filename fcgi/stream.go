@@ -57,7 +57,7 @@ func (st *streaming) send(part core.StreamPart) {
 		records = appendEnd(records, st.id, requestComplete)
 	}
 	st.server.memory.worked()
-	st.writeWithin(records, core.StreamPatience)
+	st.writeWithin(records, core.StreamPatience, st.server.responders.othersWait)
 	if st.ended {
 		st.interrupt()
 	} else {
