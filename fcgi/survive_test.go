@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -164,9 +165,7 @@ func (w *world) happen() {
 		w.touch(id, time.Now().Add(30*time.Second), "touch 30 s ahead")
 		w.publishByURL(id)
 	case 10:
-		if err := os.Remove(w.file(id)); err != nil && !os.IsNotExist(err) {
-			w.t.Error(err)
-		}
+		w.remove(id)
 	case 11:
 		w.fill(id)
 	}
@@ -216,6 +215,19 @@ func (w *world) fill(id string) {
 		if err := os.Remove(name); err != nil {
 			w.t.Error(err)
 		}
+	}
+}
+
+// remove removes an event, unless it has been published so recently that a page may not have asked since: an event that there
+// is no more was never published, and that page would rightly miss it.
+func (w *world) remove(id string) {
+	for _, p := range slices.Backward(w.published) {
+		if p.id == id && time.Since(p.at) < inTime {
+			return
+		}
+	}
+	if err := os.Remove(w.file(id)); err != nil && !os.IsNotExist(err) {
+		w.t.Error(err)
 	}
 }
 
