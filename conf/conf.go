@@ -70,7 +70,7 @@ type Config struct {
 	MaxStreams int `mapstructure:"max_streams"`
 	MaxEvents  int `mapstructure:"max_events"`
 	MaxServing int `mapstructure:"max_serving"`
-	// RequestTimeout is how long a web server may take to send a request (100 ms to 10 min).
+	// RequestTimeout is how long a web server may take to send a request, and to take some more of an answer (100 ms to 10 min).
 	RequestTimeout time.Duration `mapstructure:"request_timeout"`
 }
 

@@ -6,8 +6,8 @@
 // subscriber sends a [Cursor], what it last saw; the [Query] holds one for each event, or a publication. A [Store] keeps
 // the stamps, [Files] as the mtimes of files; a [Notifier] also tells when they change, and a [Selective] store those alone
 // that are waited for; a [Carrier] has data with them. A poll (poll.go) knows when it is to be answered; the loop (loop.go,
-// round.go, carry.go, listen.go) looks at the store for all polls at once. [Access] says who may do what: [Patterns] of ids, [Origins] of pages, [Signed] subscriptions, a
-// [Rate]. The [Answer] is JSON, a [Stream] is many of them, and the Endpoint brings it all together.
+// round.go, carry.go, listen.go) looks at the store for all polls at once. [Access] says who may do what: [Patterns] of ids,
+// [Origins] of pages, [Signed] subscriptions, a [Rate]. The [Answer] is JSON, a [Stream] is many of them, and the Endpoint brings it all together.
 //
 // # The promise
 //
