@@ -76,7 +76,7 @@ func answering(environ []string, variables map[string]string, stdin io.Reader, l
 	config, err := conf.Load(conf.Source{Environ: configuration(environ)})
 	var store core.Store
 	if err == nil {
-		store, _, err = gateway.Store(config) // The end of the process closes it.
+		store, _, err = gateway.Store(config, nil) // The end of the process closes it.
 	}
 	if err != nil {
 		log.Error("comet.cgi is not configured right", "error", err)

@@ -151,3 +151,11 @@ func copyFile(t testing.TB, from, to string) {
 		t.Fatal(err)
 	}
 }
+
+func TestRun_RefusesAStoreWithoutAClient(t *testing.T) {
+	a := execute(t, executable(t), append(append(settings("/nonexistent"), "COMET_STORE=redis"), asked("publish=a")...), nil, nil)
+	if a.status != 500 {
+		t.Errorf("HTTP %d %s; want 500", a.status, a.body)
+	}
+	wantLine(t, a.stderr, "run comet-fcgi")
+}

@@ -1,3 +1,5 @@
+//go:build e2e
+
 package main
 
 import (
@@ -5,13 +7,11 @@ import (
 	"testing"
 
 	"novcomet/core/memcached/memcachedtest"
-	"novcomet/core/redis/redistest"
 )
 
 // However often a poll looks, and however many steps a publication takes.
 func TestAServerOfEventsIsConnectedToOnce(t *testing.T) {
-	memcached, redis := memcachedtest.Start(t), redistest.Start(t)
-	behind := redistest.StartProxy(t, redis.Address())
+	memcached := memcachedtest.Start(t)
 	for name, store := range map[string]struct {
 		env         []string
 		connections func() int
@@ -19,7 +19,6 @@ func TestAServerOfEventsIsConnectedToOnce(t *testing.T) {
 		// Asking memcached for it takes a connection as well.
 		"memcached": {[]string{"COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS=" + memcached.Address},
 			func() int { memcached.Stat("total_connections"); return memcached.Stat("total_connections") }},
-		"redis": {[]string{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=" + behind.Address}, behind.Accepted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			own := store.connections()
@@ -40,10 +39,9 @@ func TestAServerOfEventsIsConnectedToOnce(t *testing.T) {
 }
 
 func TestAPollAndAPublicationMeetInTheServer(t *testing.T) {
-	memcached, redis := memcachedtest.Start(t), redistest.Start(t)
+	memcached := memcachedtest.Start(t)
 	for name, env := range map[string][]string{
 		"memcached": {"COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS=" + memcached.Address, "COMET_TRIES=1000"},
-		"redis":     {"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=" + redis.Address(), "COMET_TRIES=1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			environ := append(settings("/nonexistent"), env...)
@@ -60,7 +58,6 @@ func TestAPollAndAPublicationMeetInTheServer(t *testing.T) {
 func TestAStoreThatIsGoneIsSaidToBe(t *testing.T) {
 	for _, env := range [][]string{
 		{"COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS=127.0.0.1:1"},
-		{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=127.0.0.1:1"},
 	} {
 		environ := append(settings("/nonexistent"), env...)
 		a := execute(t, executable(t), append(environ[:len(environ):len(environ)], asked("publish=a")...), nil, nil)

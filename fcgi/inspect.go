@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"novcomet/core/gateway"
 	"novcomet/fcgi/check"
 )
 
@@ -45,7 +44,7 @@ func (c *checking) take(arguments []string) error {
 func inspect(ctx context.Context, o options, environ []string, stdout, stderr io.Writer) int {
 	report, err := check.Run(ctx, check.Options{
 		Source: o.source(environ), URL: o.check.url, Wait: o.check.wait, Event: o.check.event,
-		Store: gateway.Store, Connections: connectionsWith,
+		Store: openStore, Connections: connectionsWith,
 	})
 	if err != nil {
 		fmt.Fprintf(stderr, "comet-fcgi: %v\n", err)

@@ -20,7 +20,7 @@ type policy struct {
 }
 
 func newPolicy(config conf.Config, log *slog.Logger) (policy, error) {
-	store, shut, err := gateway.Store(config)
+	store, shut, err := openStore(config)
 	if err != nil {
 		return policy{}, err
 	}

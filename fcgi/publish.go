@@ -10,7 +10,6 @@ import (
 
 	"novcomet/conf"
 	"novcomet/core"
-	"novcomet/core/gateway"
 )
 
 const publishCommand = "publish" // before the event
@@ -45,7 +44,7 @@ func publish(ctx context.Context, source conf.Source, p publishing) (err error) 
 	if err != nil {
 		return err
 	}
-	store, shut, err := gateway.Store(config)
+	store, shut, err := openStore(config)
 	if err != nil {
 		return err
 	}

@@ -225,7 +225,7 @@ func serveFiles(t testing.TB, directory string, variables map[string]string, bod
 	}
 	var log bytes.Buffer
 	w := httptest.NewRecorder()
-	store, _, err := gateway.Store(config)
+	store, _, err := gateway.Store(config, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,22 +1,20 @@
 package gateway
 
 import (
-	"crypto/tls"
 	"fmt"
-	"os"
-	"strings"
-
-	"github.com/pkg/errors"
 
 	"novcomet/conf"
 	"novcomet/core"
 	"novcomet/core/memcached"
-	"novcomet/core/redis"
 )
 
-// Store opens the store of the configuration. Nothing is connected to before it is used. shut closes its connections, when
-// nobody uses it any more. An error is about what the configuration says.
-func Store(config conf.Config) (store core.Store, shut func() error, err error) {
+// An Opener opens the store that the settings name. It connects to nothing: the store connects when it is first used.
+// shut closes the connections. An error is about the settings.
+type Opener func(conf.Config) (store core.Store, shut func() error, err error)
+
+// Store opens the store that the settings name, as an [Opener] does. Every program has the files and the memcached store.
+// A client for others takes time to compile and to start, so each program brings those it has.
+func Store(config conf.Config, others map[string]Opener) (store core.Store, shut func() error, err error) {
 	switch config.Store {
 	case "files":
 		f := config.File
@@ -28,45 +26,9 @@ func Store(config conf.Config) (store core.Store, shut func() error, err error) 
 			return nil, nil, err
 		}
 		return store, store.Close, nil
-	case "redis":
-		return openRedis(config.Redis)
-	default:
-		panic("a store that conf does not allow: " + config.Store)
 	}
-}
-
-func openRedis(r conf.Redis) (core.Store, func() error, error) {
-	password, err := password(r)
-	if err != nil {
-		return nil, nil, err
+	if open, ok := others[config.Store]; ok {
+		return open(config)
 	}
-	options := redis.Options{
-		Addresses: r.Addresses, Master: r.Master, Username: r.Username, Password: password, DB: r.DB,
-		Prefix: r.Prefix, Expire: r.Expire, Timeout: r.Timeout,
-	}
-	if r.TLS {
-		options.TLS = new(tls.Config)
-	}
-	store, err := redis.Open(options)
-	if err != nil {
-		return nil, nil, err
-	}
-	return store, store.Close, nil
-}
-
-// password is read anew each time, so that a reload takes a new one over.
-func password(r conf.Redis) (string, error) {
-	if r.PasswordFile == "" {
-		return string(r.Password), nil
-	}
-	const enough = 4096
-	content, err := os.ReadFile(r.PasswordFile)
-	if err != nil {
-		return "", fmt.Errorf("redis.password_file: %w", errors.Wrap(err, "read the password"))
-	}
-	password := strings.TrimRight(string(content), "\r\n")
-	if password == "" || len(password) > enough {
-		return "", errors.Errorf("redis.password_file: %s: a password has 1 to %d bytes", r.PasswordFile, enough)
-	}
-	return password, nil
+	return nil, nil, fmt.Errorf("store: %s: this program has no client for it: run comet-fcgi, or set store to files or memcached", config.Store)
 }

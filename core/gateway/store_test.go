@@ -1,8 +1,6 @@
 package gateway_test
 
 import (
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,8 +9,6 @@ import (
 	"novcomet/core"
 	"novcomet/core/gateway"
 	"novcomet/core/memcached"
-	"novcomet/core/redis"
-	"novcomet/core/redis/redistest"
 )
 
 func load(t *testing.T, environ ...string) conf.Config {
@@ -28,7 +24,7 @@ func load(t *testing.T, environ ...string) conf.Config {
 func TestTheStoreIsTheOneThatIsChosen(t *testing.T) {
 	wrong := []string{"COMET_REDIS_PASSWORD_FILE=/nonexistent", "COMET_MEMCACHED_SERVERS=no-such-host.invalid:1", "COMET_FILE_DIRECTORY=/nonexistent"}
 	for name, want := range map[string]core.Store{"files": &core.Files{}, "memcached": &memcached.Store{}} {
-		store, shut, err := gateway.Store(load(t, append(wrong, "COMET_STORE="+name)...))
+		store, shut, err := gateway.Store(load(t, append(wrong, "COMET_STORE="+name)...), nil)
 		if err != nil || reflect.TypeOf(store) != reflect.TypeOf(want) {
 			t.Errorf("%s: %T, %v", name, store, err)
 			continue
@@ -37,57 +33,23 @@ func TestTheStoreIsTheOneThatIsChosen(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	store, shut, err := gateway.Store(load(t, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES=no-such-host.invalid:1"))
-	if _, ok := store.(*redis.Store); !ok || err != nil {
-		t.Fatalf("redis: %T, %v", store, err)
-	}
-	if err := shut(); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestFilesAreAsConfigured(t *testing.T) {
-	store, _, err := gateway.Store(load(t, "COMET_FILE_DIRECTORY=/a", "COMET_FILE_MODE=0600", "COMET_FILE_NOTIFY=false", "COMET_FILE_CREATE=false"))
+	store, _, err := gateway.Store(load(t, "COMET_FILE_DIRECTORY=/a", "COMET_FILE_MODE=0600", "COMET_FILE_NOTIFY=false", "COMET_FILE_CREATE=false"), nil)
 	if want := (&core.Files{Directory: "/a", Mode: 0o600, OnlyExisting: true, Unwatched: true}); err != nil || !reflect.DeepEqual(store, want) {
 		t.Errorf("%+v, %v; want %+v", store, err, want)
 	}
 }
 
-func TestThePasswordMayStandInAFile(t *testing.T) {
-	const password = " s3cr3t pa55 "
-	server := &redistest.Server{Password: password}
-	server.Start(t)
-	file := filepath.Join(t.TempDir(), "password")
-	for _, way := range []struct{ content, variable string }{
-		{password + "\n", "COMET_REDIS_PASSWORD_FILE=" + file},
-		{password + "\r\n", "COMET_REDIS_PASSWORD_FILE=" + file},
-		{password, "COMET_REDIS_PASSWORD_FILE=" + file},
-		{"", "COMET_REDIS_PASSWORD=" + password},
-	} {
-		if err := os.WriteFile(file, []byte(way.content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		store, shut, err := gateway.Store(load(t, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+server.Address(), way.variable))
-		if err != nil {
-			t.Fatal(err)
-		}
-		id, err := core.ParseID("a")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := store.Publish(t.Context(), id); err != nil {
-			t.Errorf("%q: %v", way.content, err)
-		}
-		if err := shut(); err != nil {
-			t.Error(err)
-		}
+func TestStore_OpensAnotherStoreOnlyInAProgramThatHasItsClient(t *testing.T) {
+	config := load(t, "COMET_STORE=redis")
+	if _, _, err := gateway.Store(config, nil); err == nil || !strings.Contains(err.Error(), "store: redis: ") || !strings.Contains(err.Error(), "run comet-fcgi") {
+		t.Errorf("without a client: %v; want an error with the remedy", err)
 	}
-	for _, content := range []string{"", "\n", strings.Repeat("x", 5000)} {
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, err := gateway.Store(load(t, "COMET_STORE=redis", "COMET_REDIS_PASSWORD_FILE="+file)); err == nil || !strings.Contains(err.Error(), file) {
-			t.Errorf("%d bytes: %v; want an error that names the file", len(content), err)
-		}
+	want := &core.Files{Directory: "/a"}
+	open := func(conf.Config) (core.Store, func() error, error) { return want, nil, nil }
+	if store, _, err := gateway.Store(config, map[string]gateway.Opener{"redis": open}); store != core.Store(want) || err != nil {
+		t.Errorf("with a client: %v, %v", store, err)
 	}
 }

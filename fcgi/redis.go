@@ -1,0 +1,57 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/pkg/errors"
+
+	"novcomet/conf"
+	"novcomet/core"
+	"novcomet/core/gateway"
+	"novcomet/core/redis"
+)
+
+// openStore opens the store that the settings name.
+func openStore(config conf.Config) (core.Store, func() error, error) {
+	return gateway.Store(config, map[string]gateway.Opener{"redis": openRedis})
+}
+
+func openRedis(config conf.Config) (core.Store, func() error, error) {
+	r := config.Redis
+	password, err := password(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	options := redis.Options{
+		Addresses: r.Addresses, Master: r.Master, Username: r.Username, Password: password, DB: r.DB,
+		Prefix: r.Prefix, Expire: r.Expire, Timeout: r.Timeout,
+	}
+	if r.TLS {
+		options.TLS = new(tls.Config)
+	}
+	store, err := redis.Open(options)
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, store.Close, nil
+}
+
+// password reads the password anew each time, so that a reload adopts a changed file.
+func password(r conf.Redis) (string, error) {
+	if r.PasswordFile == "" {
+		return string(r.Password), nil
+	}
+	const enough = 4096
+	content, err := os.ReadFile(r.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("redis.password_file: %w", errors.Wrap(err, "read the password"))
+	}
+	password := strings.TrimRight(string(content), "\r\n")
+	if password == "" || len(password) > enough {
+		return "", errors.Errorf("redis.password_file: %s: a password has 1 to %d bytes", r.PasswordFile, enough)
+	}
+	return password, nil
+}
