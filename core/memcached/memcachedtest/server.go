@@ -32,8 +32,7 @@ type Server struct {
 	filled  int           // keys
 }
 
-// Start starts a server with these arguments. Without memcached installed the test is skipped, or fails where
-// NOVCOMET_REQUIRE_SERVERS=1.
+// Start starts a server with these arguments. If memcached is not installed, the test fails.
 func Start(t testing.TB, arguments ...string) *Server {
 	t.Helper()
 	port := freePort(t)
@@ -47,11 +46,8 @@ func Start(t testing.TB, arguments ...string) *Server {
 func (s *Server) Start() {
 	s.t.Helper()
 	program, err := exec.LookPath("memcached")
-	switch {
-	case err != nil && os.Getenv("NOVCOMET_REQUIRE_SERVERS") == "1":
-		s.t.Fatal(err)
-	case err != nil:
-		s.t.Skip("memcached is not installed (apt install memcached)")
+	if err != nil {
+		s.t.Fatalf("memcached is not installed (apt install memcached): %v", err)
 	}
 	arguments := append([]string{"-l", "127.0.0.1", "-p", strconv.Itoa(s.port), "-U", "0", "-t", "2"}, s.Arguments...)
 	s.running = exec.Command(program, arguments...)

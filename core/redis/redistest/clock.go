@@ -24,7 +24,7 @@ func (s *Server) clock() []string {
 	}
 	output, err := exec.Command("gcc", "-shared", "-fPIC", "-O", "-o", library, source).CombinedOutput()
 	if _, missed := exec.LookPath("gcc"); missed != nil {
-		missing(s.t, "gcc", missed)
+		s.t.Fatalf("gcc is not installed (apt install gcc): %v", missed)
 	}
 	if err != nil {
 		s.t.Fatalf("gcc: %v: %s", err, output)

@@ -1,5 +1,5 @@
 // Package redistest starts Redis servers for tests: on loopback ports of their own, in temporary directories, ended with the
-// test. Where redis-server is not installed the test is skipped, or fails if NOVCOMET_REQUIRE_SERVERS is 1.
+// test. If redis-server is not installed, the test fails.
 package redistest
 
 import (
@@ -159,7 +159,7 @@ func (s *Server) start(arguments []string) {
 	logging.Disable() // It would tell of every attempt.
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
-		missing(s.t, "redis-server", err)
+		s.t.Fatalf("redis-server is not installed (apt install redis-server): %v", err)
 	}
 	s.output = &output{}
 	s.process = exec.Command(program, arguments...)
@@ -197,14 +197,6 @@ func WaitFor(t testing.TB, what string, condition func() bool) {
 			t.Fatalf("after %v still not: %s", Patience, what)
 		}
 	}
-}
-
-func missing(t testing.TB, what string, err error) {
-	t.Helper()
-	if os.Getenv("NOVCOMET_REQUIRE_SERVERS") == "1" {
-		t.Fatalf("%s is not installed (%v)", what, err)
-	}
-	t.Skipf("%s is not installed (%v)", what, err)
 }
 
 // output is what a server says, for the log of a test that fails.
