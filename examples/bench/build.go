@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/pkg/errors"
+
+	"novcomet/examples/internal/launch"
 )
 
 // temporary begins the names of this process's directories: another bench that runs has others.
@@ -17,12 +19,16 @@ var temporary = fmt.Sprintf("novcomet-bench-%d-", os.Getpid())
 
 // build builds comet-fcgi from the tree; remove removes it.
 func build(ctx context.Context) (program string, remove func(), err error) {
+	source, err := launch.Source(ctx)
+	if err != nil {
+		return "", nil, err
+	}
 	dir, err := os.MkdirTemp("", temporary)
 	if err != nil {
 		return "", nil, errors.Wrap(err, "making a directory to build in")
 	}
 	program = filepath.Join(dir, "comet-fcgi")
-	if _, err := output(ctx, "go", "build", "-o", program, "novcomet/fcgi"); err != nil {
+	if _, err := output(ctx, "go", "-C", source, "build", "-o", program, "./fcgi"); err != nil {
 		os.RemoveAll(dir)
 		return "", nil, err
 	}

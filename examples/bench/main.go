@@ -1,7 +1,7 @@
 // Bench measures comet-fcgi beside a plain net/http/fcgi program that speaks the same protocol: in one run, on one
-// machine, with the same requests. `go run ./examples/bench` sends them as nginx does; with --with nginx they come through a
-// real nginx. `go run ./examples/bench --servers` measures a stream through each web server.
-// `go run ./examples/bench --soak 60s --with nginx` measures nothing, but tries whether anything is missed.
+// machine, with the same requests. `go -C examples/bench run .` sends them as nginx does; with --with nginx they come through a
+// real nginx. `go -C examples/bench run . --servers` measures a stream through each web server.
+// `go -C examples/bench run . --soak 60s --with nginx` measures nothing, but tries whether anything is missed.
 package main
 
 import (

@@ -16,7 +16,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"novcomet/examples/demo/launch"
+	"novcomet/examples/internal/launch"
 )
 
 // The figures of a stream through a web server: one line for each, with its medians.

@@ -13,7 +13,7 @@ func TestEveryFigureOfAStreamThroughAServerIsMeasured(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "figures.json")
 	before := directories(t)
 	var table, progress bytes.Buffer
-	if err := run(t.Context(), []string{"--servers", "--with", "go", "--samples", "3", "--json", file}, &table, &progress); err != nil {
+	if err := run(t.Context(), []string{"--servers", "--with", "apache-cgi", "--samples", "3", "--json", file}, &table, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, progress.String())
 	}
 	if left := directories(t); len(left) > len(before) {

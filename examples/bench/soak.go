@@ -11,7 +11,7 @@ import (
 	"github.com/pkg/errors"
 
 	"novcomet/examples/bench/soak"
-	"novcomet/examples/demo/launch"
+	"novcomet/examples/internal/launch"
 )
 
 // checkSoak checks the options of a soak.
@@ -51,7 +51,7 @@ func runSoak(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	}
 	if how.Pages == 0 {
 		how.Pages = 300
-		if slices.Contains([]launch.Server{launch.GoCGI, launch.ApacheCGI, launch.ApacheFcgid, launch.LighttpdCGI}, how.Server) {
+		if slices.Contains([]launch.Server{launch.ApacheCGI, launch.ApacheFcgid, launch.LighttpdCGI}, how.Server) {
 			how.Pages = 50
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/pkg/errors"
 
-	"novcomet/examples/demo/launch"
+	"novcomet/examples/internal/launch"
 )
 
 // No poll ends unchanged while something is measured.

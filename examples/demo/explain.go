@@ -1,48 +1,55 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/user"
-
-	"novcomet/examples/demo/launch"
+	"path/filepath"
 )
 
+// shown is what the demo's texts say of the server.
+type shown struct {
+	url  string
+	user string                 // the user NovComet runs as; empty: the user of the demo
+	may  func(path string) bool // whether NovComet may write to this file or directory
+}
+
 // explain prints what to try. The events are those of the page.
-func explain(ctx context.Context, w io.Writer, site *launch.Site, o launch.Options) {
+func explain(w io.Writer, o options, s shown) {
 	into := "> "
-	if u, err := user.Current(); err == nil && u.Username != site.User {
-		into = "| runuser -u " + site.User + " -- tee " // root's own file could not be published by the page
+	if u, err := user.Current(); err == nil && s.user != "" && u.Username != s.user {
+		into = "| runuser -u " + s.user + " -- tee " // The page could not publish a file that belongs to root.
 	}
 	fmt.Fprintf(w, `
-NovComet answers at %[1]s/comet.php (server: %[5]s, as user %[4]s)
+NovComet answers at %[1]s/comet.php
 
-  open     %[1]s/
+  open     %[1]s/ in two windows
   publish  echo '{"text":"hello"}' %[3]s%[2]s/news.comet
            curl '%[1]s/comet.php?publish=chat'
   wait     curl -g '%[1]s/comet.php?subscribed[news]=now&data=1'
 
-`, site.URL, o.Directory, into, site.User, o.Server)
-	hindered(ctx, w, site)
-	fmt.Fprintf(w, `Ctrl-C, or kill %d, ends it. The events stay, as files: %s/news.comet, chat.comet and what else was published.
-`, os.Getpid(), o.Directory)
+`, s.url, o.directory, into)
+	warn(w, o.directory, s)
+	fmt.Fprintf(w, "Press Ctrl-C to stop. The events stay: they are the files %s/*.comet.\n", o.directory)
 }
 
-// hindered says why the page cannot publish, and what helps: somebody else touched a file of its events first, or the directory
-// is closed to the server's user.
-func hindered(ctx context.Context, w io.Writer, site *launch.Site) {
+// warn names each file and directory that keeps the page from publishing, and the remedy.
+func warn(w io.Writer, directory string, s shown) {
 	sudo := "sudo "
 	if os.Geteuid() == 0 {
 		sudo = ""
 	}
-	if site.Shell(ctx, "test -w .") != nil {
-		fmt.Fprintf(w, "%[1]s may not write in %[2]s, so that the page cannot publish; this helps: %[3]schown %[1]s %[2]s\n", site.User, site.Events, sudo)
+	if s.user == "" {
+		s.user = "$USER"
+	}
+	if !s.may(directory) {
+		fmt.Fprintf(w, "The page cannot publish: NovComet may not write to %[1]s. Remedy: %[2]schown %[3]s %[1]s\n", directory, sudo, s.user)
 	}
 	for _, name := range []string{"news.comet", "chat.comet"} {
-		if site.Shell(ctx, "test ! -e "+name+" || test -O "+name+" || test -w "+name) != nil {
-			fmt.Fprintf(w, "%[1]s may not write %[2]s/%[3]s, so that the page cannot publish it; this helps: %[4]srm %[2]s/%[3]s\n", site.User, site.Events, name, sudo)
+		path := filepath.Join(directory, name)
+		if _, err := os.Lstat(path); err == nil && !s.may(path) {
+			fmt.Fprintf(w, "The page cannot publish this event: NovComet may not write to %[1]s. Remedy: %[2]srm %[1]s\n", path, sudo)
 		}
 	}
 }

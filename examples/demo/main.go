@@ -1,6 +1,6 @@
-// Demo shows NovComet on this machine: `go run ./examples/demo` needs nothing but Go. It builds comet.cgi and serves it
-// with the page of examples/browser; with --with nginx (or another one) the real web server does, from the
-// files in examples/ that one would copy.
+// Demo shows NovComet in a browser: `go run ./examples/demo` needs nothing but Go. It serves the page of examples/browser
+// and the endpoint itself. With --with nginx, or another web server, that server does, from the files in examples/ that
+// an administrator copies.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/pkg/errors"
 	"github.com/spf13/pflag"
 
-	"novcomet/examples/demo/launch"
+	"novcomet/examples/internal/launch"
 )
 
 func main() {
@@ -28,64 +28,63 @@ func main() {
 	}
 }
 
-// run serves until the context ends, which is the orderly end and no error.
+// options are those of the command line.
+type options struct {
+	server    launch.Server // empty: the demo itself
+	directory string        // absolute
+	port      int
+}
+
+// run serves until the context ends, which is no error.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	options, err := parse(args, stderr)
+	o, err := parse(args, stderr)
 	if errors.Is(err, pflag.ErrHelp) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(stdout, "Building NovComet …")
-	site, err := launch.Start(ctx, options)
-	if ctx.Err() != nil {
-		return nil // Ctrl-C while it was being built
+	serve := serveItself
+	if o.server != "" {
+		serve = serveWith
 	}
+	err = serve(ctx, o, stdout, stderr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return errors.Errorf("port %d is in use by another program; choose another one, e.g. --port %d", options.Port, options.Port+1)
+		return fmt.Errorf("another program uses port %d: choose another one, such as --port %d", o.port, o.port+1)
 	}
-	if err != nil {
-		return err
-	}
-	explain(ctx, stdout, site, options)
-	select {
-	case <-ctx.Done():
-		return site.Stop()
-	case <-site.Ended():
-		site.Stop()
-		return errors.Errorf("%s has ended of itself; it said:\n%s", options.Server, site.Log())
-	}
+	return err
 }
 
-func parse(args []string, stderr io.Writer) (launch.Options, error) {
+func parse(args []string, stderr io.Writer) (options, error) {
 	flags := pflag.NewFlagSet("demo", pflag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprintf(stderr, "The demo builds NovComet and shows it in a browser, through a web server on this machine alone.\n\n%s", flags.FlagUsages())
+		fmt.Fprintf(stderr, "The demo shows NovComet in a browser on this machine.\n\n%s", flags.FlagUsages())
 	}
-	with := flags.String("with", string(launch.GoCGI), fmt.Sprintf("the web server, one of %v (apache: apache-cgi)", launch.Servers()))
-	port := flags.Int("port", 8080, "where it listens on 127.0.0.1, 1 to 65535")
-	directory := flags.String("directory", "/dev/shm", "where the events are")
+	with := flags.String("with", "", fmt.Sprintf("put a real web server in front, one of %v (apache means apache-cgi)", launch.Servers()))
+	port := flags.Int("port", 8080, "the port on 127.0.0.1, 1 to 65535")
+	directory := flags.String("directory", "/dev/shm", "the directory of the events")
 	if err := flags.Parse(args); err != nil {
-		return launch.Options{}, err
+		return options{}, err
 	}
 	if flags.NArg() > 0 {
-		return launch.Options{}, errors.Errorf("%q is not understood: the demo takes only --with, --port and --directory", flags.Arg(0))
+		return options{}, fmt.Errorf("%q is not a flag: the demo has --with, --port and --directory", flags.Arg(0))
 	}
 	if *port < 1 || *port > 65535 {
-		return launch.Options{}, errors.Errorf("--port %d: take one from 1 to 65535", *port)
+		return options{}, fmt.Errorf("--port %d: give a port from 1 to 65535", *port)
 	}
 	if entry, err := os.Stat(*directory); err != nil || !entry.IsDir() {
-		return launch.Options{}, errors.Errorf("--directory %s is not a directory: make it, or name another one", *directory)
+		return options{}, fmt.Errorf("--directory %s is not a directory: create it or name another one", *directory)
 	}
 	absolute, err := filepath.Abs(*directory)
 	if err != nil {
-		return launch.Options{}, errors.Wrap(err, "--directory")
+		return options{}, errors.Wrap(err, "--directory")
 	}
-	server, err := launch.Parse(*with)
-	if err != nil {
-		return launch.Options{}, errors.Wrap(err, "--with")
+	o := options{directory: absolute, port: *port}
+	if *with != "" {
+		if o.server, err = launch.Parse(*with); err != nil {
+			return options{}, fmt.Errorf("--with: %w", err)
+		}
 	}
-	return launch.Options{Server: server, Directory: absolute, Port: *port, Log: &quiet{to: stderr}}, nil
+	return o, nil
 }

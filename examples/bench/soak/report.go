@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"novcomet/examples/demo/launch"
+	"novcomet/examples/internal/launch"
 )
 
 // Report is what a run has shown.

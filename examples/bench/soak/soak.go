@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"novcomet/examples/demo/launch"
+	"novcomet/examples/internal/launch"
 )
 
 // Options say what is run; all of them are needed.

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+
+	"novcomet/core"
+	"novcomet/examples/internal/launch"
+)
+
+// serveItself serves the page and the endpoint from this process, with the settings of comet.php.
+func serveItself(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	source, err := launch.Source(ctx)
+	if err != nil {
+		return err
+	}
+	store := &core.Files{Directory: o.directory}
+	if err := store.Probe(); err != nil {
+		return err
+	}
+	endpoint := core.NewEndpoint(store, core.Settings{Tries: 20, Sleep: 2 * time.Second})
+	endpoint.Log = slog.New(slog.NewTextHandler(stderr, nil))
+	defer endpoint.Close()
+	pages := http.NewServeMux()
+	pages.Handle("/", http.FileServer(http.Dir(filepath.Join(source, "examples", "browser"))))
+	pages.Handle("/comet.php", endpoint)
+
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.port)))
+	if err != nil {
+		return errors.Wrap(err, "listen")
+	}
+	server := &http.Server{Handler: pages, BaseContext: func(net.Listener) context.Context { return ctx }}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	explain(stdout, o, shown{
+		url: "http://" + listener.Addr().String(),
+		may: func(path string) bool { return unix.Access(path, unix.W_OK) == nil },
+	})
+	select {
+	case err = <-ended:
+		return errors.Wrap(err, "serve")
+	case <-ctx.Done():
+	}
+	// Every request ends with the context. Close drops the idle connections of browsers.
+	err = server.Close()
+	<-ended
+	return errors.Wrap(err, "close")
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"bufio"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestServeItself_EndsWhileAPageWaits(t *testing.T) {
+	d := start(t, "--port", freePort(t), "--directory", openDirectory(t))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url+"/comet.php?subscribed[news]=now", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", "text/event-stream")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	stream, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Body.Close()
+	if line, err := bufio.NewReader(stream.Body).ReadString('\n'); err != nil || !strings.HasPrefix(line, "retry: ") {
+		t.Errorf("the stream begins with %q, %v; want retry", line, err)
+	}
+	d.interrupt()
+	if err := <-d.ended; err != nil {
+		t.Errorf("the demo did not end cleanly: %v", err)
+	}
+	if printed := d.said.String(); strings.Contains(printed, "level=") {
+		t.Errorf("the demo logged a problem:\n%s", printed)
+	}
+}

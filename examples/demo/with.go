@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"novcomet/examples/internal/launch"
+)
+
+// serveWith builds NovComet and starts a real web server with it.
+func serveWith(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	fmt.Fprintln(stdout, "Building NovComet …")
+	site, err := launch.Start(ctx, launch.Options{Server: o.server, Directory: o.directory, Port: o.port, Log: &quiet{to: stderr}})
+	if ctx.Err() != nil {
+		return nil // Ctrl-C during the build
+	}
+	if err != nil {
+		return err
+	}
+	explain(stdout, o, shown{
+		url: site.URL, user: site.User,
+		may: func(path string) bool { return site.Shell(ctx, "test -w '"+path+"'") == nil },
+	})
+	select {
+	case <-ctx.Done():
+		return site.Stop()
+	case <-site.Ended():
+		site.Stop()
+		return fmt.Errorf("%s has ended; it printed:\n%s", o.server, site.Log())
+	}
+}

@@ -1,0 +1,109 @@
+package e2e_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
+
+	"novcomet/examples/internal/launch"
+)
+
+// What the scripts of examples/publish publish is what a page gets.
+func TestScriptsPublishWithTheirData(t *testing.T) {
+	site := launchSite(t, launch.Options{Server: launch.Nginx})
+	for _, script := range []struct {
+		program string
+		args    []string
+		event   string
+		data    string
+		fails   bool
+	}{
+		{"sh", []string{"../publish/build.sh", "true"}, "build", `"d":{"build":{"state":"green","at":"`, false},
+		{"sh", []string{"../publish/build.sh", "false"}, "build", `"d":{"build":{"state":"red","at":"`, true},
+		{"php", []string{"../publish/order.php", "4711", "19.90"}, "orders", `"d":{"orders":{"number":4711,"sum":19.9}}`, false},
+		{"python3", []string{"../publish/sensor.py", site.URL + "/comet.php", "21.5"}, "sensor", `"d":{"sensor":{"celsius":21.5}}`, false},
+	} {
+		t.Run(filepath.Base(script.args[0]), func(t *testing.T) {
+			if _, err := exec.LookPath(script.program); err != nil {
+				t.Fatal(err)
+			}
+			before := stampOf(t, site, script.event)
+			if before == "" {
+				before = "0.000000"
+			}
+			poll := polling(t, site, "subscribed["+script.event+"]="+before+"&data=1")
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, script.program, script.args...)
+			cmd.Env = append(os.Environ(), "COMET_FILE_DIRECTORY="+site.Events)
+			if output, err := cmd.CombinedOutput(); err != nil != script.fails || len(output) > 0 {
+				t.Fatalf("%v: %s", err, output)
+			}
+			if r := within(t, patience, poll); !strings.Contains(r.body, script.data) {
+				t.Errorf("a page gets %s, want %s", r.body, script.data)
+			}
+		})
+	}
+}
+
+// A rename leaves a file the time of its writing, which may lie in a second that comet.php's own pages have been told of.
+func TestAFileThatAScriptRenamesIntoItsPlaceIsTouchedThere(t *testing.T) {
+	for _, script := range []struct{ program, arguments, event string }{
+		{"sh", "../publish/build.sh true", "build.comet"},
+		{"php", "../publish/order.php 4711 19.90", "orders.comet"},
+	} {
+		t.Run(script.program, func(t *testing.T) {
+			if _, err := exec.LookPath(script.program); err != nil {
+				t.Fatal(err)
+			}
+			directory := t.TempDir()
+			path := filepath.Join(directory, script.event)
+			watcher, err := fsnotify.NewWatcher()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer watcher.Close()
+			if err := watcher.Add(directory); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.CommandContext(t.Context(), script.program, strings.Fields(script.arguments)...)
+			cmd.Env = append(os.Environ(), "COMET_FILE_DIRECTORY="+directory)
+			if output, err := cmd.CombinedOutput(); err != nil || len(output) > 0 {
+				t.Fatalf("%v: %s", err, output)
+			}
+			end := filepath.Join(directory, "end")
+			touch(t, end)
+			var happened []fsnotify.Op
+			for event := range watcher.Events {
+				if event.Name == end {
+					break
+				}
+				if event.Name == path {
+					happened = append(happened, event.Op)
+				}
+			}
+			if len(happened) != 2 || !happened[0].Has(fsnotify.Create) || !happened[1].Has(fsnotify.Chmod) {
+				t.Errorf("%v of the event's file; want it to come, and to be touched then", happened)
+			}
+			var stat unix.Stat_t
+			if err := unix.Lstat(path, &stat); err != nil {
+				t.Fatal(err)
+			}
+			if stat.Mtim != stat.Ctim { // Something else than its time was changed last.
+				t.Errorf("its time is %v, but what happened to it last was at %v", stat.Mtim, stat.Ctim)
+			}
+			if stat.Mode&0o7777 != 0o664 {
+				t.Errorf("its mode is %o; want 664", stat.Mode&0o7777)
+			}
+			if files, err := os.ReadDir(directory); err != nil || len(files) != 2 {
+				t.Errorf("in the directory are %v, %v", files, err)
+			}
+		})
+	}
+}

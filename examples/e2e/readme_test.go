@@ -1,0 +1,135 @@
+package e2e_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"novcomet/core"
+	"novcomet/core/memcached"
+	"novcomet/core/memcached/memcachedtest"
+)
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// The line of the README that makes a token in each language, run as it stands.
+func TestTheREADMEsLinesMakeTokens(t *testing.T) {
+	const secret, user = "0123456789abcdef0123456789abcdef", "7"
+	signed, err := core.NewSigned([]string{"private-*"}, []string{secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint := core.NewEndpoint(&core.Files{Directory: t.TempDir()}, core.Settings{Access: &core.Access{Signed: signed}})
+	t.Cleanup(endpoint.Close)
+	for _, language := range []struct {
+		title, program, flag, before, after string
+	}{
+		{"PHP:", "php", "-r", `$secret = getenv("SECRET"); $user = getenv("OF"); `, ` echo $token;`},
+		{"Python (`import hmac, time`):", "python3", "-c", `import hmac, time, os; secret, user = os.environ["SECRET"].encode(), os.environ["OF"]; `, `; print(token, end="")`},
+		{"Shell:", "sh", "-c", `secret=$SECRET user=$OF; `, `; printf %s "$token"`},
+	} {
+		t.Run(language.program, func(t *testing.T) {
+			program, err := exec.LookPath(language.program)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, behind, found := strings.Cut(readme(t), "\n"+language.title+"\n\n    ")
+			line, _, _ := strings.Cut(behind, "\n")
+			if !found || line == "" {
+				t.Fatalf("the README has no line below %s", language.title)
+			}
+			cmd := exec.Command(program, language.flag, language.before+line+language.after)
+			cmd.Env = append(os.Environ(), "SECRET="+secret, "OF="+user)
+			token, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			for query, status := range map[string]int{
+				"subscribed[private-7-mail]=now&wait=0": http.StatusOK,
+				"subscribed[private-8-mail]=now&wait=0": http.StatusForbidden,
+			} {
+				w := httptest.NewRecorder()
+				endpoint.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?"+query+"&token="+url.QueryEscape(string(token)), nil))
+				if w.Code != status {
+					t.Errorf("%s with the token %s: HTTP %d %s; want %d", query, token, w.Code, w.Body, status)
+				}
+			}
+		})
+	}
+}
+
+// The README says of each attack which test shows that it comes to nothing.
+func TestEveryTestThatTheREADMENamesIsThere(t *testing.T) {
+	var tests strings.Builder
+	err := filepath.WalkDir("../..", func(path string, _ os.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			var text []byte
+			text, err = os.ReadFile(path)
+			tests.Write(text)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w+`).FindAllString(readme(t), -1)
+	if len(named) < 30 {
+		t.Errorf("the README names %d tests only", len(named))
+	}
+	for _, name := range named {
+		if !strings.Contains(tests.String(), "\nfunc "+name+"(") {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
+// The line that publishes in memcached, run as it stands but for the port.
+func TestTheREADMEsLinePublishesInMemcached(t *testing.T) {
+	line := regexp.MustCompile(`(?m)^    (printf 'set novcomet:news .*)$`).FindStringSubmatch(readme(t))
+	if line == nil || !strings.Contains(line[1], "/127.0.0.1/11211") {
+		t.Fatalf("the README has no such line: %q", line)
+	}
+	server := memcachedtest.Start(t)
+	store, err := memcached.Open(memcached.Options{Servers: []string{server.Address}, Prefix: "novcomet:"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	id, err := core.ParseID("news")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := store.Publish(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := strings.Cut(server.Address, ":")
+	output, err := exec.Command("bash", "-c", strings.Replace(line[1], "11211", port, 1)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	// bash does not wait for memcached's answer.
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		seen, err := store.Stamps(t.Context(), []core.ID{id})
+		if err == nil && seen.Stamps[0] > before {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("published at %v, but seen: %v, %v", before, seen, err)
+		}
+	}
+}
