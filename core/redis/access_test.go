@@ -20,7 +20,7 @@ import (
 const rights = "~" + prefix + "* &" + prefix + "* +eval +evalsha +type +time +hget +hset +hdel +pexpire +persist +publish +subscribe +unsubscribe +ping"
 
 func TestTheReadmeNamesTheseRights(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
