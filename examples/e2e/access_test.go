@@ -122,7 +122,7 @@ var users = map[string]string{"ann": "secret of Ann", "bob": "secret of Bob", "*
 
 func TestShippedBlockPublishForLoggedInUsers(t *testing.T) {
 	servers := []launch.Server{launch.Nginx, launch.ApacheCGI, launch.ApacheProxy, launch.ApacheFcgid}
-	blocks := []string{"Publish not at this URL", "A second URL"}
+	blocks := []string{"Nobody publishes at this URL", "A second URL"}
 	underEach(t, servers, launch.Options{Blocks: blocks, Users: users}, func(t *testing.T, site *launch.Site) {
 		const second = "/comet-publish.php"
 		try(t, site,
@@ -140,7 +140,7 @@ func TestShippedBlockPublishForLoggedInUsers(t *testing.T) {
 }
 
 func TestShippedBlockPrivateEventsWithAPassword(t *testing.T) {
-	blocks := []string{"Private events for who has a password"}
+	blocks := []string{"Private events for users with a password"}
 	underEach(t, restricted, launch.Options{Blocks: blocks, Users: users}, func(t *testing.T, site *launch.Site) {
 		shell(t, site, "touch user:ann:mail.comet user:bob:mail.comet news.comet")
 		try(t, site, privateEvents(401, func(user string) []string { return as(user, users[user]) })...)
@@ -193,7 +193,7 @@ func TestShippedBlockPrivateEventsOfAnApplicationsUsers(t *testing.T) {
 	site := launchSite(t, launch.Options{
 		Server:   launch.Nginx,
 		Settings: map[string]string{"tries": "2", "sleep": "0.1"},
-		Blocks:   []string{"Private events for whom your application knows", "What your application is asked"},
+		Blocks:   []string{"Private events for users of your application", "The request to your application"},
 		Replace:  map[string]string{"http://127.0.0.1:8000": app.URL},
 	})
 	shell(t, site, "touch user:ann:mail.comet user:bob:mail.comet news.comet")

@@ -11,7 +11,7 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-const statusBlock = "in figures, for this machine alone"
+const statusBlock = "Metrics for this machine only"
 
 // The status location that the shipped files show as a comment, as it stands.
 func TestTheShippedStatusLocationShowsFigures(t *testing.T) {

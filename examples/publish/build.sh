@@ -1,9 +1,9 @@
 #!/bin/sh
-# Tells every page that subscribed to "build" how a build went:
+# Runs a command, such as a build, and publishes its result as the event "build":
 #     build.sh make test
-# It writes the event's file, so it runs on the machine of the web server, as a user who may write in the directory. The file is
-# moved into its place, so that nobody sees half of it, and touched there: comet.php's own pages, which count in whole seconds,
-# may by then have been told of the second in which it was written.
+# It writes the file of the event, so it runs on the web server's machine, as a user who can write in the
+# directory. It renames a complete file, so that no page gets half of it. The touch is for comet.php's own pages:
+# they count in whole seconds, and may already have an answer about the second in which the file was written.
 event=${COMET_FILE_DIRECTORY:-/dev/shm}/build.comet
 state=red
 "$@" && state=green

@@ -1,9 +1,10 @@
 <?php
-// Tells every page that subscribed to "orders" of a new order, with its number and sum: the line to add where a site stores it.
+// Publishes a new order, with its number and sum, as the event "orders":
 //     php order.php 4711 19.90
-// It writes the event's file, as a web site's own PHP can, on the same machine. The file is renamed into its place, so that
-// nobody sees half of it, and touched there: comet.php's own pages, which count in whole seconds, may by then have been told of
-// the second in which it was written.
+// Copy the function into your site, and call it where the site stores an order. It writes the file of the event,
+// so it runs on the web server's machine. It renames a complete file, so that no page gets half of it. The touch
+// is for comet.php's own pages: they count in whole seconds, and may already have an answer about the second in
+// which the file was written.
 function publish(string $event, mixed $data): void
 {
     $json = json_encode($data, JSON_THROW_ON_ERROR);
