@@ -1,4 +1,4 @@
-// page.js: what this page does with novcomet.js. A page of your own will do something else.
+// page.js: how this page uses novcomet.js. Your own page will do something else.
 
 import NovComet from "./novcomet.js";
 
@@ -18,7 +18,7 @@ const choice = /** @type {HTMLSelectElement} */ (element("choice"));
 const field = /** @type {HTMLInputElement} */ (element("name"));
 
 /** @type {Map<string, HTMLElement>} */
-const cards = new Map(); // id → what shows it
+const cards = new Map(); // id → its element
 
 NovComet.init(endpoint)
   .on("open", () => {
@@ -26,9 +26,9 @@ NovComet.init(endpoint)
     for (const id of cards.keys()) showLast(id);
   })
   .on("error", (error, seconds) => {
-    state("lost", `no connection (${error.message}), next attempt in ${Math.ceil(seconds)} s; nothing gets lost meanwhile`);
+    state("lost", `no connection (${error.message}), next attempt in ${Math.ceil(seconds)} s; no event is lost`);
   })
-  .on("close", () => state("stopped", "stopped; what is published meanwhile is told after the next start"));
+  .on("close", () => state("stopped", "stopped; events published now arrive after the next start"));
 
 const named = new URLSearchParams(location.hash.slice(1)).getAll("event");
 for (const id of named.length ? named : events.split(",")) follow(id);
@@ -76,7 +76,7 @@ function follow(id) {
     NovComet.publish(id, meant(value.value)).catch((error) => note(id, `was not published: ${error.message}`));
     value.value = "";
   });
-  part(card, ".drop").setAttribute("aria-label", `Follow ${id} no more`);
+  part(card, ".drop").setAttribute("aria-label", `Stop following ${id}`);
   part(card, ".drop").addEventListener("click", () => drop(id));
   cards.set(id, card);
   element("events").append(card);
@@ -91,7 +91,7 @@ function follow(id) {
   }, { data: true });
 }
 
-/** What somebody who typed this wants to publish: JSON, or else text; nothing: no data. @type {(text: string) => unknown} */
+/** The data for this input: a JSON value if it is JSON, otherwise the text; undefined if it is empty. @type {(text: string) => unknown} */
 function meant(text) {
   try {
     return JSON.parse(text);
@@ -100,7 +100,7 @@ function meant(text) {
   }
 }
 
-/** Data as a page may show it, whoever it comes from: as text, never as HTML. @type {(data: unknown) => string} */
+/** Data from visitors is untrusted: it is shown as text, never as HTML. @type {(data: unknown) => string} */
 function written(data) {
   return typeof data === "string" ? data : JSON.stringify(data) ?? "";
 }
@@ -115,7 +115,7 @@ function drop(id) {
   showLines();
 }
 
-// Keeps what is followed in the address, so that the page can be loaded again, and be sent to somebody.
+// Keeps the followed events in the URL, so that the page can be reloaded, bookmarked and sent to others.
 function remember() {
   history.replaceState(null, "", `#${new URLSearchParams([...cards.keys()].map((id) => ["event", id]))}`);
 }
@@ -128,7 +128,7 @@ function showLast(id) {
   else last.textContent = "never yet";
 }
 
-/** Adds a line to the log, the newest on top. @type {(id: string, text: string, data?: string, stamp?: number) => void} */
+/** Adds a line to the log, newest first. @type {(id: string, text: string, data?: string, stamp?: number) => void} */
 function note(id, text, data = "", stamp) {
   const line = copyOf("line");
   line.dataset.event = id;
@@ -141,7 +141,7 @@ function note(id, text, data = "", stamp) {
   while (log.children.length > longest) log.lastElementChild?.remove();
 }
 
-/** Writes a stamp as the reader's time of day, and keeps it to the microsecond. @type {(where: HTMLElement, stamp: number) => void} */
+/** Shows a stamp as local time; data-stamp keeps it to the microsecond. @type {(where: HTMLElement, stamp: number) => void} */
 function show(where, stamp) {
   const when = new Date(stamp * 1000);
   const today = when.toDateString() === new Date().toDateString();
@@ -151,7 +151,7 @@ function show(where, stamp) {
     when.toLocaleTimeString([], { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 }
 
-// The lines that publish the chosen event, to be pasted into a shell.
+// Shows the shell commands for the chosen event.
 function showLines() {
   const id = choice.value || "news";
   const url = new URL(endpoint, location.href).href;
@@ -171,7 +171,7 @@ async function copy(button) {
   const source = element(button.dataset.copy ?? "");
   try {
     await navigator.clipboard.writeText(source.textContent ?? "");
-  } catch { // over plain http there is no clipboard, but the old way
+  } catch { // over plain http there is no clipboard API; use the old way
     getSelection()?.selectAllChildren(source);
     document.execCommand("copy");
   }
@@ -182,6 +182,6 @@ async function copy(button) {
 /** @type {(card: HTMLElement) => void} */
 function flash(card) {
   card.classList.remove("fresh");
-  void card.offsetWidth; // so that the animation starts anew
+  void card.offsetWidth; // restarts the animation
   card.classList.add("fresh");
 }
