@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Runs the tests that take minutes: thousands of random histories, each rule of delivery broken once, clients that
+# survive restarts, a soak behind real web servers, and fuzzing. The soak needs the servers that examples/test.sh installs.
+#
+#   NOVCOMET_SEED=7         other histories than those of every run; 0 draws a seed
+#   NOVCOMET_SURVIVE=10m    how long the clients must survive
+#   NOVCOMET_FUZZ=1m        how long each fuzz target runs
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+echo "== 20,000 histories"
+go test -count=1 -timeout 15m -v -run '^TestThePromiseIsKeptInEveryHistory' ./core -rapid.checks 20000 -rapid.seed "${NOVCOMET_SEED:-1}"
+
+echo "== each rule of delivery, broken"
+go test -count=1 -tags long -timeout 30m -run '^TestEveryBrokenRuleIsFoundByTheHistories$' ./core
+
+echo "== clients that survive restarts"
+NOVCOMET_SURVIVE=${NOVCOMET_SURVIVE:-2m} go test -count=1 -tags long -timeout 15m -run 'Survive|LoseNothing' ./fcgi
+
+echo "== soak"
+for server in nginx apache-proxy; do
+	go -C examples/bench run . --soak 30s --with $server
+done
+
+echo "== fuzzing"
+mapfile -t packages < <(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u)
+for package in "${packages[@]}"; do
+	mapfile -t names < <(grep -hoE '^func Fuzz[A-Za-z]+' "$package"/*_test.go | cut -d' ' -f2)
+	for name in "${names[@]}"; do
+		go test -run '^$' -fuzz "^$name\$" -fuzztime "${NOVCOMET_FUZZ:-5s}" -fuzzminimizetime 5x "$package"
+	done
+done
