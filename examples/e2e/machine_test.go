@@ -1,0 +1,127 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A machine is a running systemd that testdata/machine.sh has booted.
+type machine struct {
+	goroot, modules string
+	enter           []string // the command that runs another one in it, as root
+	files           int      // that hold the commands of readers
+}
+
+// boot starts a machine, which ends with the test.
+func boot(t *testing.T, root string) *machine {
+	t.Helper()
+	for _, program := range []string{"unshare", "nsenter", "setpriv", "sudo", "systemctl", "git", "curl"} {
+		if _, err := exec.LookPath(program); err != nil {
+			skipOrFail(t, err)
+		}
+	}
+	said := &bytes.Buffer{}
+	m := &machine{goroot: goEnv(t, "GOROOT"), modules: goEnv(t, "GOMODCACHE")}
+	script := filepath.Join(root, "examples", "e2e", "testdata", "machine.sh")
+	host := asRoot("bash", script, root, m.goroot, m.modules, goEnv(t, "GOCACHE"))
+	host.Stdout, host.Stderr = said, said
+	input, err := host.StdinPipe() // The machine ends with it, also if the test is killed.
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { host.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		input.Close()
+		<-ended
+	})
+	pid := ""
+	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
+	defer cancel()
+	for {
+		select {
+		case <-ended:
+			skipOrFail(t, "the machine does not boot: "+said.String())
+		case <-ctx.Done():
+			t.Fatalf("the machine has not booted within %v: %s", commandTimeout, said)
+		case <-time.After(50 * time.Millisecond):
+		}
+		if pid == "" {
+			pid = systemdBelow(host.Process.Pid)
+			m.enter = []string{"nsenter", "--target", pid, "--all", "--root", "--wd"}
+			continue
+		}
+		state, _ := m.root("systemctl is-system-running", "")
+		if state = strings.TrimSpace(state); state == "running" || state == "degraded" {
+			return m
+		}
+	}
+}
+
+// asRoot returns a command that runs as root.
+func asRoot(argv ...string) *exec.Cmd {
+	if os.Getuid() != 0 {
+		argv = append([]string{"sudo", "-n"}, argv...)
+	}
+	return exec.Command(argv[0], argv[1:]...)
+}
+
+// build has Go compile what the pages build, so that each machine finds most of it in Go's cache.
+func build(t *testing.T, root string) {
+	t.Helper()
+	for _, cgo := range []string{"0", "1"} {
+		cmd := exec.Command("go", "build", "./cgi", "./fcgi", "./examples/demo")
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+		if said, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, said)
+		}
+	}
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	value, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(value))
+}
+
+// systemdBelow returns the process that a process has started, directly or not, and that is a systemd now.
+func systemdBelow(pid int) string {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return ""
+	}
+	for child := range strings.FieldsSeq(string(children)) {
+		if name, err := os.ReadFile("/proc/" + child + "/comm"); err == nil && string(name) == "systemd\n" {
+			return child
+		}
+		number, _ := strconv.Atoi(child)
+		if found := systemdBelow(number); found != "" {
+			return found
+		}
+	}
+	return ""
+}
+
+// root runs a script in the machine, as root.
+func (m *machine) root(script, stdin string) (string, error) {
+	cmd := asRoot(slices.Concat(m.enter, []string{"bash", "-c", script})...)
+	cmd.Stdin = strings.NewReader(stdin)
+	said, err := cmd.CombinedOutput()
+	return string(said), err
+}

@@ -1,0 +1,89 @@
+#!/bin/bash
+# Boots Debian's own systemd on a throw-away copy of this machine, until the standard input ends:
+# bash machine.sh CLONE GOROOT GOMODCACHE GOCACHE
+#
+# The copy is an overlay whose writes go to a tmpfs. It has its own PIDs, network (only loopback) and cgroups, so nothing outside changes,
+# and port 80 is free. All services of the packages are disabled. Go and its modules have the same paths as outside; Go's cache is
+# /opt/cache. /home/reader/novcomet has the files of the clone that git lists. They belong to the user reader, who may use sudo.
+set -eu
+
+if [ "${1:-}" != inside ]; then
+	[ -n "${OWN_MOUNTS:-}" ] || OWN_MOUNTS=1 exec unshare --mount bash "$0" "$@"
+	base=/run/novcomet-machine # on a tmpfs that only this mount namespace has
+	mkdir -p $base
+	mount -t tmpfs -o mode=755 tmpfs $base
+	mkdir $base/cgroup
+	mount -t cgroup2 cgroup2 $base/cgroup
+	group=$base/cgroup/novcomet-machine-$$
+	mkdir $group
+	(
+		echo "$BASHPID" >$group/cgroup.procs
+		exec unshare --mount --cgroup --pid --fork --kill-child --net --ipc --uts bash "$0" inside $base "$@" </dev/null
+	) &
+	machine=$!
+	(cat >/dev/null; kill -KILL $machine) <&0 &
+	end=$!
+	trap '' PIPE # Nobody may read what bash says of the end.
+	wait $machine || true
+	kill $end 2>/dev/null || true
+	for _ in {1..100}; do # The kernel takes a moment to end the processes.
+		find $group -depth -type d -exec rmdir {} + 2>/dev/null && break
+		sleep 0.1
+	done
+	umount --lazy $base
+	rmdir $base 2>/dev/null || true # Another machine may use it.
+	exit
+fi
+
+base=$2 clone=$3 go=$4 modules=$5 cache=$6
+root=$base/root
+mkdir $root $base/upper $base/work
+mount -t overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" overlay $root
+cd $root
+
+# What a container has: https://systemd.io/CONTAINER_INTERFACE/
+mount -t proc proc proc
+mount -t sysfs sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs run
+mount -t tmpfs -o mode=1777 tmpfs tmp
+mount -t tmpfs -o mode=755 tmpfs dev
+for device in null zero full random urandom tty; do
+	touch dev/$device
+	mount --bind /dev/$device dev/$device
+done
+mkdir dev/shm dev/pts
+mount -t tmpfs -o mode=1777 tmpfs dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+ln -s fd/0 dev/stdin
+ln -s fd/1 dev/stdout
+ln -s fd/2 dev/stderr
+
+# A machine of its own: nothing but systemd's own units starts.
+rm -rf etc/systemd/system/*.wants etc/systemd/system/*.requires etc/novcomet
+: >etc/machine-id
+echo novcomet >etc/hostname
+hostname novcomet
+printf '127.0.0.1 localhost novcomet\n::1 localhost\n' >etc/hosts
+
+for directory in "$go" "$modules"; do
+	mkdir -p ".$directory"
+	mount --bind -o ro "$directory" ".$directory"
+	while [ "$directory" != / ]; do # The user may not enter root's home otherwise.
+		directory=$(dirname "$directory")
+		chmod a+x ".$directory"
+	done
+done
+mkdir opt/cache $base/cache $base/cachework
+mount -t overlay -o "lowerdir=$cache,upperdir=$base/cache,workdir=$base/cachework" overlay opt/cache
+find opt/cache -maxdepth 1 -type d -exec chmod 777 {} +
+chroot . useradd --create-home --shell /bin/bash reader
+echo 'reader ALL=(ALL) NOPASSWD: ALL' >etc/sudoers.d/reader
+mkdir home/reader/novcomet
+git -c safe.directory='*' -C "$clone" ls-files -z --cached --others --exclude-standard |
+	tar -C "$clone" --null --ignore-failed-read -T - -cf - 2>/dev/null | tar -C home/reader/novcomet -xf -
+chroot . chown -R reader: /home/reader
+umask 022
+exec chroot . env -i container=novcomet PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --unit=multi-user.target
