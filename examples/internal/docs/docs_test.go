@@ -289,11 +289,17 @@ func hasGo(dir string, tree bool) bool {
 	return err == nil && len(found) > 0
 }
 
-func badBlocks(_ repository, p *docs.Page) (problems []string) {
+func badBlocks(r repository, p *docs.Page) (problems []string) {
 	known := []string{"after", "alternative", "append", "file", "insert", "not run"}
 	for i, line := range p.Lines {
 		if note := regexp.MustCompile(`^\s*<!--\s*([a-z ]*)`).FindStringSubmatch(line); note != nil && !slices.Contains(known, strings.TrimSpace(note[1])) {
 			problems = append(problems, problem(i+1, "%s: the note is none of %q", line, known))
+		}
+	}
+	for _, heading := range p.Headings {
+		if after, found := docs.Find(heading.Notes, "after"); found {
+			fromRoot := &docs.Page{Path: filepath.Join(r.root, "README.md"), Links: []docs.Link{{Line: heading.Line, Target: after}}}
+			problems = append(problems, brokenLinks(r, fromRoot)...)
 		}
 	}
 	for _, block := range p.Blocks {
@@ -360,8 +366,8 @@ func TestChecks(t *testing.T) {
 		},
 		"code blocks": {
 			"README.md",
-			"<!-- not run: it takes an hour -->\n\n    sleep 1h\n\n```text\nx\n```",
-			[]string{"```\nx\n```", "<!-- not run -->\n\n    sleep 1h", "<!-- unknown: x -->"},
+			"# A\n<!-- after: examples/README.md#twice -->\n\n<!-- not run: it takes an hour -->\n\n    sleep 1h\n\n```text\nx\n```",
+			[]string{"```\nx\n```", "<!-- not run -->\n\n    sleep 1h", "<!-- unknown: x -->", "# A\n<!-- after: none.md -->", "# A\n<!-- after: examples/README.md#none -->"},
 		},
 		"words": {"README.md", "what is not trusted, tolding", []string{"It is told.", "Whoever", "as\nshipped", "tells of", "what is none"}},
 	} {
