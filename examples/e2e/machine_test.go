@@ -26,7 +26,7 @@ func boot(t *testing.T, root string) *machine {
 	t.Helper()
 	for _, program := range []string{"unshare", "nsenter", "setpriv", "sudo", "systemctl", "git", "curl"} {
 		if _, err := exec.LookPath(program); err != nil {
-			skipOrFail(t, err)
+			t.Fatal(err)
 		}
 	}
 	said := &bytes.Buffer{}
@@ -53,7 +53,7 @@ func boot(t *testing.T, root string) *machine {
 	for {
 		select {
 		case <-ended:
-			skipOrFail(t, "the machine does not boot: "+said.String())
+			t.Fatal("the machine does not boot: "+said.String())
 		case <-ctx.Done():
 			t.Fatalf("the machine has not booted within %v: %s", commandTimeout, said)
 		case <-time.After(50 * time.Millisecond):
