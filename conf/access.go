@@ -17,9 +17,8 @@ import (
 // Subscribe says who may subscribe to what.
 type Subscribe struct {
 	Allow []string `mapstructure:"allow"` // globs of ids
-	// Signed are globs of the ids that need a token, Secret and SecretFile what tokens are made with.
+	// Signed are globs of the ids that need a token. SecretFile has the secrets that tokens are made with.
 	Signed     []string `mapstructure:"signed"`
-	Secret     []string `mapstructure:"secret"`
 	SecretFile string   `mapstructure:"secret_file"` // absolute, or empty
 }
 
@@ -39,24 +38,24 @@ const (
 	maxSecrets = 64 << 10 // bytes, of the file
 )
 
-// Secrets returns those of Secret and those in the lines of SecretFile.
+// Secrets reads SecretFile: one secret in each line. Empty lines and lines that begin with # are skipped.
 func (s Subscribe) Secrets() ([]string, error) {
-	secrets := s.Secret
 	if s.SecretFile == "" {
-		return secrets, nil
+		return nil, nil
 	}
 	text, err := readSmall(s.SecretFile)
 	if err != nil {
 		return nil, errors.Wrap(err, "can't be read")
 	}
+	var secrets []string
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 			continue
 		}
 		if !isSecret(line) {
-			return nil, errors.Errorf("has a line that is no secret of at least %d characters", minSecret)
+			return nil, errors.Errorf("has a line that is not a secret of at least %d characters", minSecret)
 		}
-		secrets = append(secrets[:len(secrets):len(secrets)], line)
+		secrets = append(secrets, line)
 	}
 	return secrets, nil
 }
@@ -68,7 +67,7 @@ func readSmall(name string) ([]byte, error) {
 		return nil, errors.WithStack(err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxSecrets {
-		return nil, errors.New("not a file of at most 64 KiB")
+		return nil, errors.New("not a regular file of at most 64 KiB")
 	}
 	f, err := os.Open(name)
 	if err != nil {

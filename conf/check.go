@@ -40,9 +40,6 @@ func check(c Config, decoding error, layers ...layer) error {
 	return nil
 }
 
-// hidden are the keys whose values no message shows: it ends up in a log.
-var hidden = map[string]bool{"subscribe.secret": true}
-
 // refuse is the message for a value, or for what of it is not allowed, nil if no layer has one.
 func (s setting) refuse(what string, why error, layers []layer) error {
 	for _, l := range layers {
@@ -55,9 +52,6 @@ func (s setting) refuse(what string, why error, layers []layer) error {
 		}
 		if what == "" {
 			what = written(value)
-		}
-		if hidden[s.key] {
-			what = "what is set"
 		}
 		is := "is not allowed"
 		if why != nil {

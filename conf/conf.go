@@ -39,12 +39,16 @@ type Config struct {
 	Publish   Publish   `mapstructure:"publish"`
 	Origins   []string  `mapstructure:"origins"`
 
-	// Store says where stamps live: "files", "memcached" or "redis". The group of that name describes it; of the others
-	// only the form is checked.
-	Store     string    `mapstructure:"store"`
-	File      File      `mapstructure:"file"`
-	Memcached Memcached `mapstructure:"memcached"`
-	Redis     Redis     `mapstructure:"redis"`
+	// Store says where stamps are kept: "files", "memcached" or "redis". The group of that name describes the store. The
+	// values of the other two groups must be valid, but are not used.
+	Store string `mapstructure:"store"`
+	// StoreTimeout is how long a memcached or Redis server may take to answer (10 ms to 1 min). StorePrefix begins each of
+	// its keys (at most 40 bytes without spaces).
+	StoreTimeout time.Duration `mapstructure:"store_timeout"`
+	StorePrefix  string        `mapstructure:"store_prefix"`
+	File         File          `mapstructure:"file"`
+	Memcached    Memcached     `mapstructure:"memcached"`
+	Redis        Redis         `mapstructure:"redis"`
 
 	// Data limits what an event carries, Stream describes Server-Sent Events.
 	Data   Data   `mapstructure:"data"`
@@ -63,11 +67,10 @@ type Config struct {
 
 	// MaxRequest limits one request's variables, and also its form body, in bytes (4 KiB to 16 MiB).
 	MaxRequest int `mapstructure:"max_request"`
-	// MaxWaiting is how many polls may wait (0 to 1,000,000; 0: as many as the file limit allows), MaxStreams how many of them
-	// may be streams (0 to 1,000,000; 0: all), MaxEvents how many distinct events they may wait for (0 to 10,000,000; 0: any
-	// number), MaxServing how many answers and publications are written at the same time (1 to 10,000).
+	// MaxWaiting is how many polls and streams may wait (0 to 1,000,000; 0: as many as the limit of open files allows),
+	// MaxEvents how many distinct events they may wait for (0 to 10,000,000; 0: any number), MaxServing how many answers and
+	// publications are written at the same time (1 to 10,000).
 	MaxWaiting int `mapstructure:"max_waiting"`
-	MaxStreams int `mapstructure:"max_streams"`
 	MaxEvents  int `mapstructure:"max_events"`
 	MaxServing int `mapstructure:"max_serving"`
 	// RequestTimeout is how long a web server may take to send a request, and to take some more of an answer (100 ms to 10 min).
@@ -76,9 +79,11 @@ type Config struct {
 
 // Data limits what an event carries.
 type Data struct {
-	MaxBytes  int `mapstructure:"max_bytes"`  // of one event: 1 to 16 MiB
-	MaxAnswer int `mapstructure:"max_answer"` // of the events in one answer: 1 to 64 MiB
+	MaxBytes int `mapstructure:"max_bytes"` // of one event: 1 to 16 MiB
 }
+
+// MaxAnswer is how many bytes the events of one answer carry together at most.
+func (d Data) MaxAnswer() int { return 16 * d.MaxBytes }
 
 // Stream describes Server-Sent Events.
 type Stream struct {

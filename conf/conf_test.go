@@ -27,8 +27,6 @@ var keys = []struct {
 	{"subscribe.allow", "[news, 'chat-*']", "user:<user>:*", "none", func(c conf.Config) any { return joined(c.Subscribe.Allow) },
 		[4]any{"*", "news|chat-*", "user:<user>:*", ""}},
 	{"subscribe.signed", "private-*", "a, b", "none", func(c conf.Config) any { return joined(c.Subscribe.Signed) }, [4]any{"", "private-*", "a|b", ""}},
-	{"subscribe.secret", secretA, secretB + "," + secretA, "none", func(c conf.Config) any { return joined(c.Subscribe.Secret) },
-		[4]any{"", secretA, secretB + "|" + secretA, ""}},
 	{"subscribe.secret_file", here + "secrets", here + "./secrets", here + "../testdata/secrets", func(c conf.Config) any { return c.Subscribe.SecretFile },
 		[4]any{"", here + "secrets", here + "./secrets", here + "../testdata/secrets"}},
 	{"publish.allow", "none", "a", "[b]", func(c conf.Config) any { return joined(c.Publish.Allow) }, [4]any{"*", "", "a", "[b]"}},
@@ -37,6 +35,9 @@ var keys = []struct {
 	{"origins", "[https://a.example, https://b.example:8443]", "http://a.example", "'*'", func(c conf.Config) any { return joined(c.Origins) },
 		[4]any{"", "https://a.example|https://b.example:8443", "http://a.example", "*"}},
 	{"store", "memcached", "redis", "files", func(c conf.Config) any { return c.Store }, [4]any{"files", "memcached", "redis", "files"}},
+	{"store_timeout", "0.01", "2", "1m", func(c conf.Config) any { return c.StoreTimeout },
+		[4]any{time.Second, 10 * time.Millisecond, 2 * time.Second, time.Minute}},
+	{"store_prefix", "''", "a:", "b", func(c conf.Config) any { return c.StorePrefix }, [4]any{"novcomet:", "", "a:", "b"}},
 	{"file.directory", "/a", "/b", "/c d", func(c conf.Config) any { return c.File.Directory }, [4]any{"/dev/shm", "/a", "/b", "/c d"}},
 	{"file.mode", "0600", "666", "0o640", func(c conf.Config) any { return c.File.Mode },
 		[4]any{fs.FileMode(0o664), fs.FileMode(0o600), fs.FileMode(0o666), fs.FileMode(0o640)}},
@@ -44,26 +45,17 @@ var keys = []struct {
 	{"file.notify", "false", "yes", "off", func(c conf.Config) any { return c.File.Notify }, [4]any{true, false, true, false}},
 	{"memcached.servers", "['a:1', unix:/b]", "c:3,unix:/d", "'e:5'", func(c conf.Config) any { return c.Memcached.Servers },
 		[4]any{[]string{"127.0.0.1:11211"}, []string{"a:1", "unix:/b"}, []string{"c:3", "unix:/d"}, []string{"e:5"}}},
-	{"memcached.prefix", "''", "a:", "b", func(c conf.Config) any { return c.Memcached.Prefix }, [4]any{"novcomet:", "", "a:", "b"}},
-	{"memcached.timeout", "0.01", "2", "1m", func(c conf.Config) any { return c.Memcached.Timeout },
-		[4]any{time.Second, 10 * time.Millisecond, 2 * time.Second, time.Minute}},
 	{"memcached.skew", "0", "0.1", "2s", func(c conf.Config) any { return c.Memcached.Skew },
 		[4]any{time.Second, time.Duration(0), 100 * time.Millisecond, 2 * time.Second}},
 	{"redis.addresses", "\n  - a:1\n  - '[::1]:2'", "c:3,d:4", "'e:5'", func(c conf.Config) any { return c.Redis.Addresses },
 		[4]any{[]string{"127.0.0.1:6379"}, []string{"a:1", "[::1]:2"}, []string{"c:3", "d:4"}, []string{"e:5"}}},
 	{"redis.master", "mymaster", "b", "c", func(c conf.Config) any { return c.Redis.Master }, [4]any{"", "mymaster", "b", "c"}},
 	{"redis.username", "a", "b", "c", func(c conf.Config) any { return c.Redis.Username }, [4]any{"", "a", "b", "c"}},
-	{"redis.password", "' p w '", "1,none", "c", func(c conf.Config) any { return string(c.Redis.Password) }, [4]any{"", " p w ", "1,none", "c"}},
 	{"redis.password_file", "/a", "/b", "/c", func(c conf.Config) any { return c.Redis.PasswordFile }, [4]any{"", "/a", "/b", "/c"}},
-	{"redis.db", "1", "15", "65535", func(c conf.Config) any { return c.Redis.DB }, [4]any{0, 1, 15, 65535}},
 	{"redis.tls", "true", "on", "yes", func(c conf.Config) any { return c.Redis.TLS }, [4]any{false, true, true, true}},
-	{"redis.prefix", "''", "a:", "b", func(c conf.Config) any { return c.Redis.Prefix }, [4]any{"novcomet:", "", "a:", "b"}},
 	{"redis.expire", "1m", "24h", "87600h", func(c conf.Config) any { return c.Redis.Expire },
 		[4]any{time.Duration(0), time.Minute, 24 * time.Hour, 87600 * time.Hour}},
-	{"redis.timeout", "0.01", "2", "1m", func(c conf.Config) any { return c.Redis.Timeout },
-		[4]any{time.Second, 10 * time.Millisecond, 2 * time.Second, time.Minute}},
 	{"data.max_bytes", "1", "7", "16777216", func(c conf.Config) any { return c.Data.MaxBytes }, [4]any{65536, 1, 7, 16777216}},
-	{"data.max_answer", "1", "7", "67108864", func(c conf.Config) any { return c.Data.MaxAnswer }, [4]any{1 << 20, 1, 7, 67108864}},
 	{"stream.comment", "0.1", "2", "10m", func(c conf.Config) any { return c.Stream.Comment },
 		[4]any{20 * time.Second, 100 * time.Millisecond, 2 * time.Second, 10 * time.Minute}},
 	{"stream.end", "0.1", "2", "24h", func(c conf.Config) any { return c.Stream.End },
@@ -77,7 +69,6 @@ var keys = []struct {
 	{"socket.group", "www-data", "33", "adm", func(c conf.Config) any { return c.Socket.Group }, [4]any{"", "www-data", "33", "adm"}},
 	{"max_request", "4096", "4097", "16777216", func(c conf.Config) any { return c.MaxRequest }, [4]any{65536, 4096, 4097, 16777216}},
 	{"max_waiting", "1", "7", "1000000", func(c conf.Config) any { return c.MaxWaiting }, [4]any{0, 1, 7, 1000000}},
-	{"max_streams", "1", "7", "1000000", func(c conf.Config) any { return c.MaxStreams }, [4]any{0, 1, 7, 1000000}},
 	{"max_events", "0", "7", "10000000", func(c conf.Config) any { return c.MaxEvents }, [4]any{100000, 0, 7, 10000000}},
 	{"max_serving", "1", "7", "10000", func(c conf.Config) any { return c.MaxServing }, [4]any{32, 1, 7, 10000}},
 	{"request_timeout", "0.1", "2", "10m", func(c conf.Config) any { return c.RequestTimeout },
@@ -192,7 +183,6 @@ func TestWarningsSayWhatToDo(t *testing.T) {
 		"listen: '[::]:9000'":   {"[::]:9000", "firewall"},
 		"listen: backend:9000":  {"backend:9000", "firewall", "FCGI_WEB_SERVER_ADDRS"},
 		"subscribe.signed: a":   {"subscribe.signed", "nobody can subscribe", "subscribe.secret_file"},
-		"{subscribe.signed: a, subscribe.secret: " + secretA + "}":          nil,
 		"{subscribe.signed: a, subscribe.secret_file: " + here + "secrets}": nil,
 		"status: on":             {"every location", "COMET_STATUS", "fastcgi_param", "SetEnv"},
 		"{tries: 25, sleep: 2}":  nil,
@@ -211,6 +201,16 @@ func TestWarningsSayWhatToDo(t *testing.T) {
 				t.Errorf("%s: %q does not say %q in one line", text, lines[0], word)
 			}
 		}
+	}
+}
+
+// By default an answer carries up to 1 MiB.
+func TestData_MaxAnswerIs16TimesMaxBytes(t *testing.T) {
+	if got := defaults(t).Data.MaxAnswer(); got != 1<<20 {
+		t.Errorf("by default %d", got)
+	}
+	if got := load(t, conf.Source{File: write(t, "data.max_bytes: 16777216")}).Data.MaxAnswer(); got != 256<<20 {
+		t.Errorf("for the largest max_bytes %d", got)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 // Value is what a key is set to, and where that was said.
 type Value struct {
 	Key   string `json:"key"`
-	Value string `json:"value"` // as it was written, in one line; of a secret only whether there is one
+	Value string `json:"value"` // as it was written, in one line
 	From  string `json:"from"`  // "comet.yaml as shipped", "/etc/novcomet/comet.yaml", "environment variable COMET_TRIES", "flag --listen"
 }
 
@@ -32,23 +32,10 @@ func Explain(from Source) (values []Value, file string, err error) {
 	for _, s := range settings {
 		for _, l := range layers {
 			if value, ok := l.values[s.key]; ok {
-				values = append(values, Value{s.key, shown(s.key, value), l.origin(s.key)})
+				values = append(values, Value{s.key, strings.Trim(written(value), `"`), l.origin(s.key)})
 				break
 			}
 		}
 	}
 	return values, file, nil
-}
-
-// shown is a value as others may see it.
-func shown(key string, value any) string {
-	text := written(value)
-	_, name, _ := strings.Cut(key, ".")
-	if name != "secret" && name != "password" {
-		return strings.Trim(text, `"`)
-	}
-	if text == `""` || text == `"none"` || text == "[]" {
-		return "(not set)"
-	}
-	return "(secret)"
 }

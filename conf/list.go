@@ -17,7 +17,6 @@ type list struct {
 var lists = map[string]list{
 	"subscribe.allow":   {func(c Config) []string { return c.Subscribe.Allow }, isPattern},
 	"subscribe.signed":  {func(c Config) []string { return c.Subscribe.Signed }, isSigned},
-	"subscribe.secret":  {func(c Config) []string { return c.Subscribe.Secret }, isSecret},
 	"publish.allow":     {func(c Config) []string { return c.Publish.Allow }, isPattern},
 	"publish.methods":   {func(c Config) []string { return c.Publish.Methods }, isMethod},
 	"origins":           {func(c Config) []string { return c.Origins }, isOrigin},

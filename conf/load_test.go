@@ -22,7 +22,7 @@ func FuzzLoad(f *testing.F) {
 	for _, w := range wrongLists {
 		f.Add([]byte(w.key + ": [" + w.elements[0] + "]"))
 	}
-	f.Add([]byte("{subscribe: {allow: [news, 'user:<user>:*'], signed: 'private-*', secret: " + secretA + "}, publish.rate: 10/m, origins: '*'}"))
+	f.Add([]byte("{subscribe: {allow: [news, 'user:<user>:*'], signed: 'private-*', secret_file: " + here + "secrets}, publish.rate: 10/m, origins: '*'}"))
 	path := filepath.Join(f.TempDir(), "comet.yaml")
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -42,7 +42,7 @@ func FuzzLoad(f *testing.F) {
 			c.Listen != "" && !strings.Contains(c.Listen, ":") || strings.ContainsAny(c.Socket.Group+c.Listen+c.File.Directory, "\n\x00") {
 			t.Errorf("out of range: %+v", c)
 		}
-		for _, list := range [][]string{c.Subscribe.Allow, c.Subscribe.Signed, c.Subscribe.Secret, c.Publish.Allow, c.Publish.Methods, c.Origins} {
+		for _, list := range [][]string{c.Subscribe.Allow, c.Subscribe.Signed, c.Publish.Allow, c.Publish.Methods, c.Origins} {
 			if list == nil || slices.Contains(list, "") || strings.ContainsAny(joined(list), "\n\x00") {
 				t.Errorf("a list that is none: %q", list)
 			}

@@ -50,7 +50,7 @@ func TestALocationMaySetTriesAndSleep(t *testing.T) {
 	}
 }
 
-const can = "cannot be set for a location: only COMET_TRIES, COMET_SLEEP, COMET_SUBSCRIBE_ALLOW, COMET_SUBSCRIBE_SIGNED, COMET_SUBSCRIBE_SECRET, " +
+const can = "cannot be set for a location: only COMET_TRIES, COMET_SLEEP, COMET_SUBSCRIBE_ALLOW, COMET_SUBSCRIBE_SIGNED, " +
 	"COMET_SUBSCRIBE_SECRET_FILE, COMET_PUBLISH_ALLOW, COMET_PUBLISH_METHODS, COMET_PUBLISH_RATE, COMET_ORIGINS, COMET_STATUS can"
 
 func TestALocationMaySetNothingElse(t *testing.T) {

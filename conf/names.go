@@ -55,9 +55,30 @@ func names() (all []string) {
 	return all
 }
 
-// unknown is what a message says of a word that none of the known ones is: the word and the one
-// that was probably meant.
+// A replacement is the key to use in place of a removed one, and what to know about it.
+type replacement struct{ key, note string }
+
+// removed has the keys of earlier versions that are not settings any more.
+var removed = map[string]replacement{
+	"max_streams":       {"max_waiting", "it limits polls and streams together"},
+	"data.max_answer":   {"data.max_bytes", "an answer carries up to 16 times as much"},
+	"memcached.timeout": {"store_timeout", "it holds for memcached and Redis"},
+	"redis.timeout":     {"store_timeout", "it holds for memcached and Redis"},
+	"memcached.prefix":  {"store_prefix", "it holds for memcached and Redis"},
+	"redis.prefix":      {"store_prefix", "it holds for memcached and Redis"},
+	"subscribe.secret":  {"subscribe.secret_file", "the path of a file with one secret in each line"},
+	"redis.password":    {"redis.password_file", "the path of a file with the password"},
+	"redis.db":          {"store_prefix", "a prefix of its own for each site that shares the server"},
+}
+
+// unknown completes a message about a word that is not known: it quotes the word, and says what replaces it or which
+// known word was probably meant.
 func unknown(word string, known []string) string {
+	for key, r := range removed {
+		if strings.EqualFold(word, key) || word == nameOf(key) {
+			return fmt.Sprintf("%s: it was removed: use %s, %s", quote(word), r.key, r.note)
+		}
+	}
 	best, least := "", 3 // two letters wrong can still be guessed
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {

@@ -1,7 +1,6 @@
 package conf_test
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -41,6 +40,8 @@ var wrong = []struct {
 	{"subscribe.secret_file", "give the absolute path of a file", []string{"testdata/secrets", "a,b", "/a\nb"}},
 	{"publish.rate", "give 1 to 10000 a second", []string{"", "0/s", "10", "10/d", "10/sec", "10 / s", "-1/s", "1.5/s", "10001/s", "010/s", "/s", "10/s\n", hugeNumber + "/s"}},
 	{"store", "give files, memcached or redis", []string{"", "Files", "file", "valkey", "5", "files\n", "files,redis"}},
+	{"store_timeout", allowedStore, []string{"0", "0.009", "-1", "61", "2m", "NaN", "", "soon", hugeNumber}},
+	{"store_prefix", allowedPrefix, []string{"a b", " ", "a\x1b", "a\u00a0", strings.Repeat("x", 41)}},
 	{"file.directory", allowedPath, []string{"", ".", "events", "./dev/shm", "~/events", "/a\nb", "/a\x1bb", "/" + strings.Repeat("x", 5000)}},
 	{"file.mode", allowedMode, []string{"", "0", "0400", "0060", "0777", "0700", "02664", "-0664", "436", "rw-rw-r--", "0x1b4", "0999", "664.0",
 		hugeNumber, strings.Repeat("7", 40), modeWrapsToGood}},
@@ -48,21 +49,14 @@ var wrong = []struct {
 	{"file.notify", "give true or false", []string{"", "1", "maybe", "TRUE", "truE", "true\n"}},
 	{"memcached.servers", allowedServers, []string{"", " ", "none", ",", "a:1,", "a:1,,b:2", "a", ":11211", "a:0", "a:65536", "a b:1", "unix:b", "a:1 b:2",
 		"unix:/" + strings.Repeat("x", 107)}},
-	{"memcached.prefix", allowedPrefix, []string{"a b", " ", "a\x1b", "a\u00a0", strings.Repeat("x", 41)}},
-	{"memcached.timeout", allowedStore, []string{"0", "0.009", "-1", "61", "2m", "NaN", "", "soon", hugeNumber}},
 	{"memcached.skew", "from 0 to 2s", []string{"-0.1", "2.001", "3s", "NaN", "", "1 s", hugeNumber}},
 	{"redis.addresses", allowedServers[:len("give a host and a port")], []string{"", "none", "a", "unix:/run/redis.sock", "redis://a:1", "a:1,,b:2"}},
 	{"redis.master", "name", []string{"a\nb", strings.Repeat("x", 300)}},
 	{"redis.username", "give a name", []string{"a\nb", strings.Repeat("x", 300)}},
-	{"redis.password", "give a text", nil},
 	{"redis.password_file", "give an absolute path", []string{"password", "./password", "~/password", "/a\nb", "/" + strings.Repeat("x", 5000)}},
-	{"redis.db", "from 0 to 65535", []string{"-1", "65536", "", "zero", hugeNumber, wrapsIntoRange}},
 	{"redis.tls", "give true or false", []string{"", "1", "maybe"}},
-	{"redis.prefix", allowedPrefix, []string{"a b", " ", "a\x1b", strings.Repeat("x", 41)}},
 	{"redis.expire", "give 0 for never", []string{"1", "59s", "-1", "never", "", "87601h", hugeNumber}},
-	{"redis.timeout", allowedStore, []string{"0", "0.009", "-1", "61", "2m", "NaN", "", "soon", hugeNumber}},
 	{"data.max_bytes", "from 1 to 16777216", []string{"0", "-1", "16777217", "64k", "", hugeNumber, wrapsIntoRange}},
-	{"data.max_answer", "from 1 to 67108864", []string{"0", "-1", "67108865", "1m", "", hugeNumber, wrapsIntoRange}},
 	{"stream.comment", "from 100ms to 10m", []string{"0", "0.099", "-1", "601", "11m", "NaN", "", "often", hugeNumber}},
 	{"stream.end", "from 100ms to 24h", []string{"0", "0.099", "-1", "86401", "25h", "NaN", "", "never", hugeNumber}},
 	{"status", "give on or off", []string{"", "1", "maybe", "ON", "on\n"}},
@@ -74,7 +68,6 @@ var wrong = []struct {
 	{"socket.group", allowedGroup, []string{"-1", "+5", "4294967295", "4294967296", hugeNumber, "a:b", "a/b", "a,b", "a\nb", strings.Repeat("x", 300)}},
 	{"max_request", allowedBytes, []string{"0", "-65536", "4095", "16777217", "64k", "64 KiB", "65536.0", "", hugeNumber, wrapsIntoRange}},
 	{"max_waiting", "from 0 to 1000000", []string{"-1", "1000001", "many", "", "1.5", hugeNumber, wrapsIntoRange}},
-	{"max_streams", "from 0 to 1000000", []string{"-1", "1000001", "many", "", "1.5", hugeNumber, wrapsIntoRange}},
 	{"max_events", "from 0 to 10000000", []string{"-1", "10000001", "many", "", "1.5", hugeNumber, wrapsIntoRange}},
 	{"max_serving", "from 1 to 10000", []string{"0", "-1", "10001", "", "64k", hugeNumber, wrapsIntoRange}},
 	{"request_timeout", allowedTimeout, []string{"0", "0.099", "99ms", "-1", "601", "11m", "NaN", "inf", "", "soon", hugeNumber}},
@@ -98,14 +91,14 @@ func TestTheElementOfAListThatIsWrongIsNamed(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with a file, and wherever: the password that stands in it is not part of what is said.
-func TestAPasswordIsNeverShown(t *testing.T) {
+// The password of an old file ends up in no log, whatever else is wrong with the file.
+func TestLoad_DoesNotShowPassword(t *testing.T) {
 	const password = "s3cr3t-pa55"
 	for _, text := range []string{
+		"redis.password: " + password,
 		"redis.password: [" + password + "]",
 		"redis.password: {" + password + ": x}",
 		"redis:\n  password: " + password + "\n  password_file: relative",
-		"redis:\n  password: " + password + "\n  password_file: /etc/password",
 		"redis:\n  password: *" + password,
 		"redis:\n  password: &" + password + " x",
 		"redis:\n  password: !" + password + " x",
@@ -115,10 +108,10 @@ func TestAPasswordIsNeverShown(t *testing.T) {
 		"redis:\n  password: \"" + password,
 		"redis:\n  password: " + password + ": x",
 		"redis:\n  password:" + password,
-		"redis:\n  password:" + password + "\n  db: 1",
+		"redis:\n  password:" + password + "\n  tls: yes",
 		"redis:\n\tpassword: " + password,
 		"redis.password: " + password + "\nredis.password: " + password,
-		"redis.password: " + password + "\nredis.db: x",
+		"redis.password: " + password + "\nredis.tls: x",
 		"redis.password: " + password + "\n---\n",
 	} {
 		_, err := conf.Load(conf.Source{File: write(t, text)})
@@ -126,11 +119,9 @@ func TestAPasswordIsNeverShown(t *testing.T) {
 			t.Errorf("%q: %v; want an error without the password", text, err)
 		}
 	}
-	c := load(t, conf.Source{File: os.DevNull, Environ: []string{"COMET_REDIS_PASSWORD=" + password}})
-	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		if text := fmt.Sprintf(format, c); strings.Contains(text, password) {
-			t.Errorf("%s shows %s", format, text)
-		}
+	_, err := conf.Load(conf.Source{File: os.DevNull, Environ: []string{"COMET_REDIS_PASSWORD=" + password}})
+	if err == nil || strings.Contains(err.Error(), password) {
+		t.Errorf("in the environment: %v; want an error without the password", err)
 	}
 }
 

@@ -32,8 +32,8 @@ func (c Config) Warnings() []string {
 			"FCGI_WEB_SERVER_ADDRS in the environment names the addresses that may connect", c.Listen))
 	}
 	if secrets, err := c.Subscribe.Secrets(); len(c.Subscribe.Signed) > 0 && len(secrets) == 0 && err == nil {
-		lines = append(lines, "subscribe.signed: there is no secret to make tokens with, so nobody can subscribe to these: "+
-			"set subscribe.secret or subscribe.secret_file")
+		lines = append(lines, "subscribe.signed: there is no secret to make tokens with, so nobody can subscribe to these events: "+
+			"set subscribe.secret_file")
 	}
 	return lines
 }

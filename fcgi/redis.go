@@ -21,13 +21,13 @@ func openStore(config conf.Config) (core.Store, func() error, error) {
 
 func openRedis(config conf.Config) (core.Store, func() error, error) {
 	r := config.Redis
-	password, err := password(r)
+	password, err := password(r.PasswordFile)
 	if err != nil {
 		return nil, nil, err
 	}
 	options := redis.Options{
-		Addresses: r.Addresses, Master: r.Master, Username: r.Username, Password: password, DB: r.DB,
-		Prefix: r.Prefix, Expire: r.Expire, Timeout: r.Timeout,
+		Addresses: r.Addresses, Master: r.Master, Username: r.Username, Password: password,
+		Prefix: config.StorePrefix, Expire: r.Expire, Timeout: config.StoreTimeout,
 	}
 	if r.TLS {
 		options.TLS = new(tls.Config)
@@ -39,19 +39,19 @@ func openRedis(config conf.Config) (core.Store, func() error, error) {
 	return store, store.Close, nil
 }
 
-// password reads the password anew each time, so that a reload adopts a changed file.
-func password(r conf.Redis) (string, error) {
-	if r.PasswordFile == "" {
-		return string(r.Password), nil
+// password reads the file of the password. Each reload opens the store again, and so reads a new password.
+func password(file string) (string, error) {
+	if file == "" {
+		return "", nil
 	}
 	const enough = 4096
-	content, err := os.ReadFile(r.PasswordFile)
+	content, err := os.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("redis.password_file: %w", errors.Wrap(err, "read the password"))
 	}
 	password := strings.TrimRight(string(content), "\r\n")
 	if password == "" || len(password) > enough {
-		return "", errors.Errorf("redis.password_file: %s: a password has 1 to %d bytes", r.PasswordFile, enough)
+		return "", errors.Errorf("redis.password_file: %s: a password has 1 to %d bytes", file, enough)
 	}
 	return password, nil
 }

@@ -35,7 +35,11 @@ func token(expiry int64, pattern string) string {
 func TestAttacks(t *testing.T) {
 	later, past := time.Now().Add(time.Hour).Unix(), time.Now().Add(-time.Hour).Unix()
 	private := []string{"COMET_SUBSCRIBE_ALLOW", "news, user:<user>:*", "COMET_PUBLISH_ALLOW", "user:<user>:*"}
-	signed := []string{"COMET_SUBSCRIBE_SIGNED", "private-*", "COMET_SUBSCRIBE_SECRET", secret}
+	secrets := filepath.Join(t.TempDir(), "secrets")
+	if err := os.WriteFile(secrets, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	signed := []string{"COMET_SUBSCRIBE_SIGNED", "private-*", "COMET_SUBSCRIBE_SECRET_FILE", secrets}
 	set := func(lists ...[]string) []string { return slices.Concat(lists...) }
 	for _, test := range []struct {
 		name      string

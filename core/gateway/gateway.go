@@ -27,8 +27,8 @@ func New(config conf.Config, store core.Store, log *slog.Logger) *Gateway {
 	endpoint.MaxWaiting = config.MaxWaiting
 	endpoint.MaxEvents = config.MaxEvents
 	endpoint.MaxData = config.Data.MaxBytes
-	endpoint.MaxAnswerData = config.Data.MaxAnswer
-	endpoint.Streams = core.StreamLimits{Max: config.MaxStreams, Comment: config.Stream.Comment, End: config.Stream.End}
+	endpoint.MaxAnswerData = config.Data.MaxAnswer()
+	endpoint.Streams = core.StreamLimits{Max: config.MaxWaiting, Comment: config.Stream.Comment, End: config.Stream.End}
 	endpoint.Log = log
 	return &Gateway{endpoint, newLocations(config), log}
 }

@@ -2,11 +2,16 @@ package gateway_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/pkg/errors"
 
@@ -101,6 +106,44 @@ func TestAPanicEndsWithItsRequest(t *testing.T) {
 	}
 	if !strings.Contains(log, "ouch") || !strings.Contains(log, "gateway_test.go") || strings.Count(log, "\n") != 1 {
 		t.Errorf("logged %q; want one line with the reason and where", log)
+	}
+}
+
+func TestNew_LimitsStreamsToMaxWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway(t, "COMET_MAX_WAITING=2")
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan int, 4)
+		for i := range 4 {
+			go func() {
+				g.Serve(ctx, httptest.NewRecorder(), withQuery(map[string]string{"HTTP_ACCEPT": "text/event-stream"}, "subscribed[a]=0.0"), strings.NewReader(""))
+				ended <- i
+			}()
+			synctest.Wait()
+		}
+		if n := g.Figures().Streams; n != 2 || len(ended) != 2 || <-ended != 2 || <-ended != 3 {
+			t.Errorf("%d of 4 streams go on; want the first 2", n)
+		}
+		cancel()
+		<-ended
+		<-ended
+		g.Close()
+	})
+}
+
+func TestNew_AnswerCarries16TimesMaxBytes(t *testing.T) {
+	directory := t.TempDir()
+	var query strings.Builder
+	for i := range 20 {
+		if err := os.WriteFile(filepath.Join(directory, fmt.Sprintf("%02d.comet", i)), []byte("7"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&query, "&subscribed[%02d]=0.000000", i)
+	}
+	w, log := serveFiles(t, directory, get(map[string]string{"QUERY_STRING": "data=1" + query.String()}), "", "COMET_DATA_MAX_BYTES=1")
+	var answer struct{ D map[string]int }
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || len(answer.D) != 16 || log != "" {
+		t.Errorf("HTTP %d %s, logged %q: data of %d events, want 16", w.Code, w.Body, log, len(answer.D))
 	}
 }
 

@@ -21,7 +21,7 @@ func Store(config conf.Config, others map[string]Opener) (store core.Store, shut
 		return &core.Files{Directory: f.Directory, Mode: f.Mode, OnlyExisting: !f.Create, Unwatched: !f.Notify}, func() error { return nil }, nil
 	case "memcached":
 		m := config.Memcached
-		store, err := memcached.Open(memcached.Options{Servers: m.Servers, Prefix: m.Prefix, Timeout: m.Timeout, Skew: m.Skew})
+		store, err := memcached.Open(memcached.Options{Servers: m.Servers, Prefix: config.StorePrefix, Timeout: config.StoreTimeout, Skew: m.Skew})
 		if err != nil {
 			return nil, nil, err
 		}

@@ -4,7 +4,7 @@
 --   redis-cli --eval publish.lua novcomet:news
 --   redis-cli --eval publish.lua novcomet:news , 86400000 '{"build":"green"}'
 --
--- The key is redis.prefix of comet.yaml and the event's id; spaces go around the comma. Then, both may be left out: after how
+-- The key is store_prefix of comet.yaml and the event's id; spaces go around the comma. Then, both may be left out: after how
 -- many milliseconds the event is forgotten (0: never), and data ('': none; left out: as it was). The answer is the new stamp,
 -- in microseconds since 1970.
 --

@@ -3,10 +3,12 @@ package e2e_test
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -216,9 +218,24 @@ func TestAForgedAuthorizationHeaderIsNobody(t *testing.T) {
 	})
 }
 
+// secretFile makes a file of a secret that the site's user can read.
+func secretFile(t *testing.T, secret string) string {
+	t.Helper()
+	f, err := os.CreateTemp("", "novcomet-secret-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(f.Name()) })
+	_, err = f.WriteString(secret + "\n")
+	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
 func TestATokenOpensAPrivateEventUnderEveryServer(t *testing.T) {
 	const secret = "0123456789abcdef0123456789abcdef"
-	settings := map[string]string{"tries": "1", "sleep": "0.1", "subscribe.signed": "'private-*'", "subscribe.secret": secret}
+	settings := map[string]string{"tries": "1", "sleep": "0.1", "subscribe.signed": "'private-*'", "subscribe.secret_file": secretFile(t, secret)}
 	token := func(expiry time.Time, pattern string) string {
 		h := hmac.New(sha256.New, []byte(secret))
 		fmt.Fprintf(h, "%d\n%s", expiry.Unix(), pattern)

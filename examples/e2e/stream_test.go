@@ -162,7 +162,7 @@ func TestAStreamWhoseBrowserLeftIsFreed(t *testing.T) {
 			if server == launch.Nginx {
 				comment = "600"
 			}
-			site := launchSite(t, launch.Options{Server: server, Settings: map[string]string{"max_streams": "1", "stream.comment": comment}})
+			site := launchSite(t, launch.Options{Server: server, Settings: map[string]string{"max_waiting": "1", "stream.comment": comment}})
 			s := openStream(t, site, "subscribed[a]=now", "")
 			s.next(t, "id: ")
 			if !openStream(t, site, "subscribed[a]=now", "").ended(patience) {

@@ -142,7 +142,6 @@ func TestLimitsAreHeldAgainstTheSettings(t *testing.T) {
 	wants(t, arranged{room: 100}.look(t), check.Warning, "open files", "room for 100", "LimitNOFILE")
 	wants(t, arranged{room: 100, env: []string{"COMET_MAX_WAITING=50"}}.look(t), check.OK, "open files")
 	wants(t, arranged{room: 100, env: []string{"COMET_MAX_WAITING=101"}}.look(t), check.Problem, "open files", "max_waiting is 101", "LimitNOFILE")
-	wants(t, arranged{env: []string{"COMET_MAX_WAITING=50", "COMET_MAX_STREAMS=51"}}.look(t), check.Warning, "open files", "max_streams is 51")
 }
 
 func TestTheConfigurationIsShownAndJudged(t *testing.T) {
@@ -157,6 +156,36 @@ func TestTheConfigurationIsShownAndJudged(t *testing.T) {
 	wants(t, r, check.Problem, "configuration", "COMET_TRIES", `"many"`, "does not start")
 	if len(r.Settings) == 0 {
 		t.Error("it does not show the settings of which one is wrong")
+	}
+}
+
+func TestFilesOfSecretsThatEveryUserCanReadAreNamed(t *testing.T) {
+	t.Parallel()
+	secret := strings.Repeat("x", 32)
+	file := filepath.Join(t.TempDir(), "secrets")
+	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for variable, key := range map[string]string{
+		"COMET_SUBSCRIBE_SECRET_FILE": "subscribe.secret_file",
+		"COMET_REDIS_PASSWORD_FILE":   "redis.password_file",
+	} {
+		for mode, warned := range map[os.FileMode]bool{0o640: false, 0o644: true} {
+			if err := os.Chmod(file, mode); err != nil {
+				t.Fatal(err)
+			}
+			r := arranged{env: []string{variable + "=" + file}}.look(t)
+			said := text(t, r)
+			if warned {
+				wants(t, r, check.Warning, "configuration", "every user of this machine can read "+key+": "+file, "chmod o-r "+file)
+			}
+			if strings.Contains(said, "every user of this machine can read") != warned {
+				t.Errorf("mode %v: warned %v, want %v:\n%s", mode, !warned, warned, said)
+			}
+			if strings.Contains(said, secret) {
+				t.Errorf("it shows a secret:\n%s", said)
+			}
+		}
 	}
 }
 

@@ -33,7 +33,4 @@ func (c *checker) files() {
 	default:
 		c.ok(check, "the limit of %d (%s) has room for %d connections", limit, whose, room)
 	}
-	if streams, most := c.config.MaxStreams, c.config.MaxWaiting; most > 0 && streams > most {
-		c.warn(check, "raise max_waiting, or lower max_streams", "max_streams is %d, but only %d may wait", streams, most)
-	}
 }

@@ -2,7 +2,6 @@ package check
 
 import (
 	"os"
-	"strings"
 
 	"novcomet/conf"
 )
@@ -35,23 +34,18 @@ func (c *checker) configuration() bool {
 	for _, warning := range c.config.Warnings() {
 		c.warn(check, "see conf/comet.yaml", "%s", warning)
 	}
-	c.readers(file)
+	c.readers()
 	return true
 }
 
-// readers looks at who can read secrets.
-func (c *checker) readers(file string) {
-	info, err := os.Stat(file)
-	if err != nil || info.Mode()&0o004 == 0 {
-		return
-	}
-	var open []string
-	for _, v := range c.Settings {
-		if v.From == file && v.Value == "(secret)" {
-			open = append(open, v.Key)
+// readers warns about files of secrets that every user of this machine can read.
+func (c *checker) readers() {
+	for _, f := range []struct{ key, path string }{
+		{"subscribe.secret_file", c.config.Subscribe.SecretFile},
+		{"redis.password_file", c.config.Redis.PasswordFile},
+	} {
+		if info, err := os.Stat(f.path); err == nil && info.Mode()&0o004 != 0 {
+			c.warn("configuration", "chmod o-r "+f.path+", with the group of comet-fcgi's user", "every user of this machine can read %s: %s", f.key, f.path)
 		}
-	}
-	if len(open) > 0 {
-		c.warn("configuration", "chmod o-r "+file+", with the group of comet-fcgi's user", "every user of this machine can read %s in %s", strings.Join(open, " and "), file)
 	}
 }

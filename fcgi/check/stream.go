@@ -83,7 +83,7 @@ func (w *web) hears(lines <-chan string, ended <-chan error, wanted string, pati
 			}
 		case err := <-ended:
 			if err == nil {
-				w.problem(check, "raise max_streams and max_waiting, or wait until there are fewer", "it ends at once")
+				w.problem(check, "raise max_waiting, or wait until there are fewer", "it ends at once")
 			} else {
 				w.problem(check, do, "it fails: %s", reason(err))
 			}
