@@ -29,24 +29,29 @@ var YAML []byte
 // Config is what can be configured; comet.yaml tells when to change what. Every value that comes
 // from [Load] or [Config.Locate] is within its range.
 type Config struct {
-	// Tries is how often a poll looks for a change (1 to 100,000), Sleep the pause between two
-	// looks (10 ms to 1 h).
+	// Tries is how often a poll checks for changes (1 to 100,000), Sleep the pause between two checks (10 ms to 1 h).
 	Tries int           `mapstructure:"tries"`
 	Sleep time.Duration `mapstructure:"sleep"`
 
-	// Subscribe and Publish say who may do what, Origins which other sites' pages may: "https://example.com", or "*".
-	Subscribe Subscribe `mapstructure:"subscribe"`
+	// File describes the files of the events.
+	File File `mapstructure:"file"`
+
+	// Listen is where comet-fcgi listens: "unix:" and an absolute path, or host:port, or empty if the socket is passed on
+	// by another program.
+	Listen string `mapstructure:"listen"`
+
+	// Publish and Subscribe say who may do what. Origins are the other sites whose pages may: "https://example.com", or "*".
 	Publish   Publish   `mapstructure:"publish"`
+	Subscribe Subscribe `mapstructure:"subscribe"`
 	Origins   []string  `mapstructure:"origins"`
 
-	// Store says where stamps are kept: "files", "memcached" or "redis". The group of that name describes the store. The
-	// values of the other two groups must be valid, but are not used.
+	// Store says where stamps are kept: "files", "memcached" or "redis". File, Memcached or Redis describes that store. The
+	// values of the others must be valid, but are not used.
 	Store string `mapstructure:"store"`
 	// StoreTimeout is how long a memcached or Redis server may take to answer (10 ms to 1 min). StorePrefix begins each of
 	// its keys (at most 40 bytes without spaces).
 	StoreTimeout time.Duration `mapstructure:"store_timeout"`
 	StorePrefix  string        `mapstructure:"store_prefix"`
-	File         File          `mapstructure:"file"`
 	Memcached    Memcached     `mapstructure:"memcached"`
 	Redis        Redis         `mapstructure:"redis"`
 
@@ -54,16 +59,15 @@ type Config struct {
 	Data   Data   `mapstructure:"data"`
 	Stream Stream `mapstructure:"stream"`
 
-	// Status says that this location answers with figures instead of polls.
+	// Status makes a location answer with metrics instead of polls.
 	Status bool `mapstructure:"status"`
-	// Log is from which level on something is logged: "error", "warn", "info" or "debug"; LogFormat is "text" or "json".
+
+	// Socket describes the file that comet-fcgi creates if Listen begins with "unix:".
+	Socket Socket `mapstructure:"socket"`
+
+	// Log is the lowest level that is logged: "error", "warn", "info" or "debug". LogFormat is "text" or "json".
 	Log       string `mapstructure:"log"`
 	LogFormat string `mapstructure:"log_format"`
-
-	// Listen is where comet-fcgi listens: "unix:" and an absolute path, or host:port, or empty if
-	// the socket is handed over. Socket describes the file made for "unix:".
-	Listen string `mapstructure:"listen"`
-	Socket Socket `mapstructure:"socket"`
 
 	// MaxRequest limits one request's variables, and also its form body, in bytes (4 KiB to 16 MiB).
 	MaxRequest int `mapstructure:"max_request"`
@@ -73,7 +77,8 @@ type Config struct {
 	MaxWaiting int `mapstructure:"max_waiting"`
 	MaxEvents  int `mapstructure:"max_events"`
 	MaxServing int `mapstructure:"max_serving"`
-	// RequestTimeout is how long a web server may take to send a request, and to take some more of an answer (100 ms to 10 min).
+	// RequestTimeout is how long a web server may take to send a request, or to accept the next part of an answer (100 ms to
+	// 10 min).
 	RequestTimeout time.Duration `mapstructure:"request_timeout"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,25 +25,26 @@ var keys = []struct {
 	{"tries", "1", "7", "100000", func(c conf.Config) any { return c.Tries }, [4]any{20, 1, 7, 100000}},
 	{"sleep", "0.01", "500ms", "1h", func(c conf.Config) any { return c.Sleep },
 		[4]any{2 * time.Second, 10 * time.Millisecond, 500 * time.Millisecond, time.Hour}},
+	{"file.directory", "/a", "/b", "/c d", func(c conf.Config) any { return c.File.Directory }, [4]any{"/dev/shm", "/a", "/b", "/c d"}},
+	{"file.mode", "0600", "666", "0o640", func(c conf.Config) any { return c.File.Mode },
+		[4]any{fs.FileMode(0o664), fs.FileMode(0o600), fs.FileMode(0o666), fs.FileMode(0o640)}},
+	{"file.create", "false", "yes", "off", func(c conf.Config) any { return c.File.Create }, [4]any{true, false, true, false}},
+	{"file.notify", "false", "yes", "off", func(c conf.Config) any { return c.File.Notify }, [4]any{true, false, true, false}},
+	{"listen", "unix:/a", "127.0.0.1:9000", "'[::1]:1'", func(c conf.Config) any { return c.Listen }, [4]any{"", "unix:/a", "127.0.0.1:9000", "[::1]:1"}},
+	{"publish.allow", "none", "a", "[b]", func(c conf.Config) any { return joined(c.Publish.Allow) }, [4]any{"*", "", "a", "[b]"}},
+	{"publish.methods", "GET", "POST", "none", func(c conf.Config) any { return joined(c.Publish.Methods) }, [4]any{"GET|POST", "GET", "POST", ""}},
+	{"publish.rate", "10/s", "100/m", "10000/h", func(c conf.Config) any { return c.Publish.Rate }, [4]any{"none", "10/s", "100/m", "10000/h"}},
 	{"subscribe.allow", "[news, 'chat-*']", "user:<user>:*", "none", func(c conf.Config) any { return joined(c.Subscribe.Allow) },
 		[4]any{"*", "news|chat-*", "user:<user>:*", ""}},
 	{"subscribe.signed", "private-*", "a, b", "none", func(c conf.Config) any { return joined(c.Subscribe.Signed) }, [4]any{"", "private-*", "a|b", ""}},
 	{"subscribe.secret_file", here + "secrets", here + "./secrets", here + "../testdata/secrets", func(c conf.Config) any { return c.Subscribe.SecretFile },
 		[4]any{"", here + "secrets", here + "./secrets", here + "../testdata/secrets"}},
-	{"publish.allow", "none", "a", "[b]", func(c conf.Config) any { return joined(c.Publish.Allow) }, [4]any{"*", "", "a", "[b]"}},
-	{"publish.methods", "GET", "POST", "none", func(c conf.Config) any { return joined(c.Publish.Methods) }, [4]any{"GET|POST", "GET", "POST", ""}},
-	{"publish.rate", "10/s", "100/m", "10000/h", func(c conf.Config) any { return c.Publish.Rate }, [4]any{"none", "10/s", "100/m", "10000/h"}},
 	{"origins", "[https://a.example, https://b.example:8443]", "http://a.example", "'*'", func(c conf.Config) any { return joined(c.Origins) },
 		[4]any{"", "https://a.example|https://b.example:8443", "http://a.example", "*"}},
 	{"store", "memcached", "redis", "files", func(c conf.Config) any { return c.Store }, [4]any{"files", "memcached", "redis", "files"}},
 	{"store_timeout", "0.01", "2", "1m", func(c conf.Config) any { return c.StoreTimeout },
 		[4]any{time.Second, 10 * time.Millisecond, 2 * time.Second, time.Minute}},
 	{"store_prefix", "''", "a:", "b", func(c conf.Config) any { return c.StorePrefix }, [4]any{"novcomet:", "", "a:", "b"}},
-	{"file.directory", "/a", "/b", "/c d", func(c conf.Config) any { return c.File.Directory }, [4]any{"/dev/shm", "/a", "/b", "/c d"}},
-	{"file.mode", "0600", "666", "0o640", func(c conf.Config) any { return c.File.Mode },
-		[4]any{fs.FileMode(0o664), fs.FileMode(0o600), fs.FileMode(0o666), fs.FileMode(0o640)}},
-	{"file.create", "false", "yes", "off", func(c conf.Config) any { return c.File.Create }, [4]any{true, false, true, false}},
-	{"file.notify", "false", "yes", "off", func(c conf.Config) any { return c.File.Notify }, [4]any{true, false, true, false}},
 	{"memcached.servers", "['a:1', unix:/b]", "c:3,unix:/d", "'e:5'", func(c conf.Config) any { return c.Memcached.Servers },
 		[4]any{[]string{"127.0.0.1:11211"}, []string{"a:1", "unix:/b"}, []string{"c:3", "unix:/d"}, []string{"e:5"}}},
 	{"memcached.skew", "0", "0.1", "2s", func(c conf.Config) any { return c.Memcached.Skew },
@@ -61,12 +63,11 @@ var keys = []struct {
 	{"stream.end", "0.1", "2", "24h", func(c conf.Config) any { return c.Stream.End },
 		[4]any{10 * time.Minute, 100 * time.Millisecond, 2 * time.Second, 24 * time.Hour}},
 	{"status", "on", "true", "yes", func(c conf.Config) any { return c.Status }, [4]any{false, true, true, true}},
-	{"log", "debug", "warn", "error", func(c conf.Config) any { return c.Log }, [4]any{"info", "debug", "warn", "error"}},
-	{"log_format", "json", "json", "text", func(c conf.Config) any { return c.LogFormat }, [4]any{"text", "json", "json", "text"}},
-	{"listen", "unix:/a", "127.0.0.1:9000", "'[::1]:1'", func(c conf.Config) any { return c.Listen }, [4]any{"", "unix:/a", "127.0.0.1:9000", "[::1]:1"}},
 	{"socket.mode", "0666", "0600", "0662", func(c conf.Config) any { return c.Socket.Mode },
 		[4]any{fs.FileMode(0o660), fs.FileMode(0o666), fs.FileMode(0o600), fs.FileMode(0o662)}},
 	{"socket.group", "www-data", "33", "adm", func(c conf.Config) any { return c.Socket.Group }, [4]any{"", "www-data", "33", "adm"}},
+	{"log", "debug", "warn", "error", func(c conf.Config) any { return c.Log }, [4]any{"info", "debug", "warn", "error"}},
+	{"log_format", "json", "json", "text", func(c conf.Config) any { return c.LogFormat }, [4]any{"text", "json", "json", "text"}},
 	{"max_request", "4096", "4097", "16777216", func(c conf.Config) any { return c.MaxRequest }, [4]any{65536, 4096, 4097, 16777216}},
 	{"max_waiting", "1", "7", "1000000", func(c conf.Config) any { return c.MaxWaiting }, [4]any{0, 1, 7, 1000000}},
 	{"max_events", "0", "7", "10000000", func(c conf.Config) any { return c.MaxEvents }, [4]any{100000, 0, 7, 10000000}},
@@ -163,9 +164,13 @@ func TestShippedFileSaysWhatHoldsWithoutIt(t *testing.T) {
 }
 
 func TestEveryKeyOfTheShippedFileIsExplained(t *testing.T) {
+	settable := strings.Fields(strings.ReplaceAll(can, ",", "")) // per location
 	walk(t, "", document(t), func(key string, name, _ *yaml.Node) {
 		if len(name.HeadComment) < 40 {
 			t.Errorf("%s: its comment is %q", key, name.HeadComment)
+		}
+		if marked := strings.HasSuffix(name.HeadComment, "[location]"); marked != slices.Contains(settable, variable(key)) {
+			t.Errorf("%s: marked [location]: %v", key, marked)
 		}
 	})
 }

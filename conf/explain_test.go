@@ -2,6 +2,7 @@ package conf_test
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"novcomet/conf"
@@ -22,9 +23,9 @@ func TestExplainSaysWhereEachValueComesFrom(t *testing.T) {
 		"listen":       {Value: "127.0.0.1:9000", From: "flag --listen"},
 		"store":        {Value: "files", From: "comet.yaml as shipped"},
 	}
-	seen := map[string]bool{}
+	var order, shipped []string
 	for _, v := range values {
-		seen[v.Key] = true
+		order = append(order, v.Key)
 		if w, ok := want[v.Key]; ok && (v.Value != w.Value || v.From != w.From) {
 			t.Errorf("%+v, want %+v", v, w)
 		}
@@ -33,9 +34,10 @@ func TestExplainSaysWhereEachValueComesFrom(t *testing.T) {
 		}
 	}
 	for _, k := range keys {
-		if !seen[k.key] {
-			t.Errorf("nothing is said of %s", k.key)
-		}
+		shipped = append(shipped, k.key)
+	}
+	if !slices.Equal(order, shipped) {
+		t.Errorf("the keys are\n%q\nwant those of comet.yaml, in its order:\n%q", order, shipped)
 	}
 }
 
