@@ -33,7 +33,7 @@ type Publish struct {
 const NoRate = "none"
 
 const (
-	patterns   = `patterns of ids with commas between, such as news, chat-*, user:<user>:*, or "*" for all, or none`
+	patterns   = `patterns of ids, separated by commas, such as news, chat-*, user:<user>:*; "*" for all; or none`
 	minSecret  = 32       // characters
 	maxSecrets = 64 << 10 // bytes, of the file
 )
@@ -82,8 +82,7 @@ func isSecret(s string) bool {
 	return len(s) >= minSecret && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// isPattern is core.ParsePatterns for one pattern. A test sees to it that they agree, for core does not know this package,
-// nor this package core.
+// isPattern is core.ParsePatterns for one pattern. The two packages do not import each other; a test checks that they agree.
 func isPattern(glob string) bool {
 	for part := range strings.SplitSeq(glob, "<user>") {
 		if _, err := path.Match(part, ""); err != nil {
@@ -93,10 +92,10 @@ func isPattern(glob string) bool {
 	return !strings.Contains(glob, "/") && utf8.ValidString(glob) && !strings.ContainsFunc(glob, unicode.IsControl)
 }
 
-// isSigned: which ids need a token can't depend on who asks.
+// isSigned reports whether a pattern can say which ids need a token. That can't depend on the user.
 func isSigned(glob string) bool { return isPattern(glob) && !strings.Contains(glob, "<user>") }
 
-// isMethod leaves out the other two that are answered: HEAD and OPTIONS change nothing.
+// isMethod reports whether a method can publish. HEAD and OPTIONS are answered, too, but never publish.
 func isMethod(method string) bool { return method == http.MethodGet || method == http.MethodPost }
 
 // isOrigin is core.ParseOrigins for one origin.

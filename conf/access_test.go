@@ -50,7 +50,7 @@ func TestAWrongElementIsRefusedFromEverySource(t *testing.T) {
 		}
 		for _, list := range []string{",", right + ",", "," + right, right + ",," + right} {
 			_, err := defaults(t).Locate(variables(variable(w.key), list))
-			mustSay(t, err, variable(w.key), "without empty elements")
+			mustSay(t, err, variable(w.key), "is not a list: it has an empty element")
 		}
 	}
 }
@@ -118,7 +118,7 @@ func TestAFileThatHasNoSecretsIsRefused(t *testing.T) {
 // Where the environment is the daemon's own, it would make every visitor that user.
 func TestWhoIsAuthenticatedIsNotConfiguration(t *testing.T) {
 	_, err := conf.Load(conf.Source{File: os.DevNull, Environ: []string{"COMET_USER=ann"}})
-	mustSay(t, err, "COMET_USER", "only a web server can say")
+	mustSay(t, err, "COMET_USER", "only a web server can set it")
 	if _, err := defaults(t).Locate(variables("COMET_USER", "ann")); err != nil {
 		t.Error(err)
 	}

@@ -7,9 +7,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// check turns what decoding said, and the first value out of its range, into a message that names
-// the layer the value came from. The layers come with the strongest first; keys that no layer
-// has are not looked at.
+// check turns a decoding error, or else the first value that is out of its range, into a message that names the layer
+// of the value. The layers are ordered strongest first. Keys that no layer sets are not checked.
 func check(c Config, decoding error, layers ...layer) error {
 	var wrong *mapstructure.DecodeError
 	if errors.As(decoding, &wrong) {
@@ -40,7 +39,7 @@ func check(c Config, decoding error, layers ...layer) error {
 	return nil
 }
 
-// refuse is the message for a value, or for what of it is not allowed, nil if no layer has one.
+// refuse returns the error for a value, or for the part of it that is not allowed. It is nil if no layer sets the key.
 func (s setting) refuse(what string, why error, layers []layer) error {
 	for _, l := range layers {
 		value, ok := l.values[s.key]

@@ -1,15 +1,15 @@
-// Package conf reads what can be configured: the keys of comet.yaml.
+// Package conf reads the settings: the keys of comet.yaml. README.md describes them for administrators.
 //
 // A value comes from the first of these that sets it:
 //
 //   - a flag of the command line,
 //   - an environment variable, named like the key: COMET_FILE_DIRECTORY is file.directory,
 //   - the configuration file,
-//   - [YAML], the commented comet.yaml of this package: the only place where defaults stand.
+//   - [YAML], the commented comet.yaml of this package: the only place that has the defaults.
 //
 // A web server can set some keys for one location: [Config.Locate].
 //
-// A new key is a field in [Config], a commented line in comet.yaml and a line in settings.go.
+// A new key is a field in [Config], a commented line in comet.yaml, a line in settings.go and a row in README.md.
 package conf
 
 import (
@@ -21,13 +21,13 @@ import (
 	"github.com/spf13/viper"
 )
 
-// YAML is comet.yaml as it is shipped: every key, its default, and what it is for.
+// YAML is the shipped comet.yaml: every key with its default and a description.
 //
 //go:embed comet.yaml
 var YAML []byte
 
-// Config is what can be configured; comet.yaml tells when to change what. Every value that comes
-// from [Load] or [Config.Locate] is within its range.
+// Config has the value of every key; comet.yaml describes them. [Load] and [Config.Locate] return only values that are
+// within their ranges.
 type Config struct {
 	// Tries is how often a poll checks for changes (1 to 100,000), Sleep the pause between two checks (10 ms to 1 h).
 	Tries int           `mapstructure:"tries"`
@@ -121,9 +121,8 @@ func Load(from Source) (Config, error) {
 		return Config{}, err
 	}
 
-	// viper is given values as the text they were written in, with the layer they came from known
-	// here: read by viper itself, `sleep: 2` would be two nanoseconds and 0664 would be 436, and a
-	// message could not say where a bad value stands.
+	// viper gets each value as the text in which it was written, and the layers are kept here. If viper read the file
+	// itself, `sleep: 2` would be two nanoseconds, 0664 would be 436, and an error could not name the layer of the value.
 	v := viper.New()
 	defaults := shipped()
 	for key, value := range defaults.values {

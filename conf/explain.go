@@ -5,16 +5,18 @@ import (
 	"strings"
 )
 
-// Value is what a key is set to, and where that was said.
+// FromDefault is the From of a value that nothing sets.
+const FromDefault = "default"
+
+// Value is the value of a key, and where it was set.
 type Value struct {
 	Key   string `json:"key"`
 	Value string `json:"value"` // as it was written, in one line
-	From  string `json:"from"`  // "comet.yaml as shipped", "/etc/novcomet/comet.yaml", "environment variable COMET_TRIES", "flag --listen"
+	From  string `json:"from"`  // FromDefault, "/etc/novcomet/comet.yaml", "environment variable COMET_TRIES", "flag --listen"
 }
 
-// Explain returns the value of every key, in the order of comet.yaml, and where it comes from; and the file that was read,
-// "" if there is none. It fails where [Load] would because of a file that can't be read or an unknown name, but not because
-// of a bad value.
+// Explain returns the value of every key, in the order of comet.yaml, and where it was set; and the file that was read, ""
+// if there is none. Like [Load] it fails if a file can't be read or a name is unknown, but not if a value is bad.
 func Explain(from Source) (values []Value, file string, err error) {
 	file, _, err = from.find()
 	if err != nil {

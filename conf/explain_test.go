@@ -21,7 +21,7 @@ func TestExplainSaysWhereEachValueComesFrom(t *testing.T) {
 		"socket.group": {Value: "www-data", From: path},
 		"max_waiting":  {Value: "9", From: "environment variable COMET_MAX_WAITING"},
 		"listen":       {Value: "127.0.0.1:9000", From: "flag --listen"},
-		"store":        {Value: "files", From: "comet.yaml as shipped"},
+		"store":        {Value: "files", From: conf.FromDefault},
 	}
 	var order, shipped []string
 	for _, v := range values {
@@ -29,7 +29,7 @@ func TestExplainSaysWhereEachValueComesFrom(t *testing.T) {
 		if w, ok := want[v.Key]; ok && (v.Value != w.Value || v.From != w.From) {
 			t.Errorf("%+v, want %+v", v, w)
 		}
-		if _, ok := want[v.Key]; !ok && v.From != "comet.yaml as shipped" {
+		if _, ok := want[v.Key]; !ok && v.From != conf.FromDefault {
 			t.Errorf("%+v, which nothing sets", v)
 		}
 	}

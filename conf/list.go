@@ -6,8 +6,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// A list is what must hold for a key whose value is a list, besides its setting: for each of its elements, and none of
-// them may be empty.
+// A list is what must hold for each element of a list, besides the key's setting. No element may be empty.
 type list struct {
 	of func(Config) []string
 	ok func(element string) bool
@@ -24,9 +23,9 @@ var lists = map[string]list{
 	"redis.addresses":   {func(c Config) []string { return c.Redis.Addresses }, isHostAndPort},
 }
 
-// elements reads a list that is written as text: commas between its elements, and "none" for the empty list. Empty text is
-// not a list, for an empty variable is not set: nobody is to believe to have emptied a list that stays as it was. In a file
-// a list may be written in YAML's own way, too; there nothing but YAML is special.
+// elements reads a list that is written as text: elements separated by commas, or "none" for the empty list. Empty text is
+// not a list: an empty variable is not set, so it must not look like a way to empty a list. A file may also have a YAML
+// list, in which "none" and commas have no special meaning.
 func elements(text string) ([]string, error) {
 	const empty = "none"
 	if strings.TrimSpace(text) == empty {
@@ -35,7 +34,7 @@ func elements(text string) ([]string, error) {
 	all := strings.Split(text, ",")
 	for i := range all {
 		if all[i] = strings.TrimSpace(all[i]); all[i] == "" {
-			return nil, errors.New("is not a list without empty elements")
+			return nil, errors.New("is not a list: it has an empty element")
 		}
 	}
 	return all, nil

@@ -9,17 +9,15 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Locate is the configuration of one location: c with the COMET_* that the web server set among the
-// variables of a request (SetEnv, fastcgi_param). Request headers arrive as HTTP_* and cannot set
-// anything.
+// Locate returns the configuration of one location: c with the COMET_* that the web server set among the variables of a
+// request (SetEnv, fastcgi_param). Request headers arrive as HTTP_* and cannot set anything.
 //
-// A variable that is unknown, has a bad value or cannot be set per location is an error that names
-// it; an empty value is not set. The caller must then refuse the request: c may be more open than
-// what the location asked for.
+// A variable that is unknown, has a bad value or cannot be set for a location is an error that names it. The caller must
+// then refuse the request, because c may allow more than the location does. A variable with an empty value is not set.
 //
-// COMET_USER, which says who is authenticated, is no key, and not looked at.
+// COMET_USER, the authenticated user, is not a key, and is ignored.
 //
-// It is meant to be called for every request: without any COMET_* it allocates nothing.
+// Locate may be called for every request: without any COMET_* it allocates nothing.
 func (c Config) Locate(variables map[string]string) (Config, error) {
 	for name := range variables {
 		if IsSetting(name) {
@@ -29,10 +27,10 @@ func (c Config) Locate(variables map[string]string) (Config, error) {
 	return c, nil
 }
 
-// UserVariable is the COMET_* in which the web server says who is authenticated.
+// UserVariable is the COMET_* in which the web server passes the name of the authenticated user.
 const UserVariable = "COMET_USER"
 
-// IsSetting tells whether the variable of a request sets something, or is meant to.
+// IsSetting reports whether the variable of a request sets something, or tries to.
 func IsSetting(variable string) bool {
 	return strings.HasPrefix(variable, prefix) && variable != UserVariable
 }
@@ -40,7 +38,7 @@ func IsSetting(variable string) bool {
 func located(c Config, variables map[string]string) (Config, error) {
 	set := layer{func(key string) string { return "variable " + nameOf(key) }, map[string]any{}}
 	tree := map[string]any{}
-	for _, name := range slices.Sorted(maps.Keys(variables)) { // the same of two errors each time
+	for _, name := range slices.Sorted(maps.Keys(variables)) { // so that of two errors the same one is returned each time
 		value := variables[name]
 		if !IsSetting(name) {
 			continue
@@ -71,7 +69,7 @@ func located(c Config, variables map[string]string) (Config, error) {
 	return c, nil
 }
 
-// graft sets a key in nested maps, which is how mapstructure sees groups.
+// graft sets a key in nested maps, the form in which mapstructure expects groups.
 func graft(tree map[string]any, key string, value any) {
 	if group, rest, ok := strings.Cut(key, "."); ok {
 		branch, _ := tree[group].(map[string]any)
@@ -85,7 +83,7 @@ func graft(tree map[string]any, key string, value any) {
 	tree[key] = value
 }
 
-// perLocation is the names of the variables that a location may set.
+// perLocation returns the names of the variables that a location may set.
 func perLocation() (all []string) {
 	for _, s := range settings {
 		if s.perLocation {

@@ -30,7 +30,7 @@ func keyed(key string) (setting, bool) {
 	return setting{}, false
 }
 
-// below is the keys of a group, without its name: directory and mode for file.
+// below returns the keys of a group without the group's name: directory and mode for file.
 func below(group string) []string {
 	var keys []string
 	for _, s := range settings {
@@ -79,7 +79,7 @@ func unknown(word string, known []string) string {
 			return fmt.Sprintf("%s: it was removed: use %s, %s", quote(word), r.key, r.note)
 		}
 	}
-	best, least := "", 3 // two letters wrong can still be guessed
+	best, least := "", 3 // a word with two wrong letters can still be guessed
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {
 			best, least = k, d
@@ -91,12 +91,12 @@ func unknown(word string, known []string) string {
 		}
 	}
 	if best == "" {
-		return fmt.Sprintf("%s: the shipped %s lists all there are", quote(word), fileName)
+		return fmt.Sprintf("%s: the shipped %s lists all keys", quote(word), fileName)
 	}
 	return fmt.Sprintf("%s: did you mean %s?", quote(word), best)
 }
 
-// distance is how many letters must be changed, added or left out to make b of a (Levenshtein).
+// distance is the number of letters to change, add or remove to turn a into b (Levenshtein).
 func distance(a, b string) int {
 	if max(len(a), len(b)) > 64 {
 		return 64 // no key is that long

@@ -11,7 +11,7 @@ import (
 	"unicode"
 )
 
-// A setting is what must hold for the value of a key.
+// A setting is a key, and what must hold for its value.
 type setting struct {
 	key         string
 	perLocation bool   // a web server may set it for one location
@@ -20,7 +20,7 @@ type setting struct {
 }
 
 const (
-	octal    = `an octal mode such as "0660" that contains 0600 and is at most 0666`
+	octal    = `an octal mode such as "0660", from "0600" to "0666", that includes 0600`
 	truths   = "true or false"
 	prefixes = "at most 40 bytes without spaces and control characters, or nothing"
 	timeouts = "seconds (1, 0.5) or a unit (500ms), from 10ms to 1m"
@@ -39,29 +39,29 @@ var settings = []setting{
 		func(c Config) bool { return isMode(c.File.Mode) }},
 	{"file.create", !location, truths, func(Config) bool { return true }},
 	{"file.notify", !location, truths, func(Config) bool { return true }},
-	{"listen", !location, "unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if the socket is handed over",
+	{"listen", !location, "unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if another program passes the socket",
 		func(c Config) bool { return c.Listen == "" || isAddress(c.Listen) }},
 	{"publish.allow", location, patterns, func(Config) bool { return true }},
-	{"publish.methods", location, "GET, POST, or both with a comma between, or none", func(Config) bool { return true }},
-	{"publish.rate", location, "1 to 10000 a second, minute or hour, such as 10/s, 100/m, 1000/h, or none",
+	{"publish.methods", location, "GET, POST, or both separated by a comma, or none", func(Config) bool { return true }},
+	{"publish.rate", location, "1 to 10000 per second, minute or hour, such as 10/s, 100/m, 1000/h, or none",
 		func(c Config) bool { return isRate(c.Publish.Rate) }},
 	{"subscribe.allow", location, patterns, func(Config) bool { return true }},
 	{"subscribe.signed", location, strings.Replace(patterns, "user:<user>:*", "private-*", 1), func(Config) bool { return true }},
-	{"subscribe.secret_file", location, "the absolute path of a file with a secret in each line, such as openssl rand -hex 32 prints, or nothing",
+	{"subscribe.secret_file", location, "the absolute path of a file with one secret in each line, such as openssl rand -hex 32 prints, or nothing",
 		func(c Config) bool { return c.Subscribe.SecretFile == "" || isPath(c.Subscribe.SecretFile) }},
-	{"origins", location, `sites such as https://example.com or https://example.com:8443 with commas between, or "*" for all, or none`,
+	{"origins", location, `sites such as https://example.com or https://example.com:8443, separated by commas; "*" for all; or none`,
 		func(Config) bool { return true }},
 	{"store", !location, "files, memcached or redis",
 		func(c Config) bool { return c.Store == "files" || c.Store == "memcached" || c.Store == "redis" }},
 	{"store_timeout", !location, timeouts, func(c Config) bool { return isTimeout(c.StoreTimeout) }},
 	{"store_prefix", !location, prefixes, func(c Config) bool { return isPrefix(c.StorePrefix) }},
-	{"memcached.servers", !location, "a host and a port (127.0.0.1:11211) or unix: and an absolute path, of each server, at least one",
+	{"memcached.servers", !location, "a host and a port (127.0.0.1:11211), or unix: and an absolute path, for each server, at least one",
 		func(c Config) bool { return len(c.Memcached.Servers) > 0 }},
 	{"memcached.skew", !location, "seconds (1, 0.1) or a unit (100ms), from 0 to 2s",
 		func(c Config) bool { return 0 <= c.Memcached.Skew && c.Memcached.Skew <= 2*time.Second }},
-	{"redis.addresses", !location, "a host and a port (127.0.0.1:6379) of each server, at least one",
+	{"redis.addresses", !location, "a host and a port (127.0.0.1:6379) for each server, at least one",
 		func(c Config) bool { return len(c.Redis.Addresses) > 0 }},
-	{"redis.master", !location, "the name that the Sentinels know the master by, or nothing",
+	{"redis.master", !location, "the name by which the Sentinels know the master, or nothing",
 		func(c Config) bool { return isWord(c.Redis.Master) }},
 	{"redis.username", !location, "a name, or nothing",
 		func(c Config) bool { return isWord(c.Redis.Username) }},
@@ -107,7 +107,7 @@ func isPath(s string) bool {
 	return filepath.IsAbs(s) && len(s) < 4096 && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// isMode keeps the owner able to use what is created, and nothing executable or setuid.
+// isMode reports whether a mode lets the owner read and write, and makes nothing executable or setuid.
 func isMode(m fs.FileMode) bool { return m&0o600 == 0o600 && m&^0o666 == 0 }
 
 func isPrefix(s string) bool {
@@ -139,8 +139,8 @@ func notInHost(r rune) bool {
 	return unicode.IsControl(r) || unicode.IsSpace(r) || r == '/'
 }
 
-// isGroup is wide about names, which a directory service may shape in its own way, but a number
-// must be a group id: 4294967295 is -1 to the kernel and would change nothing.
+// isGroup accepts almost any name, because a directory service may have rules of its own. A number must be a group id:
+// 4294967295 is -1 to the kernel and would change nothing.
 func isGroup(s string) bool {
 	if strings.Trim(s, "0123456789") == "" {
 		n, err := strconv.ParseUint(s, 10, 32)

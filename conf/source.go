@@ -14,11 +14,11 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Source says where the configuration comes from. The zero Source is the defaults and what is
-// found in a file beside the program or in /etc/novcomet.
+// Source says where the configuration comes from. The zero Source is the defaults and the comet.yaml beside the program
+// or in /etc/novcomet.
 type Source struct {
-	// File is what --config names: a file that must exist. When it is empty, COMET_CONFIG may name
-	// one; else it is comet.yaml beside the program, else /etc/novcomet/comet.yaml, else none.
+	// File is the file that --config names. It must exist. If File is empty, the first of these is read: the file that
+	// COMET_CONFIG names, comet.yaml beside the program, /etc/novcomet/comet.yaml. There may be none.
 	File string
 
 	// Environ is the environment, as [os.Environ] gives it. Every COMET_* in it must be known.
@@ -30,28 +30,29 @@ type Source struct {
 
 const (
 	prefix     = "COMET_"
-	namesFile  = "COMET_CONFIG" // the only COMET_* that is no key
+	namesFile  = "COMET_CONFIG" // the only COMET_* of the environment that is not a key
 	fileName   = "comet.yaml"
 	systemFile = "/etc/novcomet/" + fileName
-	maxFile    = 1 << 20 // bytes: a mistyped --config should not read a disk into memory
+	maxFile    = 1 << 20 // bytes, so that a mistyped --config does not read a disk into memory
 )
 
 // A layer is the values of one place, by key; each is a string, or a list of strings as []any.
 type layer struct {
-	origin func(key string) string // how a message calls the place where the key is set
+	origin func(key string) string // the place where the key is set, as messages name it
 	values map[string]any
 }
 
 // shipped is the layer of the defaults.
 //
-// comet.cgi reads them for each request, and the YAML library takes longer over comments, which are most of the text, than
-// over all the rest. (In this text a line that begins with # is one; in a user's it may be a part of a value.)
+// comet.cgi reads them for each request. The comments are removed first: they are most of the text, and the YAML library
+// spends most of its time on them. (In comet.yaml a line that begins with # is always a comment. In another file it may be
+// a part of a value.)
 func shipped() layer {
 	values, err := parse(withoutComments(YAML))
 	if err != nil {
-		panic("conf: " + fileName + " as shipped: " + err.Error())
+		panic("conf: the shipped " + fileName + ": " + err.Error())
 	}
-	return layer{func(string) string { return fileName + " as shipped" }, values}
+	return layer{func(string) string { return FromDefault }, values}
 }
 
 func withoutComments(text []byte) []byte {
@@ -64,7 +65,7 @@ func withoutComments(text []byte) []byte {
 	return bare
 }
 
-// file is the layer of the configuration file, empty if there is none.
+// file is the layer of the configuration file. It is empty if there is no file.
 func (s Source) file() (layer, error) {
 	path, text, err := s.find()
 	if err != nil {
@@ -96,9 +97,9 @@ func (s Source) find() (path string, text []byte, err error) {
 	return "", nil, nil
 }
 
-// beside is where a file beside the program may be: first where the program was called, which may
-// be a symbolic link in a cgi-bin, then where it is. Web servers call a program by its path; called
-// by a bare name, it is not looked for in the current directory, which may be somebody else's.
+// beside returns the paths of a file beside the program: first beside the path by which the program was called, which may
+// be a symbolic link in a cgi-bin, then beside the program itself. Web servers call a program by its path. If it was
+// called by a bare name, the current directory is not searched: it may belong to another user.
 func beside() []string {
 	program, err := os.Executable() // on Linux, links are resolved already
 	if err != nil {
@@ -112,7 +113,7 @@ func beside() []string {
 	return paths
 }
 
-// same keeps a made-up argv[0], which leads to another program or to none, from choosing the file.
+// same reports whether name leads to the program. A made-up argv[0] must not choose the file.
 func same(name, program string) bool {
 	a, err := os.Stat(name)
 	if err != nil {
@@ -133,12 +134,12 @@ func read(path string) ([]byte, error) {
 		return nil, errors.Wrap(err, "configuration")
 	}
 	if len(text) > maxFile {
-		return nil, errors.Errorf("%s: is larger than 1 MiB: give a comet.yaml", path)
+		return nil, errors.Errorf("%s: is larger than 1 MiB, so it is not a comet.yaml: give the path of one", path)
 	}
 	return text, nil
 }
 
-// getenv is the value of a variable, empty if there is none.
+// getenv returns the value of a variable, empty if it is not set.
 func (s Source) getenv(name string) string {
 	for _, variable := range s.Environ {
 		if n, value, _ := strings.Cut(variable, "="); n == name {
@@ -148,8 +149,8 @@ func (s Source) getenv(name string) string {
 	return ""
 }
 
-// environment is the layer of the variables. An unknown name is an error even if it is empty: it
-// may be a misspelt restriction. A known one that is empty is not set.
+// environment is the layer of the variables. An unknown name is an error even if its value is empty, because it may be a
+// misspelt restriction. A known name with an empty value is not set.
 func (s Source) environment() (layer, error) {
 	values := map[string]any{}
 	for _, variable := range s.Environ {
@@ -158,8 +159,8 @@ func (s Source) environment() (layer, error) {
 			continue
 		}
 		if name == UserVariable {
-			return layer{}, errors.Errorf("environment variable %s: only a web server can say who is authenticated, for a location: "+
-				"here it would make everybody this user", name)
+			return layer{}, errors.Errorf("environment variable %s: only a web server can set it, for a location: "+
+				"in the environment it would make every visitor this user", name)
 		}
 		set, ok := named(name)
 		if !ok {

@@ -45,7 +45,7 @@ func TestUnknownVariablesAreRefused(t *testing.T) {
 	for variable, says := range map[string]string{
 		"COMET_TRYS=5":         `unknown environment variable "COMET_TRYS": did you mean COMET_TRIES?`,
 		"COMET_FILEDIRECTORY=": `did you mean COMET_FILE_DIRECTORY?`,
-		"COMET_WHATEVER=1":     `"COMET_WHATEVER": the shipped comet.yaml lists`,
+		"COMET_WHATEVER=1":     `"COMET_WHATEVER": the shipped comet.yaml lists all keys`,
 		"COMET_=1":             `"COMET_"`,
 		"COMET_FILE=1":         `"COMET_FILE"`,
 		"COMET_file_mode=0600": `did you mean COMET_FILE_MODE?`,

@@ -27,5 +27,5 @@ type Redis struct {
 	Username     string        `mapstructure:"username"`
 	PasswordFile string        `mapstructure:"password_file"` // absolute, or empty
 	TLS          bool          `mapstructure:"tls"`
-	Expire       time.Duration `mapstructure:"expire"` // of an event that is not published again: 1 min to 10 years; 0: never
+	Expire       time.Duration `mapstructure:"expire"` // after the last publication: 1 min to 10 years; 0: never
 }

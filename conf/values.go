@@ -12,8 +12,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// strictly makes mapstructure read values as they are meant here, and nothing else: by itself it
-// takes "" for 0 and a number where text is wanted.
+// strictly makes mapstructure accept only values of the right form. By default it reads "" as 0 and accepts a number
+// where text is required.
 func strictly(d *mapstructure.DecoderConfig) {
 	d.DecodeHook = mapstructure.DecodeHookFuncType(fromText)
 	d.WeaklyTypedInput = false
@@ -21,7 +21,7 @@ func strictly(d *mapstructure.DecoderConfig) {
 	d.ZeroFields = true // a list must not be written into the array of another Config's list
 }
 
-// fromText turns the text of a value into what its field is made of.
+// fromText converts the text of a value to the type of its field.
 func fromText(_, to reflect.Type, value any) (any, error) {
 	text, ok := value.(string)
 	if !ok {
@@ -42,8 +42,8 @@ func fromText(_, to reflect.Type, value any) (any, error) {
 	return value, nil
 }
 
-// whole, duration and mode give the nearest value there is for one that is too large for the type:
-// it is then refused by its range, never wrapped around into it.
+// whole, duration and mode return the nearest possible value for one that is too large for the type. It is then out of
+// range, and can't wrap around into it.
 
 func whole(text string) (int, error) {
 	n, err := strconv.Atoi(text)
@@ -61,7 +61,7 @@ func truth(text string) (bool, error) {
 	case "false", "no", "off":
 		return false, nil
 	}
-	return false, errors.New("is not a yes or a no")
+	return false, errors.New("is not a boolean")
 }
 
 func duration(text string) (time.Duration, error) {

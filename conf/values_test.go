@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	allowedMode     = `give an octal mode such as "0660" that contains 0600 and is at most 0666`
+	allowedMode     = `give an octal mode such as "0660", from "0600" to "0666", that includes 0600`
 	allowedAddress  = "give unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535"
 	allowedSleep    = "give seconds (2, 0.5) or a unit (500ms, 1m), from 10ms to 1h"
 	allowedTimeout  = "give seconds (2, 0.5) or a unit (500ms, 1m), from 100ms to 10m"
 	allowedStore    = "give seconds (1, 0.5) or a unit (500ms), from 10ms to 1m"
-	allowedServers  = "give a host and a port (127.0.0.1:11211) or unix: and an absolute path, of each server, at least one"
+	allowedServers  = "give a host and a port (127.0.0.1:11211), or unix: and an absolute path, for each server, at least one"
 	allowedPrefix   = "give at most 40 bytes without spaces and control characters, or nothing"
 	allowedTries    = "give a whole number from 1 to 100000"
 	allowedBytes    = "give bytes, a whole number from 4096 to 16777216"
@@ -44,7 +44,7 @@ var wrong = []struct {
 	{"file.notify", "give true or false", []string{"", "1", "maybe", "TRUE", "truE", "true\n"}},
 	{"listen", allowedAddress, []string{":9000", "9000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:http",
 		"::1:9000", "a b:9000", "unix:", "unix:comet.sock", "unix:/" + strings.Repeat("x", 107), "/run/comet.sock", "http://a:9000", "tcp:/a:1", "a:1\n"}},
-	{"publish.rate", "give 1 to 10000 a second", []string{"", "0/s", "10", "10/d", "10/sec", "10 / s", "-1/s", "1.5/s", "10001/s", "010/s", "/s", "10/s\n", hugeNumber + "/s"}},
+	{"publish.rate", "give 1 to 10000 per second", []string{"", "0/s", "10", "10/d", "10/sec", "10 / s", "-1/s", "1.5/s", "10001/s", "010/s", "/s", "10/s\n", hugeNumber + "/s"}},
 	{"subscribe.secret_file", "give the absolute path of a file", []string{"testdata/secrets", "a,b", "/a\nb"}},
 	{"store", "give files, memcached or redis", []string{"", "Files", "file", "valkey", "5", "files\n", "files,redis"}},
 	{"store_timeout", allowedStore, []string{"0", "0.009", "-1", "61", "2m", "NaN", "", "soon", hugeNumber}},

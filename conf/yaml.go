@@ -12,10 +12,10 @@ import (
 
 // parse reads the text of a configuration file into values by key. A group may be written as
 // `file:` with indented lines or as `file.directory:`. Every scalar stays the text it was written
-// as, so that it means the same in a file, a variable and a flag; null is not set.
+// as, so that it means the same in a file, a variable and a flag. A key with the value null is not set.
 //
-// What viper's own reading would decide silently is an error: a key written twice (also as Tries and
-// tries, where the order is random), a second document, an alias.
+// Where viper would choose silently, parse returns an error: for a key that is set twice (also as Tries and tries), a
+// second document, an alias.
 func parse(text []byte) (map[string]any, error) {
 	if err := legible(text); err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func parse(text []byte) (map[string]any, error) {
 		return nil, syntax(err)
 	}
 	if err := documents.Decode(new(yaml.Node)); err == nil {
-		return nil, errors.New("has a second document after a line ---: write all keys into one")
+		return nil, errors.New("has a second document after a line ---: write all keys into one document")
 	} else if err != io.EOF {
 		return nil, syntax(err)
 	}
@@ -39,12 +39,12 @@ func parse(text []byte) (map[string]any, error) {
 		return r.values, nil
 	}
 	if root.Kind != yaml.MappingNode {
-		return nil, errors.Errorf("line %d: keys and values are wanted here, such as tries: 20", root.Line)
+		return nil, errors.Errorf("line %d: write keys and values here, such as tries: 20", root.Line)
 	}
 	return r.values, r.group("", root)
 }
 
-// A reading collects what a file sets, and where it did.
+// A reading collects the values of a file, and the line of each.
 type reading struct {
 	values map[string]any
 	lines  map[string]int
@@ -74,7 +74,7 @@ func (r reading) key(key string, line int, value *yaml.Node) error {
 		return err
 	}
 	if first, ok := r.lines[key]; ok {
-		return errors.Errorf("line %d: %s is already there in line %d: keep one of them", line, quote(key), first)
+		return errors.Errorf("line %d: %s is already set in line %d: keep one of the two", line, quote(key), first)
 	}
 	r.lines[key] = line
 
@@ -84,7 +84,7 @@ func (r reading) key(key string, line int, value *yaml.Node) error {
 			return nil
 		}
 		if value.Kind != yaml.MappingNode {
-			return errors.Errorf("line %d: %s has no value of its own: below it, indented, come %s",
+			return errors.Errorf("line %d: %s is a group and has no value: write its keys below it, indented: %s",
 				line, key, strings.Join(members, ", "))
 		}
 		return r.group(key+".", value)
@@ -105,7 +105,7 @@ func (r reading) key(key string, line int, value *yaml.Node) error {
 				return err
 			}
 			if element.Kind != yaml.ScalarNode || element.Tag == "!!null" {
-				return errors.Errorf("line %d: %s: a list may have no lists or keys in it, nor nothing", element.Line, key)
+				return errors.Errorf("line %d: %s: an element of a list must be a value, not a list, keys or nothing", element.Line, key)
 			}
 			list = append(list, element.Value)
 		}
@@ -116,22 +116,22 @@ func (r reading) key(key string, line int, value *yaml.Node) error {
 	return nil
 }
 
-// plain refuses what makes a value come from, or mean, something else than what stands there.
+// plain refuses YAML features by which a value means something else than what is written.
 func plain(n *yaml.Node) error {
 	if n.Kind == yaml.AliasNode || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
-		return errors.Errorf("line %d: anchors (&), aliases (*) and tags (!) are not allowed: write the value", n.Line)
+		return errors.Errorf("line %d: anchors (&), aliases (*) and tags (!) are not allowed: write the value itself", n.Line)
 	}
 	return nil
 }
 
-// legible finds what the YAML library refuses without saying in which line.
+// legible finds bytes that the YAML library refuses without naming the line.
 func legible(text []byte) error {
 	line := 1
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
-			return errors.Errorf("line %d: this is not text in UTF-8", line)
+			return errors.Errorf("line %d: this is not UTF-8 text", line)
 		case r == '\n':
 			line++
 		case r < ' ' && r != '\t' && r != '\r', 0x7f <= r && r <= 0x9f && r != 0x85, r == 0xfffe, r == 0xffff:
@@ -142,11 +142,11 @@ func legible(text []byte) error {
 	return nil
 }
 
-// syntax adds the line to a message that has none, which is what the YAML library does for the first. A message that quotes
-// the file is not shown: what begins with an asterisk and is no alias may be a password.
+// syntax adds the line to an error of the YAML library, which leaves out line 1. It replaces an error that quotes the
+// file: a value that begins with an asterisk may be a password.
 func syntax(err error) error {
 	if strings.Contains(err.Error(), "unknown anchor") {
-		return errors.New("a value begins with *, which YAML takes for an alias: put it between quotes")
+		return errors.New("a value begins with *, which means an alias in YAML: put the value in quotes")
 	}
 	if strings.Contains(err.Error(), "yaml: line ") {
 		return errors.WithStack(err)

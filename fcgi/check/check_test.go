@@ -149,7 +149,7 @@ func TestTheConfigurationIsShownAndJudged(t *testing.T) {
 	r := arranged{env: []string{"COMET_TRIES=40", "COMET_SLEEP=2"}}.look(t)
 	wants(t, r, check.OK, "configuration", "3 of ")
 	wants(t, r, check.Warning, "configuration", "1m20s", "fastcgi_read_timeout")
-	if said := text(t, r); !strings.Contains(said, "environment variable COMET_TRIES") || !strings.Contains(said, "comet.yaml as shipped") {
+	if said := text(t, r); !strings.Contains(said, "environment variable COMET_TRIES") || !strings.Contains(said, "  default\n") {
 		t.Errorf("it does not show where values come from:\n%s", said)
 	}
 	r = arranged{env: []string{"COMET_TRIES=many"}}.look(t)

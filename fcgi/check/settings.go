@@ -26,11 +26,11 @@ func (c *checker) configuration() bool {
 	}
 	set := 0
 	for _, v := range values {
-		if v.From != "comet.yaml as shipped" {
+		if v.From != conf.FromDefault {
 			set++
 		}
 	}
-	c.ok(check, "%s; %d of %d values are set, the others as shipped", file, set, len(values))
+	c.ok(check, "%s; %d of %d settings are set, the others have their defaults", file, set, len(values))
 	for _, warning := range c.config.Warnings() {
 		c.warn(check, "see conf/comet.yaml", "%s", warning)
 	}
