@@ -39,7 +39,7 @@ var settings = []setting{
 		func(c Config) bool { return isMode(c.File.Mode) }},
 	{"file.create", !location, truths, func(Config) bool { return true }},
 	{"file.notify", !location, truths, func(Config) bool { return true }},
-	{"listen", !location, "unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if another program passes the socket",
+	{"listen", !location, "unix: and an absolute path of at most 107 bytes (unix:/run/novcomet/comet.sock), a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if another program passes the socket",
 		func(c Config) bool { return c.Listen == "" || isAddress(c.Listen) }},
 	{"publish.allow", location, patterns, func(Config) bool { return true }},
 	{"publish.methods", location, "GET, POST, or both separated by a comma, or none", func(Config) bool { return true }},

@@ -13,7 +13,7 @@ import (
 
 const (
 	allowedMode     = `give an octal mode such as "0660", from "0600" to "0666", that includes 0600`
-	allowedAddress  = "give unix:/run/novcomet/comet.sock (a path of at most 107 bytes), or a host and a port from 1 to 65535"
+	allowedAddress  = "give unix: and an absolute path of at most 107 bytes (unix:/run/novcomet/comet.sock), a host and a port from 1 to 65535"
 	allowedSleep    = "give seconds (2, 0.5) or a unit (500ms, 1m), from 10ms to 1h"
 	allowedTimeout  = "give seconds (2, 0.5) or a unit (500ms, 1m), from 100ms to 10m"
 	allowedStore    = "give seconds (1, 0.5) or a unit (500ms), from 10ms to 1m"
