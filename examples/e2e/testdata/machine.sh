@@ -9,12 +9,11 @@ set -eu
 
 if [ "${1:-}" != inside ]; then
 	[ -n "${OWN_MOUNTS:-}" ] || OWN_MOUNTS=1 exec unshare --mount bash "$0" "$@"
-	base=/run/novcomet-machine # on a tmpfs that only this mount namespace has
-	mkdir -p $base
+	base=$(mktemp -d /run/novcomet-machine-XXXXXX)
 	mount -t tmpfs -o mode=755 tmpfs $base
 	mkdir $base/cgroup
 	mount -t cgroup2 cgroup2 $base/cgroup
-	group=$base/cgroup/novcomet-machine-$$
+	group=$base/cgroup/${base##*/}
 	mkdir $group
 	(
 		echo "$BASHPID" >$group/cgroup.procs
@@ -31,7 +30,7 @@ if [ "${1:-}" != inside ]; then
 		sleep 0.1
 	done
 	umount --lazy $base
-	rmdir $base 2>/dev/null || true # Another machine may use it.
+	rmdir $base
 	exit
 fi
 
