@@ -67,7 +67,7 @@ func TestManual_Mistakes(t *testing.T) {
 		"the output is another one":    {"    curl file:///etc/hostname\n    {\"s\":0}\n", "novcomet"},
 		"the output is as it is shown": {"    echo '{\"s\":1}' > /tmp/f; curl file:///tmp/f\n    {\"s\":1}\n", ""},
 		"a stamp is remembered": {
-			"    echo '{\"at\":\"1234567890.5\"}' > /tmp/f; curl file:///tmp/f\n    {\"at\":\"1763800123.456789\"}\n    test 1763800123.456789 = 1234567890.5\n", "",
+			"    echo '[1234567890.5,1234567891]' > /tmp/f; curl file:///tmp/f\n    [1763800123.456789,1763800123]\n    test 1763800123.456789 = 1234567890.5\n    test 1763800123 = 1234567891\n", "",
 		},
 		"no insertion point": {"<!-- insert: /etc/hostname: none -->\n```text\nx\n```\n\n    true\n", "/etc/hostname"},
 	} {
@@ -266,7 +266,7 @@ func complete(command string) bool {
 func (m *machine) run(t *testing.T, s session) error {
 	r := &reader{machine: m, jobs: map[string]string{}, stamps: map[string]string{}}
 	defer r.leave()
-	start, _ := m.root("date +@%s", "")
+	start, _ := m.root("printf @; date +%s | tr -d \"\\n\"", "")
 	for _, step := range s.steps {
 		if step.skip != "" {
 			t.Logf("%s:%d: not run, for %s: %s", step.page, step.line, step.skip, step.command)
@@ -281,7 +281,7 @@ func (m *machine) run(t *testing.T, s session) error {
 		err := r.follow(step)
 		t.Logf("%s:%d: %.1f s: %s%s", step.page, step.line, time.Since(began).Seconds(), step.edit, step.command)
 		if err != nil {
-			journal, _ := m.root("journalctl --no-pager --quiet --output cat --lines 30 --since "+start, "")
+			journal, _ := m.root("journalctl --no-pager --quiet --output cat --since "+start+" | grep -vE '^ *reader :|^pam_|[.]mount: ' | tail -n 20", "")
 			return fmt.Errorf("%s:%d: %w\nthe journal:\n%s", step.page, step.line, err, journal)
 		}
 	}

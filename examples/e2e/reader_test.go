@@ -31,7 +31,10 @@ var endless = map[string]*regexp.Regexp{
 	"journal":    regexp.MustCompile(`\bjournalctl\b.* -[a-z]*f`),
 }
 
-const commandTimeout = 5 * time.Minute
+const (
+	commandTimeout = 5 * time.Minute
+	cannotConnect  = "7" // curl's exit status
+)
 
 // open opens a new shell in the root of the clone.
 func (r *reader) open() error {
@@ -88,6 +91,13 @@ func (r *reader) follow(s step) error {
 		return r.begin(s, kindOf(s.command))
 	}
 	status, err := r.execute(s.command, "")
+	for range 50 { // A server that the line above has started may not listen yet.
+		if err != nil || status != cannotConnect || !curl.MatchString(s.command) {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+		status, err = r.execute(s.command, "")
+	}
 	stdout, stderr := r.said()
 	switch {
 	case err != nil:
@@ -111,9 +121,12 @@ func kindOf(command string) string {
 
 // execute has the shell run a command, and returns its status.
 func (r *reader) execute(command, background string) (status string, err error) {
-	for shown, real := range r.stamps {
-		command = strings.ReplaceAll(command, shown, real)
-	}
+	command = number.ReplaceAllStringFunc(command, func(shown string) string {
+		if real, known := r.stamps[shown]; known {
+			return real
+		}
+		return shown
+	})
 	r.files++
 	if said, err := r.root(fmt.Sprintf("mkdir -p /run/manual && chmod 777 /run/manual && cat >/run/manual/%d", r.files), command+"\n"); err != nil {
 		return "", errors.New(said)
