@@ -14,7 +14,7 @@ import (
 	"novcomet/examples/internal/docs"
 )
 
-// Every command of every README works as written, in order, on a machine with systemd that has nothing of NovComet.
+// Every command of every README works as written, in order, on a machine with systemd but without NovComet.
 // CONTRIBUTING.md says how the commands are written.
 func TestManual(t *testing.T) {
 	root, err := docs.Root()

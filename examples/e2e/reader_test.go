@@ -196,8 +196,9 @@ func (r *reader) edit(s step) error {
 
 var number = regexp.MustCompile(`[0-9]{4,}(?:\.[0-9]+)?|…`)
 
-// compare reports whether an output is the one that a page shows. In the page, a number with four or more digits stands for any
-// number, and one with ten or more for the same one each time. Of an output that is not whole, the page shows the beginning.
+// compare reports whether an output is the one that a page shows. In the page, a number with four or more digits
+// stands for any number, and one with ten or more for the same one each time. If whole is false, the output may go
+// on after what the page shows.
 func (r *reader) compare(shown []string, real string, whole bool) bool {
 	var pattern strings.Builder
 	var names []string // of the stamps, in their order

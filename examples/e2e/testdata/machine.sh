@@ -2,9 +2,10 @@
 # Boots Debian's own systemd on a throw-away copy of this machine, until the standard input ends:
 # bash machine.sh CLONE GOROOT GOMODCACHE GOCACHE
 #
-# The copy is an overlay whose writes go to a tmpfs. It has its own PIDs, network (only loopback) and cgroups, so nothing outside changes,
-# and port 80 is free. All services of the packages are disabled. Go and its modules have the same paths as outside; Go's cache is
-# /opt/cache. /home/reader/novcomet has the files of the clone that git lists. They belong to the user reader, who may use sudo.
+# The copy is an overlay whose writes go to a tmpfs. It has its own PIDs, network (only loopback) and cgroups, so
+# nothing outside changes, and port 80 is free. All services of the packages are disabled. Go and its modules have
+# the same paths as outside; Go's cache is /opt/cache. /home/reader/novcomet has the files of the clone that git
+# lists. They belong to the user reader, who may use sudo.
 set -eu
 
 if [ "${1:-}" != inside ]; then

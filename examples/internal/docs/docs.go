@@ -1,5 +1,5 @@
-// Package docs reads the texts of the repository: their headings, links, code spans and code blocks. The tests of this
-// package check what the texts name; the tests with real servers run the commands.
+// Package docs reads the texts of the repository: their headings, links, code spans and code blocks. The tests of
+// this package check what the texts name; the tests with real servers run the commands.
 package docs
 
 import (
