@@ -60,7 +60,8 @@ func (f *Files) Stamps(_ context.Context, ids []ID) (Snapshot, error) {
 		return Snapshot{}, err
 	}
 	defer unix.Close(directory)
-	snapshot := Snapshot{Now: StampOf(time.Now()), Stamps: make([]Stamp, len(ids))}
+	before := time.Now()
+	snapshot := Snapshot{Now: StampOf(before), Stamps: make([]Stamp, len(ids))}
 	for i, id := range ids {
 		stamp, err := stampAt(directory, fileName(id))
 		if err != nil && !errors.Is(err, errNotRegular) {
@@ -68,6 +69,8 @@ func (f *Files) Stamps(_ context.Context, ids []ID) (Snapshot, error) {
 		}
 		snapshot.Stamps[i] = stamp
 	}
+	after := time.Now()
+	snapshot.Until(StampOf(after), after.Sub(before))
 	return snapshot, nil
 }
 

@@ -205,8 +205,16 @@ func drawTrouble(t *rapid.T, h *history) (steps []happening) {
 	switch pick(t, "", "", "", goes, setsBack) {
 	case setsBack:
 		for range pick(t, 1, 2) {
-			steps = append(steps, happening{at: moment(), what: setsBack, by: pick(t, time.Second, time.Microsecond, 4*time.Millisecond,
-				100*time.Millisecond, 2500*time.Millisecond, 7*time.Second, time.Hour)})
+			back := happening{at: moment(), what: setsBack, by: pick(t, time.Second, time.Microsecond, 4*time.Millisecond,
+				100*time.Millisecond, 2500*time.Millisecond, 7*time.Second, time.Hour)}
+			if h.slow > 0 && pick(t, false, true) { // During a check, after it has read the clock, and a publication in the same check.
+				check := h.subscribers[rapid.IntRange(0, len(h.subscribers)-1).Draw(t, "")].joins
+				back.at = check + h.slow*5/8
+				event := h.steps[0].event
+				steps = append(steps, happening{at: check + h.slow*7/8, what: touches, event: event},
+					happening{at: check + h.slow + pick(t, time.Microsecond, 2*time.Millisecond), what: touches, event: event})
+			}
+			steps = append(steps, back)
 		}
 	case goes:
 		at := moment()

@@ -31,6 +31,8 @@ var mutations = []mutation{
 		"p.arrival.Add(-p.took).Add(", "p.arrival.Add("},
 	{"only what the look could not have met is set ahead", "poll.go",
 		"stamp > now.Add(p.took+slack)", "stamp > now"},
+	{"a clock that is set back during the look counts as set back before", "store.go",
+		"s.Now = min(s.Now, after.Add(-took))", "_, _ = after, took"},
 	{"what is set ahead was there", "poll.go",
 		"stamp <= surely || p.isSetAhead(stamp, now.Add(p.timing.Lead))", "stamp <= surely"},
 

@@ -61,7 +61,8 @@ var errNotRegular = errors.New("not a regular file")
 
 // Snapshot is what a Store saw when it looked.
 type Snapshot struct {
-	// Now is the store's clock, read before it looked at the first event. All rules of delivery go by it.
+	// Now is the store's clock, read before it looked at the first event. All rules of delivery go by it. If somebody may set
+	// the clock, Until must follow.
 	Now Stamp
 	// Stamps are those of the events asked for, in that order; 0 where there is no such event, Unknown where it could not
 	// be looked at.
@@ -69,6 +70,12 @@ type Snapshot struct {
 	// Missed says why some are Unknown, as where one of several servers is gone; it wraps ErrUnavailable. nil: none is. Polls
 	// go on with what was seen.
 	Missed error
+}
+
+// Until takes what the store's clock reads after the check, took later by a clock that nobody sets. If the store's clock was set
+// back during the check, a fresh stamp looks old by what it read before. Now is then what it would have read.
+func (s *Snapshot) Until(after Stamp, took time.Duration) {
+	s.Now = min(s.Now, after.Add(-took))
 }
 
 // Unknown stands for the stamp of an event that could not be looked at, in a [Snapshot] that has others.

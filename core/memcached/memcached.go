@@ -97,7 +97,8 @@ func (s *Store) Timing() core.Timing {
 
 // Stamps asks each server once for all its events, all servers at the same time.
 func (s *Store) Stamps(ctx context.Context, ids []core.ID) (core.Snapshot, error) {
-	snapshot := core.Snapshot{Now: core.StampOf(s.clock()), Stamps: make([]core.Stamp, len(ids))}
+	before := s.clock()
+	snapshot := core.Snapshot{Now: core.StampOf(before), Stamps: make([]core.Stamp, len(ids))}
 	gone, questions := 0, s.ask(ctx, ids)
 	for _, q := range questions {
 		for i, key := range q.keys {
@@ -108,6 +109,8 @@ func (s *Store) Stamps(ctx context.Context, ids []core.ID) (core.Snapshot, error
 			snapshot.Missed = q.err
 		}
 	}
+	after := s.clock()
+	snapshot.Until(core.StampOf(after), after.Sub(before))
 	switch {
 	case ctx.Err() != nil && gone > 0:
 		return core.Snapshot{}, context.Cause(ctx)
