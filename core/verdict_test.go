@@ -95,7 +95,8 @@ func (p *playback) storeFailed(q *poll, from, until time.Time) bool {
 
 func (p *playback) failedBetween(dataToo bool, from, until time.Time) (back time.Time, gone bool) {
 	for _, o := range p.outages {
-		if (dataToo || !o.ofData) && o.from.Before(until) && o.until.After(from) {
+		// When the store is back at the very time from, either may come first.
+		if (dataToo || !o.ofData) && o.from.Before(until) && !o.until.Before(from) {
 			gone = true
 			if o.until.After(back) {
 				back = o.until
