@@ -89,11 +89,23 @@ func answering(environ []string, variables map[string]string, stdin io.Reader, l
 		body := io.LimitReader(stdin, length)
 		g := gateway.New(config, store, log)
 		g.Status(http.HandlerFunc(status))
+		g.BeforeWait(func() error { return probe(store) })
 		g.Serve(context.Background(), w, variables, body)
 		// What is still unread when the process ends, a form behind a query that says all for example, makes the kernel reset the
 		// connection to Apache's mod_cgid, and the answer is lost with it.
 		_, _ = io.CopyN(io.Discard, body, maxUnread)
 	}
+}
+
+// probe finds out how fine the stamps of files are. Without it a poll is right, too, but answered 10 ms later, unless they are too
+// coarse for any. A directory that is missing may still come, so the poll waits.
+func probe(store core.Store) error {
+	if files, ok := store.(*core.Files); ok {
+		if err := files.Probe(); errors.Is(err, core.ErrCoarse) {
+			return fmt.Errorf("file.directory: %w", err)
+		}
+	}
+	return nil
 }
 
 // serve lets net/http/cgi write the handler's answer. The request that it reads from the environment is not used:

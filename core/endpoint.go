@@ -29,6 +29,9 @@ type Endpoint struct {
 	Streams StreamLimits
 	// Status answers the requests of a location whose [Settings] say so; nil: the Figures, as JSON.
 	Status http.Handler
+	// BeforeWait is called before ServeHTTP lets a poll or a stream wait, not for what is answered at once; nil: nothing is. Its error
+	// is logged and answered with 500. A program that serves a single request calls [Files.Probe] there.
+	BeforeWait func() error
 	// Log gets a line for each problem; nil: slog.Default().
 	Log *slog.Logger
 
@@ -90,6 +93,13 @@ const methods = "GET, POST, PUT, HEAD, OPTIONS"
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	opened := e.Open(r)
 	answer := opened.Answer
+	if opened.waits() && e.BeforeWait != nil {
+		if err := e.BeforeWait(); err != nil {
+			e.log().Error("polls cannot wait here", "error", err)
+			e.Refuse(r, http.StatusInternalServerError, "polls cannot wait here; the server's log says why").ServeHTTP(w, r)
+			return
+		}
+	}
 	switch {
 	case opened.Stream != nil:
 		answer = opened.Stream

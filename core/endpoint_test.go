@@ -189,3 +189,41 @@ func TestABodyThatBreaksOffIsABadRequest(t *testing.T) {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestEndpoint_AsksWhetherPollsCanWaitOnlyBeforeOneDoes(t *testing.T) {
+	for _, test := range []struct {
+		name, query, accept string
+		asks                bool
+	}{
+		{"a publication", "publish=a", "", false},
+		{"a poll that does not wait", "subscribed[a]=now&wait=0", "", false},
+		{"a bad request", "subscribed[a]=1.x", "", false},
+		{"a poll", "subscribed[a]=now", "", true},
+		{"a whole-second poll", "subscribed[a]=1", "", true},
+		{"a stream", "subscribed[a]=now", "text/event-stream", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			endpoint := core.NewEndpoint(newMemory(), core.Settings{Tries: 20, Sleep: time.Second})
+			log, lines := recorded()
+			endpoint.Log = log
+			asked := false
+			endpoint.BeforeWait = func() error {
+				asked = true
+				return errors.New("the disk is on fire")
+			}
+			r := httptest.NewRequest(http.MethodGet, "/comet.php?"+test.query, nil)
+			r.Header.Set("Accept", test.accept)
+			w := httptest.NewRecorder()
+			endpoint.ServeHTTP(w, r)
+			if asked != test.asks || (w.Code == 500) != test.asks {
+				t.Errorf("asked: %v; HTTP %d %s; want %v", asked, w.Code, w.Body, test.asks)
+			}
+			if strings.Contains(w.Body.String(), "fire") {
+				t.Errorf("the visitor reads %s", w.Body)
+			}
+			if logged := strings.Join(lines(), ""); strings.Contains(logged, "on fire") != test.asks {
+				t.Errorf("logged %q", logged)
+			}
+		})
+	}
+}

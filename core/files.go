@@ -17,8 +17,11 @@ import (
 //
 // Only regular files count. A directory, a FIFO, a socket or a link has no stamp, and is neither followed, opened nor
 // touched. The directory is opened anew for each look, so that it may be replaced at any time.
+//
+// A program must leave the time to the kernel. PHP's touch($file, time()) and Perl's utime(time, time, $file) set whole seconds, so
+// of several publications in one second only the first is seen.
 type Files struct {
-	// Directory must be on a local file system; /dev/shm was comet.php's.
+	// Directory must be on a local file system that keeps the microseconds of a file's time; /dev/shm was comet.php's.
 	Directory string
 	// Mode is that of new files, whatever the umask; 0: 0664. comet.php's PHP had 0644, so that only its own user could publish.
 	Mode fs.FileMode
@@ -125,36 +128,4 @@ func ignoringEINTR(call func() error) error {
 			return err
 		}
 	}
-}
-
-// Probe checks that the directory can be looked into, and finds out whether stamps are Fine there; where it may not
-// create a file to try it on, it takes them for coarse.
-func (f *Files) Probe() error {
-	directory, err := f.open()
-	if err != nil {
-		return err
-	}
-	defer unix.Close(directory)
-	f.Fine = false
-	file, err := os.CreateTemp(f.Directory, ".novcomet-probe-*")
-	if err != nil {
-		return nil
-	}
-	defer os.Remove(file.Name())
-	defer file.Close()
-	f.Fine = finelyStamped(file.Name())
-	return nil
-}
-
-// finelyStamped reports whether a file gets another stamp each time it is touched and looked at, faster than any tick.
-func finelyStamped(name string) bool {
-	var last unix.Timespec
-	for range 8 {
-		var stat unix.Stat_t
-		if touch(unix.AT_FDCWD, name) != nil || unix.Lstat(name, &stat) != nil || stat.Mtim == last {
-			return false
-		}
-		last = stat.Mtim
-	}
-	return true
 }

@@ -155,36 +155,3 @@ func TestADirectoryThatIsReplacedIsTheNewOne(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestProbeFindsOutAboutStampsAndLeavesNothingBehind(t *testing.T) {
-	store, directory := newFiles(t)
-	if store.Timing().Settle != 10*time.Millisecond {
-		t.Error("what was not probed is not taken for coarse")
-	}
-	if err := store.Probe(); err != nil {
-		t.Fatal(err)
-	}
-	if store.Fine && store.Timing().Settle > time.Microsecond {
-		t.Errorf("fine stamps settle in %v", store.Timing().Settle)
-	}
-	// It is the truth: where it says so, no two publications that were looked at have the same stamp.
-	path := filepath.Join(directory, "a.comet")
-	mustWrite(t, path, "")
-	same := 0
-	for range 200 {
-		before := lstat(t, path).Mtim
-		now := unix.Timespec{Nsec: unix.UTIME_NOW}
-		if err := unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{now, now}, 0); err != nil {
-			t.Fatal(err)
-		}
-		if lstat(t, path).Mtim == before {
-			same++
-		}
-	}
-	if store.Fine != (same == 0) {
-		t.Errorf("Fine is %v, but %d of 200 stamps were given twice", store.Fine, same)
-	}
-	if entries, _ := os.ReadDir(directory); len(entries) != 1 {
-		t.Errorf("left behind: %v", entries)
-	}
-}

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"time"
 
@@ -126,7 +125,7 @@ func keepLater(directory int, name string, before Stamp) (Stamp, error) {
 		return 0, errors.Wrapf(err, "set the time of %q", name)
 	}
 	if stamp, err = stampAt(directory, name); err == nil && stamp <= before {
-		err = fmt.Errorf("%q: its file system does not keep microseconds", name)
+		err = errors.WithMessagef(ErrCoarse, "%q", name)
 	}
 	return stamp, err
 }

@@ -16,7 +16,6 @@ import (
 // between.
 type loop struct {
 	store  Store
-	timing Timing
 	bounds func() bounds
 	log    func() *slog.Logger
 
@@ -53,7 +52,7 @@ type bounds struct {
 
 func newLoop(store Store, bounds func() bounds, log func() *slog.Logger) *loop {
 	return &loop{
-		store: store, timing: timingOf(store), bounds: bounds, log: log,
+		store: store, bounds: bounds, log: log,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), events: interests{}, sleeps: map[time.Duration]int{},
 	}
 }
@@ -62,7 +61,7 @@ func newLoop(store Store, bounds func() bounds, log func() *slog.Logger) *loop {
 // takes the poll out again, and reports whether it came before the answer: if so, done is not called any more. Where as many
 // wait as may, or for as many events, this one does not: it is answered as soon as the rules of delivery allow.
 func (l *loop) Enter(query Query, s Settings, done func(Answer)) (leave func() bool) {
-	w := newWaiter(newPoll(query, l.timing), s, query.MaxWait, done)
+	w := newWaiter(newPoll(query, timingOf(l.store)), s, query.MaxWait, done)
 	most := l.bounds()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -19,6 +19,11 @@ type Opened struct {
 	Publishes bool // Answer publishes, and waits for the store
 }
 
+// waits reports whether it may have to wait.
+func (o Opened) waits() bool {
+	return o.Stream != nil || o.Poll != nil && o.Poll.settings.Wait() > 0 && o.Poll.query.MaxWait != 0
+}
+
 // Open reads a request as far as it takes to know what becomes of it. Who may do what is decided here, before anything waits,
 // and not again while a poll does.
 func (e *Endpoint) Open(r *http.Request) Opened {

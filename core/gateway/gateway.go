@@ -54,6 +54,9 @@ func (g *Gateway) Figures() core.Figures { return g.endpoint.Figures() }
 // Status sets what answers a location whose COMET_STATUS is on. It must be called before the first request.
 func (g *Gateway) Status(answer http.Handler) { g.endpoint.Status = answer }
 
+// BeforeWait sets what is called before a poll or a stream that Serve answers waits. It must be called before the first request.
+func (g *Gateway) BeforeWait(check func() error) { g.endpoint.BeforeWait = check }
+
 // Serve answers the request that the variables describe, which it changes.
 func (g *Gateway) Serve(ctx context.Context, w http.ResponseWriter, variables map[string]string, body io.Reader) {
 	request, problem := g.read(ctx, variables, body)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -116,6 +117,8 @@ func some(names []string) string {
 func (c *checker) fineness(dir string) {
 	store := &core.Files{Directory: dir, Mode: c.config.File.Mode}
 	switch err := store.Probe(); {
+	case errors.Is(err, core.ErrCoarse):
+		c.problem("directory", "set file.directory to a directory in /dev/shm or /run", "file.directory: %v", err)
 	case err != nil:
 		c.problem("directory", "see above", "%v", err)
 	case store.Fine:
