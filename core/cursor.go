@@ -28,7 +28,7 @@ const (
 // ParseCursor reads the value of one subscription.
 //
 //	1763800000.123456   a precise cursor: digits, a point, 1 to 6 digits
-//	now                 precise too: whatever the event's stamp is now
+//	now                 precise too: whatever the event's stamp is now; one younger than the store's [Timing].Lag counts as new
 //	1763800000          the second last seen; every character but digits, + and - is dropped, as PHP did
 //	0, "" or no digit   whole seconds, from now
 //

@@ -270,6 +270,24 @@ func TestWhereStampsAreCoarse(t *testing.T) {
 	}})
 }
 
+// As with memcached: each machine that publishes has a clock of its own, 1 s apart at most, and needs up to 200 ms to store a stamp.
+func TestWhereEachPublisherHasAClockOfItsOwn(t *testing.T) {
+	apart := core.Timing{Lag: 1200 * time.Millisecond, Lead: time.Second}
+	deliver(t, []delivery{{
+		contract: "now counts as new what is younger than the clocks may lag", timing: apart,
+		before: map[string]time.Duration{"a": -1199 * time.Millisecond}, query: "subscribed[a]=now&wait=0",
+		answer: `{"s":1,"k":{"a":{-1.199}},"at":{"a":"{-1.199}"}}`,
+	}, {
+		contract: "now knows what is older", timing: apart,
+		before: map[string]time.Duration{"a": -1200 * time.Millisecond}, query: "subscribed[a]=now&wait=0",
+		answer: `{"s":0,"at":{"a":"{-1.2}"}}`,
+	}, {
+		contract: "a cursor knows what it was told, however young", timing: apart,
+		before: map[string]time.Duration{"a": -100 * time.Millisecond}, query: "subscribed[a]={-0.1}&wait=0",
+		answer: `{"s":0,"at":{"a":"{-0.1}"}}`,
+	}})
+}
+
 func deliver(t *testing.T, deliveries []delivery) {
 	for _, d := range deliveries {
 		t.Run(strings.ReplaceAll(d.contract, " ", "_"), func(t *testing.T) {

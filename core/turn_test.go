@@ -103,6 +103,16 @@ func TestThatGoesForAPreciseNowToo(t *testing.T) {
 	})
 }
 
+func TestThatGoesForAPublisherWhoseClockIsBehindToo(t *testing.T) {
+	store := slowly{newMemory(), 40 * time.Millisecond}
+	store.timing = core.Timing{Lag: 1200 * time.Millisecond, Lead: time.Second} // as of memcached
+	together(t, store, func(g *group) {
+		store.set(t, "a", start.Add(-time.Hour))
+		time.AfterFunc(20*time.Millisecond, func() { store.set(t, "a", start.Add(-time.Second)) })
+		g.expects(0, "subscribed[a]=now&wait=10", `{"s":1,"k":{"a":{-1.0}},"at":{"a":"{-1.0}"}}`, store.takes)
+	})
+}
+
 func TestAClockThatIsSetBackKeepsNobodyHeld(t *testing.T) {
 	store := newMemory()
 	together(t, store, func(g *group) {

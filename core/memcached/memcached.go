@@ -8,7 +8,9 @@
 //
 // memcached tells nothing of changes, so they are seen when it is time to look: after a sleep at the latest. It has no clock
 // that it tells either: a stamp is by the clock of the machine that publishes. Precise polls do not care. Whole-second polls
-// are held a while longer, for as much as the machines' clocks may differ (Options.Skew).
+// are held a while longer, for as much as the machines' clocks may differ (Options.Skew). A poll that begins with the cursor now may
+// be answered with an event that was published up to Skew + 200 ms before the poll came. By its stamp alone, that event may have been
+// stored after the poll came, by a machine whose clock is behind.
 //
 // It forgets: when it is full, and when it is started again. An event that it forgot has no stamp; the next publication
 // counts, whatever the stamp was before. A publication that it forgets before a subscriber who was just pausing has come back is

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"novcomet/core"
+	"novcomet/core/memcached"
 	"novcomet/core/memcached/memcachedtest"
 )
 
@@ -241,6 +242,20 @@ func TestNothingIsMissedOfWhatIsPublishedAfterMemcachedIsBack(t *testing.T) {
 			if s.wrong != "" {
 				t.Errorf("a poll of %s was answered %s", id, s.wrong)
 			}
+		}
+	}
+}
+
+// A machine whose clock is behind by the skew may have published it just now.
+func TestNowCountsAsNewWhatIsYoungerThanTheSkewAnd200ms(t *testing.T) {
+	const skew, slow = 20 * time.Second, 10 * time.Second // slow: a loaded machine, on which the poll comes late
+	server := memcachedtest.Start(t)
+	store := openWith(t, memcached.Options{Servers: []string{server.Address}, Prefix: "novcomet:", Timeout: patience, Skew: skew})
+	e := endpoint(t, store, 20)
+	for ago, isNew := range map[time.Duration]string{skew - slow: `{"s":1,`, skew + 200*time.Millisecond: `{"s":0,`} {
+		server.Set("novcomet:a", fmt.Sprint(time.Now().Add(-ago).UnixMicro()))
+		if body := ask(t.Context(), e, "subscribed[a]=now&wait=0"); !strings.HasPrefix(body, isNew) {
+			t.Errorf("published %v ago: %s; want %s…", ago, body, isNew)
 		}
 	}
 }
