@@ -155,7 +155,8 @@ func (s sharing) preflight(w http.ResponseWriter, _ *http.Request) {
 	h.Set("Allow", methods)
 	if s.with != "" {
 		h.Set("Access-Control-Allow-Methods", methods)
-		h.Set("Access-Control-Allow-Headers", "Content-Type")
+		// Data has a Content-Type; a client that reads a stream with fetch sends the other two.
+		h.Set("Access-Control-Allow-Headers", "Content-Type, Last-Event-ID, Cache-Control")
 		h.Set("Access-Control-Max-Age", "7200") // seconds; the longest that Chromium heeds
 	}
 	w.WriteHeader(http.StatusNoContent)

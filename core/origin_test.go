@@ -209,7 +209,7 @@ func TestEveryAnswerToAListedSiteLetsItsPageRead(t *testing.T) {
 					preflight := test.method == "OPTIONS" && from.allowed != ""
 					for name, value := range map[string]string{
 						"Access-Control-Allow-Methods": "GET, POST, PUT, HEAD, OPTIONS",
-						"Access-Control-Allow-Headers": "Content-Type", "Access-Control-Max-Age": "7200",
+						"Access-Control-Allow-Headers": "Content-Type, Last-Event-ID, Cache-Control", "Access-Control-Max-Age": "7200",
 					} {
 						if (h.Get(name) == value) != preflight || !preflight && h.Get(name) != "" {
 							t.Errorf("%s: %q", name, h.Get(name))

@@ -140,6 +140,34 @@ func TestAListedSitesPageInARealBrowserPublishesAndReads(t *testing.T) {
 	}
 }
 
+// The browser asks first whether the page may send Last-Event-ID and Cache-Control (CORS preflight).
+func TestAListedSitesPageResumesAStreamWithFetch(t *testing.T) {
+	page := foreignPage(t)
+	site := launchSite(t, launch.Options{
+		Server:   launch.Nginx,
+		Settings: map[string]string{"origins": page.URL},
+	})
+	touch(t, eventFile(site, "a"))
+	seen := stampOf(t, site, "a")
+	touch(t, eventFile(site, "b"))
+	listed := openWindow(t, startBrowser(t), page.URL)
+	for _, host := range names {
+		script := fmt.Sprintf(`(async () => {
+			const stream = await fetch(%q, { headers: { Accept: "text/event-stream", "Last-Event-ID": %q, "Cache-Control": "no-cache" } });
+			let text = "";
+			for await (const part of stream.body.pipeThrough(new TextDecoderStream())) {
+				text += part;
+				if (/^id: .*\n\n/m.test(text)) break;
+			}
+			return stream.status + " " + text;
+		})().catch(e => e.name)`, at(host, site)+"?subscribed[a]=now&subscribed[b]=now", seen+",0.000000")
+		got := evaluate[string](t, listed, script)
+		if !strings.HasPrefix(got, "200 ") || !strings.Contains(got, "event: b\n") || strings.Contains(got, "event: a\n") {
+			t.Errorf("%s: the page reads %q; want a stream that reports b, and not a", host, got)
+		}
+	}
+}
+
 // reading is a script that says what a page can read of an answer.
 func reading(url, query string) string {
 	return fmt.Sprintf(`fetch(%q).then(async r => r.status + " " + await r.text(), e => e.name)`, url+"?"+query)
