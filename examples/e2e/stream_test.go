@@ -152,6 +152,27 @@ func TestAStreamThroughEveryServer(t *testing.T) {
 	}
 }
 
+// The cursors of 250 events come back in one header, Last-Event-ID, beside a URL that is as long.
+func TestAStreamWithManyIDsResumes(t *testing.T) {
+	var ids []string
+	for i := range 250 {
+		ids = append(ids, fmt.Sprintf("subscribed[%03d]=now", i))
+	}
+	query := strings.Join(ids, "&")
+	underEach(t, launch.Servers(), launch.Options{Settings: map[string]string{"sleep": "0.2"}}, func(t *testing.T, site *launch.Site) {
+		touch(t, eventFile(site, "000"))
+		s := openStream(t, site, query, "")
+		cursors := strings.Split(s.next(t, "id: "), ",")
+		s.close()
+		for i := range cursors { // as long as a header gets
+			cursors[i] = cursors[0]
+		}
+		touch(t, eventFile(site, "249"))
+		s = openStream(t, site, query, strings.Join(cursors, ","))
+		s.next(t, "event: 249")
+	})
+}
+
 // Only comet-fcgi knows of more than one stream.
 func TestAStreamWhoseBrowserLeftIsFreed(t *testing.T) {
 	for _, server := range []launch.Server{launch.Nginx, launch.ApacheProxy, launch.Lighttpd, launch.Caddy} {
