@@ -40,6 +40,16 @@ var mistakes = []seeded{
 		site: launch.Options{Extra: "fastcgi_buffering on; fastcgi_ignore_headers X-Accel-Buffering;"},
 		want: []string{"problem stream: buffering", "problem stream: fastcgi_ignore_headers"},
 	}, {
+		name: "nginx keeps X-Accel-Buffering from another nginx", server: launch.Nginx,
+		site:  launch.Options{Replace: map[string]string{"fastcgi_pass_header X-Accel-Buffering;": ""}},
+		spoil: func(t *testing.T, site *launch.Site) string { return behindNginx(t, site, "").URL + "/comet.php" },
+		want:  []string{"problem stream: buffering", "problem stream: fastcgi_pass_header X-Accel-Buffering"},
+	}, {
+		name: "nginx changes Host for another nginx", server: launch.Nginx,
+		site:  launch.Options{Settings: map[string]string{"publish.allow": closed}},
+		spoil: func(t *testing.T, site *launch.Site) string { return behindNginx(t, site, "").URL + "/comet.php" },
+		want:  []string{"problem own pages: HTTP 403", "problem own pages: proxy_set_header Host $http_host", "ok stream: an event after"},
+	}, {
 		name: "mod_fcgid collects what streams send", server: launch.ApacheFcgid,
 		site: launch.Options{Replace: map[string]string{"FcgidOutputBufferSize 0": "FcgidOutputBufferSize 65536"}},
 		want: []string{"problem stream: buffering", "problem stream: FcgidOutputBufferSize 0"},
@@ -286,7 +296,7 @@ func TestCheckSaysNothingOfAGoodSite(t *testing.T) {
 				}
 			}
 			for _, check := range []string{"configuration", "directory", "inotify", "open files", "socket", "store", "URL", "header", "clock",
-				"delivery", "publish", "cache", "stream", "other sites", "time-out"} {
+				"delivery", "publish", "cache", "stream", "other sites", "own pages", "time-out"} {
 				if !said[check] {
 					t.Errorf("it says nothing of %s in:\n%s", check, listed(found))
 				}

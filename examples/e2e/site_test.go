@@ -1,13 +1,16 @@
 package e2e_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,6 +34,60 @@ func launchSite(t *testing.T, o launch.Options) *launch.Site {
 		}
 	})
 	return site
+}
+
+// behindNginx starts an nginx that passes everything on to the site, with further lines in its location. It returns the site
+// as it looks from there.
+func behindNginx(t *testing.T, site *launch.Site, lines string) *launch.Site {
+	t.Helper()
+	program, err := exec.LookPath("nginx")
+	if err != nil {
+		program = "/usr/sbin/nginx"
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	dir := t.TempDir()
+	config := `daemon off; master_process off; pid nginx.pid; error_log stderr warn;
+events { }
+http {
+	access_log off;
+	client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+	server {
+		listen ` + address + `;
+		location / { proxy_pass ` + site.URL + `; ` + lines + ` }
+	}
+}`
+	file := filepath.Join(dir, "nginx.conf")
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cmd := exec.Command(program, "-e", "stderr", "-p", dir, "-c", file)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil || t.Failed() {
+			t.Logf("the nginx in front ended: %v\n%s", err, &log)
+		}
+	})
+	for late := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			c.Close()
+			return &launch.Site{URL: "http://" + address, Events: site.Events}
+		}
+		if time.Now().After(late) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // startSite starts a real server with examples/browser as its pages. Polls are short, so that a test sees many.

@@ -54,7 +54,7 @@ func openStream(t *testing.T, site *launch.Site, query, lastEventID string) *str
 	if lastEventID != "" {
 		r.Header.Set("Last-Event-ID", lastEventID)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: patience}}
 	answer, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -150,6 +150,17 @@ func TestAStreamThroughEveryServer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nginx obeys X-Accel-Buffering and, by default, removes it.
+func TestAStreamThroughTwoNginxIsNotBuffered(t *testing.T) {
+	t.Parallel()
+	site := launchSite(t, launch.Options{Server: launch.Nginx})
+	outer := behindNginx(t, site, "")
+	s := openStream(t, outer, "subscribed[a]=now", "")
+	s.next(t, "id: ")
+	touch(t, eventFile(site, "a"))
+	s.next(t, "event: a")
 }
 
 // The cursors of 250 events come back in one header, Last-Event-ID, beside a URL that is as long.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -68,5 +69,29 @@ func (w *web) foreign(ctx context.Context) {
 			"the page of any other site can make a visitor's browser publish here")
 	default:
 		w.ok(check, "HTTP %d: their pages can't publish here", a.status)
+	}
+}
+
+// own looks at whether NovComet recognizes the site's own pages. Without https a browser does not say that a page is of
+// the same site; then NovComet compares the page's origin with Host, which a proxy may have changed. The origin is compared
+// before publish.allow, so that this shows even where nobody may publish.
+func (w *web) own(ctx context.Context) {
+	const check = "own pages"
+	header := []string{"Origin", w.url.Scheme + "://" + w.url.Host}
+	if w.url.Scheme == "https" {
+		header = append(header, "Sec-Fetch-Site", "same-origin")
+	}
+	for _, method := range []string{http.MethodPost, http.MethodGet} {
+		a := w.send(ctx, method, quick, "publish="+url.QueryEscape(w.id.String()), header...)
+		switch {
+		case a.err != nil || a.status == http.StatusMethodNotAllowed:
+			continue
+		case a.status == http.StatusForbidden && strings.Contains(a.Error, "another site"):
+			w.problem(check, "pass on Host (nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On), or list the site in origins",
+				"HTTP 403: a page of this site is taken for another site's: NovComet does not get %s as Host", w.url.Host)
+		default:
+			w.ok(check, "HTTP %d: they are recognized", a.status)
+		}
+		return
 	}
 }

@@ -11,7 +11,7 @@ import (
 // stream looks at whether Server-Sent Events come when they are sent.
 func (w *web) stream(ctx context.Context, delivers bool) {
 	const check = "stream"
-	const pass = "nginx: no fastcgi_ignore_headers X-Accel-Buffering; Apache: flushpackets=on; mod_fcgid: FcgidOutputBufferSize 0; and no gzip for text/event-stream"
+	const pass = "nginx: fastcgi_pass_header X-Accel-Buffering, and no fastcgi_ignore_headers or proxy_ignore_headers for it; Apache: flushpackets=on; mod_fcgid: FcgidOutputBufferSize 0; and no gzip for text/event-stream"
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	lines := make(chan string, 100)

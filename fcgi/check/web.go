@@ -50,6 +50,7 @@ func (w *web) look(ctx context.Context) {
 		}
 		w.stream(ctx, delivers)
 		w.foreign(ctx)
+		w.own(ctx)
 	}
 	w.patience(long)
 }
@@ -71,7 +72,12 @@ type answer struct {
 }
 
 // ask sends a GET request.
-func (w *web) ask(ctx context.Context, patience time.Duration, query string, header ...string) (a answer) {
+func (w *web) ask(ctx context.Context, patience time.Duration, query string, header ...string) answer {
+	return w.send(ctx, http.MethodGet, patience, query, header...)
+}
+
+// send sends a request without a body, and reads the answer.
+func (w *web) send(ctx context.Context, method string, patience time.Duration, query string, header ...string) (a answer) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	begin := time.Now()
@@ -79,7 +85,7 @@ func (w *web) ask(ctx context.Context, patience time.Duration, query string, hea
 		a.took = time.Since(begin)
 		a.at = begin.Add(a.took / 2)
 	}()
-	response, err := w.get(ctx, query, header...)
+	response, err := w.request(ctx, method, query, header...)
 	if err != nil {
 		return answer{err: err}
 	}
@@ -92,12 +98,16 @@ func (w *web) ask(ctx context.Context, patience time.Duration, query string, hea
 }
 
 func (w *web) get(ctx context.Context, query string, header ...string) (*http.Response, error) {
+	return w.request(ctx, http.MethodGet, query, header...)
+}
+
+func (w *web) request(ctx context.Context, method, query string, header ...string) (*http.Response, error) {
 	u := *w.url
 	if u.RawQuery != "" {
 		query = u.RawQuery + "&" + query
 	}
 	u.RawQuery = query
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}

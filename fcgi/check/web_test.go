@@ -135,3 +135,37 @@ func TestTheOriginOfOtherSitesMustArrive(t *testing.T) {
 	})
 	wants(t, arranged{url: deaf, env: []string{"COMET_FILE_DIRECTORY=" + directory}}.look(t), check.Problem, "other sites", "Sec-Fetch-Site")
 }
+
+// A proxy that changes Host makes a page of the site look like one of another site, also where publishing is forbidden.
+func TestHostMustArrive(t *testing.T) {
+	t.Parallel()
+	for name, access := range map[string]*core.Access{
+		"everybody may publish": nil,
+		"by POST":               {Methods: []string{"POST"}},
+		"by GET":                {Methods: []string{"GET"}},
+		"nobody may publish":    {Publish: patterns(t)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			directory := t.TempDir()
+			e := core.NewEndpoint(&core.Files{Directory: directory, Mode: 0o600, Fine: true}, core.Settings{Tries: 2, Sleep: 500 * time.Millisecond, Access: access})
+			t.Cleanup(e.Close)
+			changes := func(w http.ResponseWriter, r *http.Request) {
+				r.Host = "backend:8080"
+				e.ServeHTTP(w, r)
+			}
+			env := []string{"COMET_FILE_DIRECTORY=" + directory}
+			wants(t, arranged{url: at(t, e.ServeHTTP), env: env}.look(t), check.OK, "own pages")
+			wants(t, arranged{url: at(t, changes), env: env}.look(t), check.Problem, "own pages", "HTTP 403", "proxy_set_header Host $http_host")
+		})
+	}
+}
+
+func patterns(t *testing.T, allowed ...string) core.Patterns {
+	t.Helper()
+	p, err := core.ParsePatterns(allowed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
