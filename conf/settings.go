@@ -74,11 +74,11 @@ var settings = []setting{
 		}},
 	{"data.max_bytes", !location, "bytes, a whole number from 1 to 16777216",
 		func(c Config) bool { return 1 <= c.Data.MaxBytes && c.Data.MaxBytes <= 16<<20 }},
-	{"stream.comment", !location, "seconds (20, 0.5) or a unit (500ms, 1m), from 100ms to 10m",
+	{"stream.comment", location, "seconds (20, 0.5) or a unit (500ms, 1m), from 100ms to 10m",
 		func(c Config) bool {
 			return 100*time.Millisecond <= c.Stream.Comment && c.Stream.Comment <= 10*time.Minute
 		}},
-	{"stream.end", !location, "seconds (600) or a unit (10m), from 100ms to 24h",
+	{"stream.end", location, "seconds (600) or a unit (10m), from 100ms to 24h",
 		func(c Config) bool { return 100*time.Millisecond <= c.Stream.End && c.Stream.End <= 24*time.Hour }},
 	{"status", location, "on or off", func(Config) bool { return true }},
 	{"socket.mode", !location, octal,

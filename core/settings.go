@@ -19,6 +19,8 @@ type Settings struct {
 	// Port is the port at which the web server was asked, where it keeps it from the Host, as Debian's nginx does; empty: the
 	// Host has it, or it is the usual one.
 	Port string
+	// StreamComment and StreamEnd are those of this location's streams; 0: those of the [Endpoint].
+	StreamComment, StreamEnd time.Duration
 	// Status says that this location answers with the Endpoint's figures, and with nothing else.
 	Status bool
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,7 +13,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// StreamLimits are those of Server-Sent Events, for a whole Endpoint.
+// StreamLimits are those of Server-Sent Events, for a whole Endpoint. [Settings] can set Comment and End for a location.
 type StreamLimits struct {
 	// Max is how many streams there may be; 0: any number. One beyond is told what is new and ended, so that its browser
 	// asks again some seconds later: streams become polling, and no client is lost.
@@ -62,7 +63,7 @@ func (s *Stream) begin(w http.ResponseWriter, _ *http.Request) {
 	s.endpoint.counts.began.Add(1)
 	limits := s.endpoint.Streams
 	s.surplus = limits.Max > 0 && count > int64(limits.Max)
-	s.end = time.Now().Add(orDefault(limits.End, 10*time.Minute))
+	s.end = time.Now().Add(cmp.Or(s.settings.StreamEnd, limits.End, 10*time.Minute))
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store, no-transform") // Who compresses, collects.
@@ -86,7 +87,7 @@ func (s *Stream) Next(done func(StreamPart)) (leave func() bool) {
 	query, settings := s.query, s.settings
 	query.MaxWait = 0 // The first look only finds out where the stream begins, or what it has missed.
 	if s.asked {
-		query.MaxWait = min(orDefault(s.endpoint.Streams.Comment, 20*time.Second), s.end.Sub(now))
+		query.MaxWait = min(cmp.Or(s.settings.StreamComment, s.endpoint.Streams.Comment, 20*time.Second), s.end.Sub(now))
 	}
 	query.MaxWait = max(query.MaxWait, 0)
 	s.due = now.Add(query.MaxWait)
@@ -223,13 +224,6 @@ func resume(subscriptions []Subscription, id string) {
 		}
 		subscriptions[i].Cursor = cursor
 	}
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }
 
 // wantsStream reports whether the client takes Server-Sent Events, as EventSource says.

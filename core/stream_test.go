@@ -183,6 +183,18 @@ func TestAQuietStreamGetsAComment(t *testing.T) {
 	})
 }
 
+func TestSettingsSetACommentAndAnEndForTheirStreams(t *testing.T) {
+	store := newMemory()
+	together(t, store, func(g *group) {
+		g.endpoint.Streams = core.StreamLimits{Comment: time.Minute, End: time.Hour}
+		g.endpoint.Settings.StreamComment, g.endpoint.Settings.StreamEnd = 10*time.Second, 25*time.Second
+		r := g.open("subscribed[a]=now")
+		time.Sleep(26 * time.Second)
+		g.wants(r, "0s id: 0.000000", "10s :", "20s :", "25s :")
+		g.wantsEnded(r, true)
+	})
+}
+
 func TestAStreamEndsInAnOrderlyWay(t *testing.T) {
 	store := newMemory()
 	together(t, store, func(g *group) {

@@ -51,7 +51,7 @@ var mutationsOfStreams = []mutation{
 
 	// When it gets a comment, and when it ends.
 	{"a comment comes in time", "stream.go",
-		"min(orDefault(s.endpoint.Streams.Comment, 20*time.Second), s.end.Sub(now))", "s.end.Sub(now)"},
+		"min(cmp.Or(s.settings.StreamComment, s.endpoint.Streams.Comment, 20*time.Second), s.end.Sub(now))", "s.end.Sub(now)"},
 	{"the wait of a poll is none of a stream", "stream.go",
 		"settings.Tries = int(query.MaxWait/max(settings.Sleep, time.Millisecond)) + 1", "_ = settings.Tries"},
 	{"a stream ends when it is old", "stream.go",

@@ -28,7 +28,7 @@ func New(config conf.Config, store core.Store, log *slog.Logger) *Gateway {
 	endpoint.MaxEvents = config.MaxEvents
 	endpoint.MaxData = config.Data.MaxBytes
 	endpoint.MaxAnswerData = config.Data.MaxAnswer()
-	endpoint.Streams = core.StreamLimits{Max: config.MaxWaiting, Comment: config.Stream.Comment, End: config.Stream.End}
+	endpoint.Streams = core.StreamLimits{Max: config.MaxWaiting}
 	endpoint.Log = log
 	return &Gateway{endpoint, newLocations(config), log}
 }

@@ -80,7 +80,9 @@ func keyOf(variables map[string]string) string {
 // settings makes of a configuration what core goes by.
 func settings(c conf.Config) (core.Settings, error) {
 	access, err := access(c)
-	return core.Settings{Tries: c.Tries, Sleep: c.Sleep, Status: c.Status, Access: access}, err
+	return core.Settings{
+		Tries: c.Tries, Sleep: c.Sleep, StreamComment: c.Stream.Comment, StreamEnd: c.Stream.End, Status: c.Status, Access: access,
+	}, err
 }
 
 // access fails only where a file of secrets is gone: the rest conf has looked at.

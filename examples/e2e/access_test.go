@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +158,35 @@ func TestShippedBlockPrivateEventsWithAPassword(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The web server checks the password when the stream opens, and not again.
+func TestShippedBlockEndsTheStreamOfARemovedUser(t *testing.T) {
+	underEach(t, restricted, launch.Options{
+		Blocks:   []string{"Private events for users with a password"},
+		Replace:  map[string]string{"30s": "2s"},
+		Users:    users,
+		Settings: map[string]string{"sleep": "0.2"},
+	}, func(t *testing.T, site *launch.Site) {
+		const query = "subscribed[user:ann:mail]=now"
+		s := openStream(t, site, query, "", as("ann", users["ann"])...)
+		s.next(t, "id: ")
+		bob, err := os.ReadFile(passwordFile(site))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(passwordFile(site), bytes.ReplaceAll(bob, []byte("ann:"), []byte("gone:")), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if !s.ended(patience) {
+			t.Error("the stream goes on")
+		}
+		try(t, site, attempt{name: "a new stream", query: query, header: as("ann", users["ann"]), status: 401})
+	})
+}
+
+func passwordFile(site *launch.Site) string {
+	return filepath.Join(filepath.Dir(site.Events), "comet.htpasswd")
 }
 
 // privateEvents is what each may hear of; nobody is what a visitor gets who is nobody.

@@ -41,14 +41,17 @@ type stream struct {
 	close  context.CancelFunc
 }
 
-// openStream asks for a stream, and returns when its header is there.
-func openStream(t *testing.T, site *launch.Site, query, lastEventID string) *stream {
+// openStream asks for a stream, and returns when its header is there. The rest is names and values of the request's header.
+func openStream(t *testing.T, site *launch.Site, query, lastEventID string, header ...string) *stream {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, site.URL+"/comet.php?"+query, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
 	}
 	r.Header.Set("Accept", "text/event-stream")
 	if lastEventID != "" {
