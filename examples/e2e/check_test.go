@@ -50,6 +50,10 @@ var mistakes = []seeded{
 		spoil: func(t *testing.T, site *launch.Site) string { return behindNginx(t, site, "").URL + "/comet.php" },
 		want:  []string{"problem own pages: HTTP 403", "problem own pages: proxy_set_header Host $http_host", "ok stream: an event after"},
 	}, {
+		name: "the CGI program is still there", server: launch.ApacheProxy,
+		site: launch.Options{Blocks: []string{"Private events for users with a password"}, Users: users, Extra: serveCGIBin},
+		want: []string{"problem other URLs: /cgi-bin/comet.cgi, and there everybody can subscribe and publish", "problem other URLs: a2disconf comet-cgi"},
+	}, {
 		name: "mod_fcgid collects what streams send", server: launch.ApacheFcgid,
 		site: launch.Options{Replace: map[string]string{"FcgidOutputBufferSize 0": "FcgidOutputBufferSize 65536"}},
 		want: []string{"problem stream: buffering", "problem stream: FcgidOutputBufferSize 0"},
@@ -175,6 +179,17 @@ var mistakes = []seeded{
 	},
 }
 
+// serveCGIBin is what Debian's serve-cgi-bin.conf says.
+const serveCGIBin = `
+LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
+ScriptSock "{dir}/cgid.sock"
+ScriptAlias /cgi-bin/ "{dir}/cgi-bin/"
+<Directory "{dir}/cgi-bin">
+	AllowOverride None
+	Options +ExecCGI -MultiViews +SymLinksIfOwnerMatch
+	Require all granted
+</Directory>`
+
 // rewritten is the URL of a proxy before the site that changes the header of each answer.
 func rewritten(t *testing.T, site *launch.Site, change func(http.Header)) string {
 	t.Helper()
@@ -296,7 +311,7 @@ func TestCheckSaysNothingOfAGoodSite(t *testing.T) {
 				}
 			}
 			for _, check := range []string{"configuration", "directory", "inotify", "open files", "socket", "store", "URL", "header", "clock",
-				"delivery", "publish", "cache", "stream", "other sites", "own pages", "time-out"} {
+				"delivery", "publish", "cache", "stream", "other sites", "own pages", "other URLs", "time-out"} {
 				if !said[check] {
 					t.Errorf("it says nothing of %s in:\n%s", check, listed(found))
 				}

@@ -3,8 +3,8 @@
 // where something is wrong, what to do.
 //
 // report.go is what is found and print.go how it is shown; settings.go, directory.go, rights.go, limits.go, inotify.go, socket.go
-// and store.go look at this machine, process.go knows the processes that matter there; web.go asks the URL, and endpoint.go,
-// publish.go, freshness.go, clock.go, wake.go, stream.go and patience.go judge what comes.
+// and store.go look at this machine, process.go knows the processes that matter there; web.go asks the URL, doors.go others
+// of the same host, and endpoint.go, publish.go, freshness.go, clock.go, wake.go, stream.go and patience.go judge what comes.
 package check
 
 import (

@@ -37,7 +37,9 @@ func (c *checker) web(address string) (*web, error) {
 // look looks at what a browser gets.
 func (w *web) look(ctx context.Context) {
 	defer w.client.CloseIdleConnections()
-	if !w.endpoint(ctx) {
+	usable := w.endpoint(ctx)
+	w.doors(ctx)
+	if !usable {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -147,16 +147,13 @@ func TestHostMustArrive(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			directory := t.TempDir()
-			e := core.NewEndpoint(&core.Files{Directory: directory, Mode: 0o600, Fine: true}, core.Settings{Tries: 2, Sleep: 500 * time.Millisecond, Access: access})
-			t.Cleanup(e.Close)
+			e := guarded(t, access)
 			changes := func(w http.ResponseWriter, r *http.Request) {
 				r.Host = "backend:8080"
 				e.ServeHTTP(w, r)
 			}
-			env := []string{"COMET_FILE_DIRECTORY=" + directory}
-			wants(t, arranged{url: at(t, e.ServeHTTP), env: env}.look(t), check.OK, "own pages")
-			wants(t, arranged{url: at(t, changes), env: env}.look(t), check.Problem, "own pages", "HTTP 403", "proxy_set_header Host $http_host")
+			wants(t, arranged{url: at(t, e.ServeHTTP)}.look(t), check.OK, "own pages")
+			wants(t, arranged{url: at(t, changes)}.look(t), check.Problem, "own pages", "HTTP 403", "proxy_set_header Host $http_host")
 		})
 	}
 }

@@ -20,7 +20,7 @@ type Options struct {
 	Directory string            // where the events are; default: a new one inside the temporary directory
 	Port      int               // on 127.0.0.1; default: a free one
 	Settings  map[string]string // further keys of comet.yaml and their values, as YAML: "sleep": "0.1", "file.mode": `"0600"`
-	Extra     string            // lines for the web server's own configuration, in nginx' server block, in Caddy's site block
+	Extra     string            // lines for the web server's own configuration, in nginx' server block, in Caddy's site block; {dir} as in HTTP
 	Log       io.Writer         // gets what the server and NovComet have to say, besides Site.Log; default: nothing
 
 	// Blocks are blocks of settings to be put into force that are comments in the shipped file, each named by words in the line
@@ -34,7 +34,8 @@ type Options struct {
 	// Redis is the address of the server that a Cluster has its events in; for no other.
 	Redis string
 
-	// HTTP is lines for nginx' http block, in which {dir} stands for a directory that may be written.
+	// HTTP is lines for nginx' http block. {dir} stands for the site's directory, which may be written and has
+	// cgi-bin/comet.cgi and bin/comet-fcgi.
 	HTTP string
 
 	// HoldSocket keeps comet-fcgi's listening socket open in this process, as systemd does: requests

@@ -155,9 +155,10 @@ func (s *Site) configure(v variant, port int) error {
 			return errors.Wrap(err, "making the system's file available")
 		}
 	}
+	here := func(text string) string { return strings.ReplaceAll(text, "{dir}", s.dir) }
 	var main bytes.Buffer
 	err = template.Must(template.New("main").Parse(v.main)).Execute(&main, map[string]any{
-		"Dir": s.dir, "Root": s.options.Root, "Port": port, "Extra": s.options.Extra, "HTTP": strings.ReplaceAll(s.options.HTTP, "{dir}", s.dir), "Variant": s.options.Server,
+		"Dir": s.dir, "Root": s.options.Root, "Port": port, "Extra": here(s.options.Extra), "HTTP": here(s.options.HTTP), "Variant": s.options.Server,
 		"Files": fileLimit(), "Several": v.several != "",
 	})
 	if err != nil {
