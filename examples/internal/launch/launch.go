@@ -26,7 +26,7 @@ type Options struct {
 	// Blocks are blocks of settings to be put into force that are comments in the shipped file, each named by words in the line
 	// or lines above it that end with a colon: "Publish only by POST".
 	Blocks []string
-	// Replace says what stands for words of the shipped file, such as an address: a test's own.
+	// Replace says what stands for words of the shipped file, such as an address: a test's own. {dir} as in HTTP.
 	Replace map[string]string
 	// Users have these passwords in the file that the shipped one calls comet.htpasswd.
 	Users map[string]string

@@ -131,22 +131,20 @@ func (s *Site) configure(v variant, port int) error {
 	if err != nil {
 		return err
 	}
-	for _, heading := range s.options.Blocks {
-		if text, err = uncomment(text, heading); err != nil {
-			return errors.Wrap(err, v.shipped)
+	var several string
+	if v.several != "" {
+		if several, err = s.move(v.several, v.sockets); err != nil {
+			return err
 		}
 	}
-	for word, instead := range s.options.Replace {
-		if !strings.Contains(text, word) {
-			return errors.Errorf("%s does not mention %s", v.shipped, word)
-		}
-		text = strings.ReplaceAll(text, word, instead)
+	if err := s.choose(v, &text, &several); err != nil {
+		return err
 	}
 	if err := s.write("comet.conf", text); err != nil {
 		return err
 	}
 	if v.several != "" {
-		if err := s.configureSeveral(v, text); err != nil {
+		if err := s.configureSeveral(v, text, several); err != nil {
 			return err
 		}
 	}
@@ -167,12 +165,34 @@ func (s *Site) configure(v variant, port int) error {
 	return s.write("main.conf", main.String())
 }
 
-// configureSeveral writes the file with the sockets of several comet-fcgi, and comet.conf with the line that it says.
-func (s *Site) configureSeveral(v variant, one string) error {
-	text, err := s.move(v.several, v.sockets)
-	if err != nil {
-		return err
+// choose puts the blocks of the options into force, and replaces their words, in each of the shipped texts that has them.
+func (s *Site) choose(v variant, texts ...*string) error {
+	for _, heading := range s.options.Blocks {
+		found := false
+		for _, text := range texts {
+			if chosen, err := uncomment(*text, heading); err == nil {
+				*text, found = chosen, true
+			}
+		}
+		if !found {
+			return errors.Errorf("%s has no block of settings under %q", v.shipped, heading)
+		}
 	}
+	for word, instead := range s.options.Replace {
+		found := false
+		for _, text := range texts {
+			found = found || strings.Contains(*text, word)
+			*text = strings.ReplaceAll(*text, word, strings.ReplaceAll(instead, "{dir}", s.dir))
+		}
+		if !found {
+			return errors.Errorf("%s does not mention %s", v.shipped, word)
+		}
+	}
+	return nil
+}
+
+// configureSeveral writes the file with the sockets of several comet-fcgi, and comet.conf with the line that it says.
+func (s *Site) configureSeveral(v variant, one, text string) error {
 	instead := regexp.MustCompile(`(?m)^#     (fastcgi_pass comet;.*)$`).FindStringSubmatch(text)
 	if instead == nil {
 		return errors.Errorf("%s does not say what to write instead of fastcgi_pass unix:…", v.several)
