@@ -39,7 +39,7 @@ func TestWithoutAnInotifyInstanceItGoesOnWithItsChecksAndSaysSoOnce(t *testing.T
 		t.Fatal(err)
 	}
 	socket, path := boundSocket(t)
-	p := start(t, directory, arrangement{part: asDeaf, stdin: socket, env: []string{"COMET_TRIES=400", "COMET_SLEEP=100ms"}})
+	p := start(t, directory, arrangement{part: asDeaf, stdin: socket, env: []string{"COMET_LOG=warn", "COMET_TRIES=400", "COMET_SLEEP=100ms"}})
 	for _, id := range []string{"a", "b", "c"} {
 		polls := connectCrowd(t, path, 10)
 		for _, w := range polls.of {

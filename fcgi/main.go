@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -104,6 +106,7 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 			server.working.Go(func() { server.serve(l) })
 		}
 	}
+	ready(source, listeners, log.each)
 	server.reloadAt(ctx, hangup, source, log)
 
 	const enough = 4500 * time.Millisecond // A drain takes up to 4 s; web servers and systemd want it soon.
@@ -114,6 +117,24 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	}
 	server.stop(ending)
 	return nil
+}
+
+// ready logs that requests are accepted, on which sockets, and with which settings file.
+func ready(source conf.Source, listeners []net.Listener, log *slog.Logger) {
+	_, file, err := conf.Explain(source)
+	if err != nil || file == "" {
+		file = "none"
+	}
+	var sockets []string
+	for _, l := range listeners {
+		address := l.Addr()
+		if address.Network() == "unix" {
+			sockets = append(sockets, "unix:"+address.String())
+			continue
+		}
+		sockets = append(sockets, address.String())
+	}
+	log.Info("ready", "socket", strings.Join(sockets, ","), "settings", file)
 }
 
 // warn says what is allowed and not wise.

@@ -28,6 +28,10 @@ func startReloading(t *testing.T, yaml string) *reloading {
 	env := []string{"COMET_TRIES=", "COMET_SLEEP=", "COMET_FILE_DIRECTORY="}
 	r.program = start(t, "", arrangement{args: []string{"--config", r.yaml}, env: env, stdin: socket})
 	wantAnswer(t, ask(t, path, asked("publish=started"), ""), http.StatusOK, "true")
+	if !strings.Contains(yaml, "log: error") {
+		eventually(t, "it says that it is ready", func() bool { return strings.Contains(r.stderr.String(), "msg=ready") })
+	}
+	r.said = strings.Count(r.stderr.String(), "\n")
 	return r
 }
 

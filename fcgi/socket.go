@@ -79,8 +79,8 @@ func listenOn(address string, socket conf.Socket) (net.Listener, error) {
 	l, err := net.Listen("unix", path)
 	unix.Umask(mask)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.Wrapf(err, "the directory %[1]s is missing; make it, for the user that runs comet-fcgi, with "+
-			"\"install -d -o www-data -g www-data %[1]s\"", filepath.Dir(path))
+		return nil, errors.Wrapf(err, "the directory %[1]s is missing; make it, writable for the group of comet-fcgi's user, with "+
+			"\"install -d -m 775 -g www-data %[1]s\"", filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, errors.Wrap(err, "listen")

@@ -170,7 +170,7 @@ func TestWhatIsInTheWayOfASocketIsLeftAlone(t *testing.T) {
 	if status := p.status(); status != 1 {
 		t.Errorf("status %d, want 1", status)
 	}
-	wantText(t, p.stderr.String(), "install -d -o www-data -g www-data "+filepath.Join(directory, "missing"), "missing/comet.sock", "no such file or directory")
+	wantText(t, p.stderr.String(), "install -d -m 775 -g www-data "+filepath.Join(directory, "missing"), "missing/comet.sock", "no such file or directory")
 }
 
 func TestTheSocketFileHasItsModeAndGroupWhateverTheUmask(t *testing.T) {

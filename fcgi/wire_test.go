@@ -191,7 +191,7 @@ func TestASecondRequestOnABusyConnectionIsRefused(t *testing.T) {
 // What a connection is closed for, at once and without a word: whoever sends it does not listen for FastCGI.
 func TestGarbageEndsTheConnection(t *testing.T) {
 	t.Parallel()
-	p, path := served(t, t.TempDir())
+	p, path := served(t, t.TempDir(), "COMET_LOG=warn")
 	for _, test := range []struct {
 		name string
 		sent []byte

@@ -1,12 +1,17 @@
 package e2e_test
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"novcomet/examples/internal/launch"
 )
 
 // units are the files of systemd/ with these names, with the binary at a place where there is one.
@@ -70,7 +75,7 @@ func TestTmpfilesMakeADirectoryForSeveralUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The names are this user's numbers here, for anybody else's would need root.
-	config := strings.NewReplacer(" root root ", " - - ", " root novcomet ", " - - ").Replace(shipped(t, "systemd", "novcomet.conf"))
+	config := strings.NewReplacer(" root www-data ", " - - ", " root novcomet ", " - - ").Replace(shipped(t, "systemd", "novcomet.conf"))
 	file := filepath.Join(root, "novcomet.conf")
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
@@ -129,6 +134,80 @@ func TestTmpfilesRemoveOldEvents(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(events, "*"))
 	if err != nil || len(left) != 2 || filepath.Base(left[0]) != "new.comet" || filepath.Base(left[1]) != "recent.comet" {
 		t.Errorf("left over: %q, %v", left, err)
+	}
+}
+
+// The lines of the instructions, and that of /etc/cron.d/novcomet, with the paths of a site whose own comet-fcgi is stopped.
+func TestTheInstructionsWithoutSystemdStartCometFcgi(t *testing.T) {
+	_, text, found := strings.Cut(shipped(t, "README.md"), "**Without systemd**")
+	install := regexp.MustCompile(`(?m)^    sudo (install -d .*)$`).FindStringSubmatch(text)
+	start := regexp.MustCompile(`(?m)^    sudo -u www-data (comet-fcgi .*)$`).FindStringSubmatch(text)
+	boot := regexp.MustCompile(`(?m)^@reboot root (.*)$`).FindStringSubmatch(text)
+	if !found || install == nil || start == nil || boot == nil {
+		t.Fatal("README.md does not have the three lines")
+	}
+	for name, line := range map[string]string{
+		"by hand": install[1] + "; exec runuser -u www-data -- " + start[1],
+		"at boot": boot[1],
+	} {
+		t.Run(name, func(t *testing.T) {
+			site := launchSite(t, launch.Options{Server: launch.Nginx})
+			if err := site.StopDaemon(); err != nil {
+				t.Fatal(err)
+			}
+			dir := filepath.Dir(site.Events)
+			here := []string{"/usr/local/bin", dir + "/bin", "/run/novcomet", dir, "/etc/novcomet", dir + "/bin", "logger -t comet-fcgi", "cat"}
+			if os.Geteuid() != 0 { // Then comet-fcgi runs as this user already.
+				here = append(here, " -g www-data", "", "/usr/sbin/runuser -u www-data -- ", "", "runuser -u www-data -- ", "")
+			}
+			script := strings.NewReplacer(here...).Replace(line)
+			read, said, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer read.Close()
+			cmd := exec.Command("/bin/sh", "-c", script)
+			cmd.Env = []string{"PATH=" + dir + "/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
+			cmd.Stdout, cmd.Stderr = said, said
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			said.Close()
+			t.Cleanup(func() {
+				syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+				cmd.Wait()
+			})
+			want := "level=INFO msg=ready socket=unix:" + dir + "/comet.sock settings=" + dir + "/bin/comet.yaml"
+			read.SetReadDeadline(time.Now().Add(patience))
+			lines := bufio.NewScanner(read)
+			for lines.Scan() && lines.Text() != want {
+				t.Log(lines.Text())
+			}
+			if lines.Text() != want {
+				t.Fatalf("%s: it does not say %q", script, want)
+			}
+			wantBody(t, within(t, patience, polling(t, site, "publish=a")), "true")
+		})
+	}
+}
+
+// Whoever starts comet-fcgi first makes the directory, and the others find it as they would make it.
+func TestTheDirectoryOfTheSocketHasOneOwner(t *testing.T) {
+	makes := regexp.MustCompile(`install -d [^;\n]*/run/novcomet\b[^/]`)
+	for _, file := range [][]string{{"systemd", "comet-fcgi.socket"}, {"systemd", "comet-fcgi@.socket"}, {"README.md"}} {
+		found := makes.FindAllString(shipped(t, file...), -1)
+		if len(found) == 0 {
+			t.Errorf("%v does not make it", file)
+		}
+		for _, command := range found {
+			if !strings.HasPrefix(command, "install -d -m 775 -g www-data /run/novcomet") {
+				t.Errorf("%v makes it by %s", file, command)
+			}
+		}
+	}
+	if !strings.Contains(shipped(t, "systemd", "novcomet.conf"), "\nd /run/novcomet         0775 root www-data -\n") {
+		t.Error("novcomet.conf gives it another owner")
 	}
 }
 

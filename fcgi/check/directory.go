@@ -21,7 +21,7 @@ var fileSystems = map[int64]string{
 // directory looks at the directory of the events and who may write there. It reports whether it is there.
 func (c *checker) directory() bool {
 	const check = "directory"
-	const make = "sudo install -d -m 2775 -o www-data -g www-data %s; in /run it takes a line in tmpfiles.d, see examples/systemd/novcomet.conf"
+	const make = "sudo install -d -m 2775 -g www-data %s; in /run it takes a line in tmpfiles.d, see examples/systemd/novcomet.conf"
 	dir := c.config.File.Directory
 	info, err := os.Stat(dir)
 	switch {
