@@ -163,3 +163,25 @@ func TestAProblemIsCountedWhoeverHasIt(t *testing.T) {
 		t.Errorf("said %q", lines)
 	}
 }
+
+func TestRepeated_GroupsByMessageAndError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, said := noting(t)
+		log.Error("can't publish", "event", "a", "error", errors.New("permission denied"))
+		log.Error("can't publish", "event", "b", "error", errors.New("no space left on device"))
+		got, want := said(), "level=ERROR msg=\"can't publish\" event=a error=\"permission denied\"\n"+
+			"level=ERROR msg=\"can't publish\" event=b error=\"no space left on device\"\n"
+		log.close()
+		knownFailure(t, got == want, "said %q, want %q: one problem hides another", got, want)
+	})
+}
+
+// knownFailure marks a test of what is still to be built. It fails when the test passes, so that the mark is removed then.
+func knownFailure(t *testing.T, passes bool, format string, values ...any) {
+	t.Helper()
+	if passes {
+		t.Error("this passes now: remove the mark")
+		return
+	}
+	t.Logf("known failure: "+format, values...)
+}
