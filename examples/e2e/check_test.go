@@ -50,6 +50,18 @@ var mistakes = []seeded{
 		spoil: func(t *testing.T, site *launch.Site) string { return behindNginx(t, site, "").URL + "/comet.php" },
 		want:  []string{"problem own pages: HTTP 403", "problem own pages: proxy_set_header Host $http_host", "ok stream: an event after"},
 	}, {
+		name: "nginx has room for fewer browsers than may wait", server: launch.Nginx,
+		site: launch.Options{WorkerConnections: 1000, Settings: map[string]string{"max_waiting": "501"}},
+		want: []string{"warning nginx: max_waiting is 501, but nginx has room for 500", "warning nginx: worker_connections 1002;"},
+	}, {
+		name: "nginx has room for as many browsers as may wait", server: launch.Nginx,
+		site: launch.Options{WorkerConnections: 1000, Settings: map[string]string{"max_waiting": "500"}},
+		want: []string{"ok nginx: room for 500 browsers at the same time (2 workers with 1000 worker_connections)"},
+	}, {
+		name: "nginx may open fewer files than it has connections", server: launch.Nginx,
+		site: launch.Options{WorkerConnections: 30000},
+		want: []string{"warning nginx: open files, but has 30000 worker_connections", "warning nginx: worker_rlimit_nofile 60000;"},
+	}, {
 		name: "the CGI program is still there", server: launch.ApacheProxy,
 		site: launch.Options{Blocks: []string{"Private events for users with a password"}, Users: users, Extra: serveCGIBin},
 		want: []string{"problem other URLs: /cgi-bin/comet.cgi, and there everybody can subscribe and publish", "problem other URLs: a2disconf comet-cgi"},

@@ -2,8 +2,8 @@
 // the socket and the store of this machine, and, through the web server, at what a browser gets. Each finding has a verdict and,
 // where something is wrong, what to do.
 //
-// report.go is what is found and print.go how it is shown; settings.go, directory.go, rights.go, limits.go, inotify.go, socket.go
-// and store.go look at this machine, process.go knows the processes that matter there; web.go asks the URL, doors.go others
+// report.go is what is found and print.go how it is shown; settings.go, directory.go, rights.go, limits.go, inotify.go, socket.go,
+// nginx.go and store.go look at this machine, process.go knows the processes that matter there; web.go asks the URL, doors.go others
 // of the same host, and endpoint.go, publish.go, freshness.go, clock.go, wake.go, stream.go and patience.go judge what comes.
 package check
 
@@ -91,6 +91,7 @@ func (c *checker) machine(ctx context.Context) {
 	}
 	c.files()
 	c.socket()
+	c.nginx()
 	c.reach(ctx)
 }
 

@@ -38,6 +38,9 @@ type Options struct {
 	// cgi-bin/comet.cgi and bin/comet-fcgi.
 	HTTP string
 
+	// WorkerConnections is nginx' setting for each of two workers; default: one worker with as many as it may open files.
+	WorkerConnections int
+
 	// HoldSocket keeps comet-fcgi's listening socket open in this process, as systemd does: requests
 	// wait while comet-fcgi is stopped. Default: comet-fcgi listens for itself, and a web server
 	// answers 502 or 503 meanwhile.

@@ -157,7 +157,7 @@ func (s *Site) configure(v variant, port int) error {
 	var main bytes.Buffer
 	err = template.Must(template.New("main").Parse(v.main)).Execute(&main, map[string]any{
 		"Dir": s.dir, "Root": s.options.Root, "Port": port, "Extra": here(s.options.Extra), "HTTP": here(s.options.HTTP), "Variant": s.options.Server,
-		"Files": fileLimit(), "Several": v.several != "",
+		"Files": fileLimit(), "Connections": s.options.WorkerConnections, "Several": v.several != "",
 	})
 	if err != nil {
 		return errors.Wrap(err, "writing the main configuration")
