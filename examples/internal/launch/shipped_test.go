@@ -19,7 +19,7 @@ func TestEveryShippedFileIsStarted(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			if path := filepath.Join(server, file.Name()); !file.IsDir() && !slices.Contains(started, path) {
+			if path := filepath.Join(server, file.Name()); !file.IsDir() && filepath.Ext(path) != ".md" && !slices.Contains(started, path) {
 				t.Errorf("no variant starts examples/%s", path)
 			}
 		}
