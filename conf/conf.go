@@ -16,9 +16,6 @@ import (
 	_ "embed"
 	"io/fs"
 	"time"
-
-	"github.com/pkg/errors"
-	"github.com/spf13/viper"
 )
 
 // YAML is the shipped comet.yaml: every key with its default and a description.
@@ -104,43 +101,3 @@ type Socket struct {
 
 // Wait is how long a poll waits when nothing changes: tries × sleep.
 func (c Config) Wait() time.Duration { return time.Duration(c.Tries) * c.Sleep }
-
-// Load reads the configuration. An error is one line that names the file, the variable or the
-// flag, the key, the value and what is allowed.
-func Load(from Source) (Config, error) {
-	file, err := from.file()
-	if err != nil {
-		return Config{}, err
-	}
-	environment, err := from.environment()
-	if err != nil {
-		return Config{}, err
-	}
-	flags, err := from.flags()
-	if err != nil {
-		return Config{}, err
-	}
-
-	// viper gets each value as the text in which it was written, and the layers are kept here. If viper read the file
-	// itself, `sleep: 2` would be two nanoseconds, 0664 would be 436, and an error could not name the layer of the value.
-	v := viper.New()
-	defaults := shipped()
-	for key, value := range defaults.values {
-		v.SetDefault(key, value)
-	}
-	for _, over := range []layer{file, environment} {
-		if err := v.MergeConfigMap(over.values); err != nil {
-			return Config{}, errors.Wrap(err, "configuration")
-		}
-	}
-	for key, value := range flags.values {
-		v.Set(key, value)
-	}
-
-	var c Config
-	err = v.UnmarshalExact(&c, strictly)
-	if err := check(c, err, flags, environment, file, defaults); err != nil {
-		return Config{}, err
-	}
-	return c, nil
-}

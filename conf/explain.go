@@ -18,15 +18,15 @@ type Value struct {
 // Explain returns the value of every key, in the order of comet.yaml, and where it was set; and the file that was read, ""
 // if there is none. Like [Load] it fails if a file can't be read or a name is unknown, but not if a value is bad.
 func Explain(from Source) (values []Value, file string, err error) {
-	file, _, err = from.find()
+	f, err := from.find()
 	if err != nil {
 		return nil, "", err
 	}
 	layers := []layer{shipped()}
-	for _, read := range []func() (layer, error){from.file, from.environment, from.flags} {
+	for _, read := range []func() (layer, error){f.layer, from.environment, from.flags} {
 		l, err := read()
 		if err != nil {
-			return nil, file, err
+			return nil, f.path, err
 		}
 		layers = append(layers, l)
 	}
@@ -39,5 +39,5 @@ func Explain(from Source) (values []Value, file string, err error) {
 			}
 		}
 	}
-	return values, file, nil
+	return values, f.path, nil
 }

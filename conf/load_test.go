@@ -53,6 +53,68 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
+func TestLoaded_AgainReadsTheSameFile(t *testing.T) {
+	path := write(t, "publish:\n  allow: none\ntries: 7\n")
+	first, err := conf.Read(conf.Source{Environ: []string{"COMET_CONFIG=" + path, "COMET_SLEEP=3"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, text string
+		says       string // "": no error
+	}{
+		{"unchanged", "publish:\n  allow: none\ntries: 7\n", ""},
+		{"another one", "publish:\n  allow: none\n# tries: 7\n", ""},
+		{"a longer one", "publish:\n  allow: none\ntries: 7\nlog: info\n", ""},
+		{"cut at a line end", "publish:\n  allow: none\n", "is only the beginning of the file in force"},
+		{"cut within a line", "publish:\n  allow: no", "is only the beginning of the file in force"},
+		{"cut after a key", "publish:\n  allow:", "is only the beginning of the file in force"},
+		{"emptied", "", "is only the beginning of the file in force"},
+		{"without a value", "publish:\n  allow:\ntries: 7\n", "publish.allow has no value"},
+		{"with a mistake", "tries: many", `"many" is not a whole number`},
+	} {
+		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		next, err := first.Again()
+		if test.says != "" {
+			mustSay(t, err, path+": ", test.says)
+			continue
+		}
+		if err != nil || next.Sleep != 3*time.Second || next.File() != path || joined(next.Publish.Allow) != "" {
+			t.Errorf("%s: %+v, %v", test.name, next, err)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	_, err = first.Again()
+	mustSay(t, err, path, "no such file")
+}
+
+// A file that appears later is not read: the program may not be meant to have one.
+func TestLoaded_AgainDoesNotSearch(t *testing.T) {
+	l, err := conf.Read(conf.Source{File: os.DevNull, Flags: map[string]string{"listen": "127.0.0.1:9000"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, err = l.Again(); err != nil || l.File() != "" || l.Listen != "127.0.0.1:9000" {
+		t.Errorf("file %q, listen %q, %v", l.File(), l.Listen, err)
+	}
+}
+
+func TestLoaded_SetsIsWhatIsNotADefault(t *testing.T) {
+	l, err := conf.Read(conf.Source{File: write(t, "publish.allow: '*'"), Environ: []string{"COMET_TRIES=20"}, Flags: map[string]string{"listen": ""}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]bool{"publish.allow": true, "tries": true, "listen": true, "subscribe.allow": false} {
+		if got := l.Sets(key); got != want {
+			t.Errorf("%s: %v, want %v", key, got, want)
+		}
+	}
+}
+
 func BenchmarkLoadDefaults(b *testing.B) { benchmarkLoad(b, os.DevNull) }
 
 func BenchmarkLoadFile(b *testing.B) { benchmarkLoad(b, write(b, string(conf.YAML))) }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/pkg/errors"
 )
@@ -17,8 +16,9 @@ import (
 // Source says where the configuration comes from. The zero Source is the defaults and the comet.yaml beside the program
 // or in /etc/novcomet.
 type Source struct {
-	// File is the file that --config names. It must exist. If File is empty, the first of these is read: the file that
-	// COMET_CONFIG names, comet.yaml beside the program, /etc/novcomet/comet.yaml. There may be none.
+	// File is the file that --config names. If File is empty, the first of these is read: the file that COMET_CONFIG names,
+	// comet.yaml beside the program, /etc/novcomet/comet.yaml. A file that is named must exist; [os.DevNull] means no file.
+	// Without a name there may be no file.
 	File string
 
 	// Environ is the environment, as [os.Environ] gives it. Every COMET_* in it must be known.
@@ -65,52 +65,83 @@ func withoutComments(text []byte) []byte {
 	return bare
 }
 
-// file is the layer of the configuration file. It is empty if there is no file.
-func (s Source) file() (layer, error) {
-	path, text, err := s.find()
-	if err != nil {
-		return layer{}, err
-	}
-	values, err := parse(text)
-	if err != nil {
-		return layer{}, errors.WithMessage(err, path)
-	}
-	return layer{func(string) string { return path }, values}, nil
+// A file is a configuration file as it was read. The zero file is none.
+type file struct {
+	path string
+	text []byte
 }
 
-func (s Source) find() (path string, text []byte, err error) {
+// layer is the layer of the file. It is empty if there is no file.
+func (f file) layer() (layer, error) {
+	l := layer{func(string) string { return f.path }, map[string]any{}}
+	if f.path == "" {
+		return l, nil
+	}
+	var err error
+	l.values, err = parse(f.text)
+	return l, errors.WithMessage(err, f.path)
+}
+
+// isCutFrom reports whether the file is the beginning of an earlier one.
+func (f file) isCutFrom(earlier file) bool {
+	return len(f.text) < len(earlier.text) && bytes.HasPrefix(earlier.text, f.text)
+}
+
+// find reads the file that is named, or searches for one.
+func (s Source) find() (file, error) {
 	if s.File != "" {
-		text, err = read(s.File)
-		return s.File, text, errors.WithMessage(err, "--config")
+		f, err := read(s.File)
+		return f, errors.WithMessage(err, "--config")
 	}
 	if path := s.getenv(namesFile); path != "" {
-		text, err = read(path)
-		return path, text, errors.WithMessage(err, namesFile)
+		f, err := read(path)
+		return f, errors.WithMessage(err, namesFile)
 	}
-	for _, path := range append(beside(), systemFile) {
-		text, err = read(path)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	places, err := beside()
+	if err != nil {
+		return file{}, err
+	}
+	return search(append(places, systemFile))
+}
+
+// search reads the first file that is there.
+func search(places []string) (file, error) {
+	for _, path := range places {
+		f, err := read(path)
+		if errors.Is(err, fs.ErrNotExist) && absent(path) {
 			continue
 		}
-		return path, text, err
+		return f, err
 	}
-	return "", nil, nil
+	return file{}, nil
+}
+
+// absent reports whether there is nothing at a path where a file was not found. A link that leads nowhere is something, also
+// in place of a directory: the file that it should lead to may restrict who publishes.
+func absent(path string) bool {
+	for {
+		if _, err := os.Lstat(path); err == nil {
+			info, err := os.Stat(path)
+			return err == nil && info.IsDir()
+		}
+		path = filepath.Dir(path)
+	}
 }
 
 // beside returns the paths of a file beside the program: first beside the path by which the program was called, which may
 // be a symbolic link in a cgi-bin, then beside the program itself. Web servers call a program by its path. If it was
 // called by a bare name, the current directory is not searched: it may belong to another user.
-func beside() []string {
+func beside() ([]string, error) {
 	program, err := os.Executable() // on Linux, links are resolved already
 	if err != nil {
-		return nil
+		return nil, errors.Wrapf(err, "can't look for a %s beside the program: name the file, with --config or %s", fileName, namesFile)
 	}
 	paths := []string{filepath.Join(filepath.Dir(program), fileName)}
 	if len(os.Args) > 0 && strings.Contains(os.Args[0], "/") && same(os.Args[0], program) {
 		called := filepath.Join(filepath.Dir(os.Args[0]), fileName)
 		paths = slices.Insert(paths, 0, called)
 	}
-	return paths
+	return paths, nil
 }
 
 // same reports whether name leads to the program. A made-up argv[0] must not choose the file.
@@ -123,20 +154,27 @@ func same(name, program string) bool {
 	return err == nil && os.SameFile(a, b)
 }
 
-func read(path string) ([]byte, error) {
+// read reads a configuration file. It returns the zero file for [os.DevNull].
+func read(path string) (file, error) {
+	if filepath.Clean(path) == os.DevNull {
+		return file{}, nil
+	}
 	f, err := os.Open(path)
-	if err != nil {
-		return nil, errors.Wrap(err, "configuration")
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !absent(path):
+		return file{}, errors.Wrap(err, "configuration: a symbolic link leads nowhere")
+	case err != nil:
+		return file{}, errors.Wrap(err, "configuration")
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, errors.Wrap(err, "configuration")
+		return file{}, errors.Wrap(err, "configuration")
 	}
 	if len(text) > maxFile {
-		return nil, errors.Errorf("%s: is larger than 1 MiB, so it is not a comet.yaml: give the path of one", path)
+		return file{}, errors.Errorf("%s: is larger than 1 MiB, so it is not a comet.yaml: give the path of one", path)
 	}
-	return text, nil
+	return file{path, text}, nil
 }
 
 // getenv returns the value of a variable, empty if it is not set.

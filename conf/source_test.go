@@ -28,8 +28,13 @@ func TestAFileThatIsNamedMustBeReadable(t *testing.T) {
 	if err := os.WriteFile(large, []byte("# "+strings.Repeat("x", 1<<20)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	dangling := filepath.Join(dir, "dangling.yaml")
+	if err := os.Symlink(missing, dangling); err != nil {
+		t.Fatal(err)
+	}
 	for path, says := range map[string]string{
 		missing:          "no such file or directory",
+		dangling:         "a symbolic link leads nowhere",
 		dir:              "is a directory",
 		large:            "larger than 1 MiB",
 		"/dev/null/what": "not a directory",
@@ -75,6 +80,22 @@ func TestAnEmptyFlagIsAValue(t *testing.T) {
 func TestUnknownFlagIsRefused(t *testing.T) {
 	_, err := conf.Load(conf.Source{File: os.DevNull, Flags: map[string]string{"listn": ""}})
 	mustSay(t, err, `flag --listn: unknown key "listn": did you mean listen?`)
+}
+
+// Only this path means it: another empty file may be a comet.yaml that was emptied.
+func TestLoad_DevNullMeansNoFile(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "comet.yaml")
+	if err := os.Symlink(os.DevNull, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []conf.Source{{File: os.DevNull}, {File: "/dev/../dev/null"}, {Environ: []string{"COMET_CONFIG=/dev/null"}}} {
+		l, err := conf.Read(from)
+		if err != nil || l.File() != "" {
+			t.Errorf("%+v: file %q, %v", from, l.File(), err)
+		}
+	}
+	_, err := conf.Load(conf.Source{File: link})
+	mustSay(t, err, link+": sets no key")
 }
 
 // The program is looked for under the path it was called by, then where it really is.
@@ -130,5 +151,33 @@ func TestTheFileBesideTheProgramIsFound(t *testing.T) {
 				t.Errorf("tries %d, want %d", got.Tries, c.want)
 			}
 		})
+	}
+}
+
+// A file that is there but can't be read may restrict who publishes, so the search does not go on.
+func TestLoad_StopsTheSearchAtAFileThatCannotBeRead(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"a link that leads nowhere": func(path string) error { return os.Symlink("missing", path) },
+		"a directory":               func(path string) error { return os.Mkdir(path, 0o700) },
+		"a large file":              func(path string) error { return os.WriteFile(path, make([]byte, 2<<20), 0o600) },
+		"its directory is a link that leads nowhere": func(path string) error { return os.Symlink("missing", filepath.Dir(path)) },
+		"its directory is a file":                    func(path string) error { return os.WriteFile(filepath.Dir(path), nil, 0o600) },
+	} {
+		path := filepath.Join(t.TempDir(), "comet.yaml")
+		if strings.HasPrefix(name, "its directory") {
+			path = filepath.Join(filepath.Dir(path), "novcomet", "comet.yaml")
+		}
+		if err := spoil(path); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := conf.Search(path, write(t, "tries: 7"))
+		mustSay(t, err, "comet.yaml: ")
+	}
+	missing, next := filepath.Join(t.TempDir(), "novcomet", "comet.yaml"), write(t, "tries: 7")
+	if path, text, err := conf.Search(missing, next); path != next || string(text) != "tries: 7" || err != nil {
+		t.Errorf("where there is nothing: %s %q, %v", path, text, err)
+	}
+	if path, _, err := conf.Search(missing); path != "" || err != nil {
+		t.Errorf("without any file: %s, %v", path, err)
 	}
 }

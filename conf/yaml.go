@@ -3,6 +3,7 @@ package conf
 import (
 	"bytes"
 	"io"
+	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -12,7 +13,9 @@ import (
 
 // parse reads the text of a configuration file into values by key. A group may be written as
 // `file:` with indented lines or as `file.directory:`. Every scalar stays the text it was written
-// as, so that it means the same in a file, a variable and a flag. A key with the value null is not set.
+// as, so that it means the same in a file, a variable and a flag.
+//
+// A text that sets no key, and a key or group without a value, is an error: such is what is left of a file that was cut.
 //
 // Where viper would choose silently, parse returns an error: for a key that is set twice (also as Tries and tries), a
 // second document, an alias.
@@ -23,7 +26,7 @@ func parse(text []byte) (map[string]any, error) {
 	documents := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
 	if err := documents.Decode(&document); err == io.EOF {
-		return map[string]any{}, nil
+		return nil, errNoKey
 	} else if err != nil {
 		return nil, syntax(err)
 	}
@@ -35,14 +38,19 @@ func parse(text []byte) (map[string]any, error) {
 
 	r := reading{values: map[string]any{}, lines: map[string]int{}}
 	root := document.Content[0]
-	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
-		return r.values, nil
+	if isNull(root) || root.Kind == yaml.MappingNode && len(root.Content) == 0 {
+		return nil, errNoKey
 	}
 	if root.Kind != yaml.MappingNode {
 		return nil, errors.Errorf("line %d: write keys and values here, such as tries: 20", root.Line)
 	}
 	return r.values, r.group("", root)
 }
+
+var errNoKey = errors.Errorf("sets no key, so it may have been emptied or cut: write at least one, such as publish.allow: none, "+
+	"or name %s to run without a file", os.DevNull)
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
 // A reading collects the values of a file, and the line of each.
 type reading struct {
@@ -78,10 +86,10 @@ func (r reading) key(key string, line int, value *yaml.Node) error {
 	}
 	r.lines[key] = line
 
-	null := value.Kind == yaml.ScalarNode && value.Tag == "!!null"
 	if members := below(key); len(members) > 0 {
-		if null {
-			return nil
+		if isNull(value) || value.Kind == yaml.MappingNode && len(value.Content) == 0 {
+			return errors.Errorf("line %d: %s has no keys below it, so the file may have been cut: write at least one of them, indented: %s; "+
+				"or remove the line", line, key, strings.Join(members, ", "))
 		}
 		if value.Kind != yaml.MappingNode {
 			return errors.Errorf("line %d: %s is a group and has no value: write its keys below it, indented: %s",
@@ -94,8 +102,9 @@ func (r reading) key(key string, line int, value *yaml.Node) error {
 	switch {
 	case !ok:
 		return errors.Errorf("line %d: unknown key %s", line, unknown(key, keys()))
-	case null:
-		return nil
+	case isNull(value):
+		return errors.Errorf("line %d: %s has no value, so the file may have been cut: give %s; or remove the line",
+			line, key, strings.Replace(s.allowed, "or nothing", `or "" for nothing`, 1))
 	case value.Kind == yaml.ScalarNode:
 		r.values[key] = value.Value
 	case value.Kind == yaml.SequenceNode:

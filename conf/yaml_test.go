@@ -1,22 +1,34 @@
 package conf_test
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 
 	"novcomet/conf"
 )
 
-func TestFilesThatSetNothingAreFine(t *testing.T) {
-	for name, text := range map[string]string{
-		"empty": "", "blank": "\n \n", "comments": "# tries: 5\n", "document mark": "---\n", "document marks": "---\n...\n", "null": "~\n",
-		"null values": "tries:\nsleep: null\nfile: ~\nsocket:\n  group:\n  mode: Null\n", "empty groups": "file: {}\n",
-		"byte order mark": "\ufeff# nothing\n", "directive": "%YAML 1.1\n---\n# nothing\n", "empty mapping": "{}",
+// Such is what is left of a file that was emptied or cut. The defaults would let everybody publish.
+func TestLoad_RefusesAFileThatSetsNothing(t *testing.T) {
+	const empty = "sets no key, so it may have been emptied or cut: write at least one, such as publish.allow: none, or name /dev/null"
+	for text, says := range map[string]string{
+		"": empty, "\n \n": empty, "# tries: 5\n": empty, "---\n": empty, "---\n...\n": empty, "~\n": empty, "{}": empty,
+		"\ufeff# nothing\n": empty, "%YAML 1.1\n---\n# nothing\n": empty,
+		"tries: 5\npublish:\n":                  "line 2: publish has no keys below it, so the file may have been cut: write at least one of them, indented: allow, methods, rate; or remove the line",
+		"publish:\n# allow: none\n":             "line 1: publish has no keys below it",
+		"file: ~\n":                             "line 1: file has no keys below it",
+		"file: {}\n":                            "line 1: file has no keys below it",
+		"publish:\n  allow:":                    "line 2: publish.allow has no value, so the file may have been cut: give patterns of ids, ",
+		"publish:\n  allow: # none":             "line 2: publish.allow has no value",
+		"publish: {allow: }":                    "line 1: publish.allow has no value",
+		"publish.allow:":                        "line 1: publish.allow has no value",
+		"publish: {allow: none, methods: null}": "line 1: publish.methods has no value",
+		"tries: ~":                              "line 1: tries has no value, so the file may have been cut: give a whole number from 1 to 100000; or remove the line",
+		"tries: 5\nlisten:\n":                   `line 2: listen has no value, so the file may have been cut: give unix: and an absolute path`,
+		"redis:\n  username: Null\n":            `line 2: redis.username has no value, so the file may have been cut: give a name, or "" for nothing; or remove the line`,
 	} {
-		if got := load(t, conf.Source{File: write(t, text)}); !reflect.DeepEqual(got, defaults(t)) {
-			t.Errorf("%s: %+v", name, got)
-		}
+		path := write(t, text)
+		_, err := conf.Load(conf.Source{File: path})
+		mustSay(t, err, path+": "+says)
 	}
 }
 
@@ -34,45 +46,45 @@ func TestWaysToWriteTheSame(t *testing.T) {
 
 func TestFilesThatAreNotUnderstoodAreRefused(t *testing.T) {
 	for text, says := range map[string]string{
-		"slep: 2":                              `line 1: unknown key "slep": did you mean sleep?`,
-		"\n\nmax-request: 65536":               `line 3: unknown key "max-request": did you mean max_request?`,
-		"file:\n  dir: /e":                     `line 2: unknown key "file.dir": the shipped comet.yaml lists`,
-		"file:\n  mod: 0664":                   `line 2: unknown key "file.mod": did you mean file.mode?`,
-		"directory: /e":                        `line 1: unknown key "directory": did you mean file.directory?`,
-		"valkey: {}":                           `line 1: unknown key "valkey": the shipped comet.yaml lists`,
-		"{5: 6}":                               `line 1: unknown key "5"`,
-		"'': 6":                                `line 1: unknown key ""`,
-		"file.: 6":                             `line 1: unknown key "file."`,
-		`"a\x1bb": 6`:                          `line 1: unknown key "a\x1bb"`,
-		"file: /dev/shm":                       "line 1: file is a group and has no value: write its keys below it, indented: directory, mode",
-		"socket: [a]":                          "line 1: socket is a group and has no value: write its keys below it, indented: mode, group",
-		"tries: 5\ntries: 6":                   `line 2: "tries" is already set in line 1`,
-		"tries: 5\nTries: 6":                   `line 2: "tries" is already set in line 1`,
-		"tries: 5\ntries:":                     `line 2: "tries" is already set in line 1`,
-		"file.mode: 0600\nfile: {mode: 0600}":  `line 2: "file.mode" is already set in line 1`,
-		"file: {}\nfile: {}":                   `line 2: "file" is already set in line 1`,
-		"tries: 5\n---\ntries: 6":              "second document",
-		"tries: &t 5\nmax_request: *t":         "line 1: anchors (&), aliases (*) and tags (!)",
-		"file: &f\n  directory: *f":            "line 1: anchors",
-		"<<: {tries: 5}":                       `line 1: unknown key "<<"`,
-		"tries: !!str 5":                       "line 1: anchors (&), aliases (*) and tags (!)",
-		"&a tries: 5":                          "line 1: anchors",
-		"? [a]\n: 5":                           "line 1: a key must be a word",
-		"store: [[a]]":                         "line 1: store: an element of a list must be a value",
-		"store: [!!str a]":                     "line 1: anchors",
-		"5":                                    "line 1: write keys and values here",
-		"\n- tries: 5":                         "line 2: write keys and values here",
-		"tries=5":                              "line 1: write keys and values here",
-		"tries: 5: 6":                          "line 1: yaml: mapping values are not allowed",
-		"tries: 5\nsleep: 2: 3":                "yaml: line 2: mapping values are not allowed",
-		"tries: 5\n\tsleep: 2":                 "yaml: line 2: ",
-		"tries: 5\nlisten: \"a":                "yaml: line 2: ",
-		"tries: *nobody":                       "a value begins with *",
-		"tries: 5\n---\n*nobody":               "a value begins with *",
-		"tries: 5\nlisten: \xff":               "line 2: this is not UTF-8 text",
-		"tries: 5\nlisten: a\x00b":             "line 2: the character U+0000 is not allowed",
-		"\xff\xfet\x00:\x00":                   "line 1: this is not UTF-8 text",
-		"# x\n" + strings.Repeat("[", 100_000): "yaml: ",
+		"slep: 2":                                `line 1: unknown key "slep": did you mean sleep?`,
+		"\n\nmax-request: 65536":                 `line 3: unknown key "max-request": did you mean max_request?`,
+		"file:\n  dir: /e":                       `line 2: unknown key "file.dir": the shipped comet.yaml lists`,
+		"file:\n  mod: 0664":                     `line 2: unknown key "file.mod": did you mean file.mode?`,
+		"directory: /e":                          `line 1: unknown key "directory": did you mean file.directory?`,
+		"valkey: {}":                             `line 1: unknown key "valkey": the shipped comet.yaml lists`,
+		"{5: 6}":                                 `line 1: unknown key "5"`,
+		"'': 6":                                  `line 1: unknown key ""`,
+		"file.: 6":                               `line 1: unknown key "file."`,
+		`"a\x1bb": 6`:                            `line 1: unknown key "a\x1bb"`,
+		"file: /dev/shm":                         "line 1: file is a group and has no value: write its keys below it, indented: directory, mode",
+		"socket: [a]":                            "line 1: socket is a group and has no value: write its keys below it, indented: mode, group",
+		"tries: 5\ntries: 6":                     `line 2: "tries" is already set in line 1`,
+		"tries: 5\nTries: 6":                     `line 2: "tries" is already set in line 1`,
+		"tries: 5\ntries:":                       `line 2: "tries" is already set in line 1`,
+		"file.mode: 0600\nfile: {mode: 0600}":    `line 2: "file.mode" is already set in line 1`,
+		"file: {mode: 0600}\nfile: {create: no}": `line 2: "file" is already set in line 1`,
+		"tries: 5\n---\ntries: 6":                "second document",
+		"tries: &t 5\nmax_request: *t":           "line 1: anchors (&), aliases (*) and tags (!)",
+		"file: &f\n  directory: *f":              "line 1: anchors",
+		"<<: {tries: 5}":                         `line 1: unknown key "<<"`,
+		"tries: !!str 5":                         "line 1: anchors (&), aliases (*) and tags (!)",
+		"&a tries: 5":                            "line 1: anchors",
+		"? [a]\n: 5":                             "line 1: a key must be a word",
+		"store: [[a]]":                           "line 1: store: an element of a list must be a value",
+		"store: [!!str a]":                       "line 1: anchors",
+		"5":                                      "line 1: write keys and values here",
+		"\n- tries: 5":                           "line 2: write keys and values here",
+		"tries=5":                                "line 1: write keys and values here",
+		"tries: 5: 6":                            "line 1: yaml: mapping values are not allowed",
+		"tries: 5\nsleep: 2: 3":                  "yaml: line 2: mapping values are not allowed",
+		"tries: 5\n\tsleep: 2":                   "yaml: line 2: ",
+		"tries: 5\nlisten: \"a":                  "yaml: line 2: ",
+		"tries: *nobody":                         "a value begins with *",
+		"tries: 5\n---\n*nobody":                 "a value begins with *",
+		"tries: 5\nlisten: \xff":                 "line 2: this is not UTF-8 text",
+		"tries: 5\nlisten: a\x00b":               "line 2: the character U+0000 is not allowed",
+		"\xff\xfet\x00:\x00":                     "line 1: this is not UTF-8 text",
+		"# x\n" + strings.Repeat("[", 100_000):   "yaml: ",
 	} {
 		path := write(t, text)
 		_, err := conf.Load(conf.Source{File: path})
