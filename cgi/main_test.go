@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,7 +18,10 @@ import (
 )
 
 // The test binary runs itself again as comet.cgi where this variable is set.
-const asProgram = "NOVCOMET_TEST_PROGRAM"
+const (
+	asProgram = "NOVCOMET_TEST_PROGRAM"
+	ordinary  = "ordinary" // a value of it: as an ordinary user, also if the test runs as root
+)
 
 func TestMain(m *testing.M) {
 	role := os.Getenv(asProgram)
@@ -26,6 +30,14 @@ func TestMain(m *testing.M) {
 	case "":
 	case deaf:
 		deafen()
+		main()
+	case ordinary:
+		if os.Geteuid() == 0 {
+			const nobody = 65534
+			if err := syscall.Setuid(nobody); err != nil {
+				panic(err)
+			}
+		}
 		main()
 	default:
 		main()

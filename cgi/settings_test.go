@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"novcomet/conf/conftest"
 )
 
 // It answers, but never with something more open than what was configured.
@@ -127,6 +129,44 @@ func TestTheConfigurationIsFoundBesideTheProgram(t *testing.T) {
 	}
 	if got, want := events(t, ofLinked), []string{"with-one-beside-the-link"}; !slices.Equal(got, want) {
 		t.Errorf("beside the link: %q, want %q", got, want)
+	}
+}
+
+// Whatever becomes of the settings file between two requests: nobody may publish afterwards who could not before.
+func TestADamagedSettingsFileOpensNothing(t *testing.T) {
+	t.Parallel()
+	for _, damage := range conftest.Damages() {
+		t.Run(damage.Name, func(t *testing.T) {
+			t.Parallel()
+			root, err := os.MkdirTemp("", "comet") // t.TempDir is closed to other users.
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.RemoveAll(root) })
+			directory, yaml := filepath.Join(root, "events"), filepath.Join(root, "comet.yaml")
+			for _, err := range []error{os.Chmod(root, 0o755), os.Mkdir(directory, 0o755), os.Chmod(directory, 0o777),
+				os.WriteFile(yaml, []byte(conftest.Closed(directory)), 0o644)} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			environ := append(asked("publish=a"), asProgram+"="+ordinary, "GORACE=atexit_sleep_ms=0", "COMET_CONFIG="+yaml)
+			execute(t, executable(t), environ, nil, nil).wantError(t, 403, "not allowed")
+			if err := damage.Do(yaml); err != nil {
+				t.Fatal(err)
+			}
+			if damage.UnseenAtStart { // conf/README.md says so.
+				return
+			}
+			a := execute(t, executable(t), environ, nil, nil)
+			if a.exit != 0 || a.status != 500 {
+				t.Errorf("exit status %d, HTTP %d %s; want 500", a.exit, a.status, a.body)
+			}
+			wantLine(t, a.stderr, "level=ERROR", yaml)
+			if got := events(t, directory); len(got) > 0 {
+				t.Errorf("published %q", got)
+			}
+		})
 	}
 }
 

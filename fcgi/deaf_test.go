@@ -45,14 +45,14 @@ func TestWithoutAnInotifyInstanceItGoesOnWithItsChecksAndSaysSoOnce(t *testing.T
 		for _, w := range polls.of {
 			w.send(t, sentRequest(1, 0, asked("subscribed["+id+"]=0.0"), ""))
 		}
-		eventually(t, "it has tried to listen", func() bool { return p.stderr.String() != "" })
+		eventually(t, "it has tried to listen", func() bool { return p.logged() != "" })
 		touchFile(t, filepath.Join(directory, id+".comet"))
 		for _, w := range polls.of {
 			w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"`+id+`":`)
 		}
 	}
 	wantAnswer(t, ask(t, path, asked("publish=d"), ""), http.StatusOK, "true")
-	said := p.stderr.String()
+	said := p.logged()
 	wantText(t, said, "level=WARN", "inotify", "fs.inotify.max_user_instances")
 	if strings.Count(said, "\n") != 1 {
 		t.Errorf("not one line: %s", said)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,14 +74,13 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before anybody can know that it runs: until here, SIGHUP ends the process
 	defer signal.Stop(hangup)
-	source := options.source(environ)
-	config, err := conf.Load(source)
+	settings, err := conf.Read(options.source(environ))
 	if err != nil {
 		return err
 	}
+	config := settings.Config
 	log := newJournal(stderr, config)
 	defer log.close()
-	warn(config, log.each)
 	policy, err := newPolicy(config, log.Logger)
 	if err != nil {
 		return err
@@ -97,6 +97,7 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	if err != nil {
 		return err
 	}
+	announce(settings, log.each)
 	server := newServer(policy, connections, config.MaxServing, log.Logger)
 	// With one goroutine that accepts, thousands of requests that are being read would keep it from its turn, until the
 	// backlog is full and the web server is refused.
@@ -106,8 +107,8 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 			server.working.Go(func() { server.serve(l) })
 		}
 	}
-	ready(source, listeners, log.each)
-	server.reloadAt(ctx, hangup, source, log)
+	ready(settings, listeners, log.each)
+	server.reloadAt(ctx, hangup, settings, log)
 
 	const enough = 4500 * time.Millisecond // A drain takes up to 4 s; web servers and systemd want it soon.
 	ending, cancel := context.WithTimeout(context.Background(), enough)
@@ -120,11 +121,7 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 }
 
 // ready logs that requests are accepted, on which sockets, and with which settings file.
-func ready(source conf.Source, listeners []net.Listener, log *slog.Logger) {
-	_, file, err := conf.Explain(source)
-	if err != nil || file == "" {
-		file = "none"
-	}
+func ready(settings conf.Loaded, listeners []net.Listener, log *slog.Logger) {
 	var sockets []string
 	for _, l := range listeners {
 		address := l.Addr()
@@ -134,12 +131,20 @@ func ready(source conf.Source, listeners []net.Listener, log *slog.Logger) {
 		}
 		sockets = append(sockets, address.String())
 	}
-	log.Info("ready", "socket", strings.Join(sockets, ","), "settings", file)
+	log.Info("ready", "socket", strings.Join(sockets, ","), "settings", cmp.Or(settings.File(), "none"))
 }
 
-// warn says what is allowed and not wise.
-func warn(config conf.Config, log *slog.Logger) {
-	for _, warning := range config.Warnings() {
+// announce logs who may publish and subscribe by URL, and each setting that is probably a mistake.
+func announce(settings conf.Loaded, log *slog.Logger) {
+	log.Info("settings in force", "file", cmp.Or(settings.File(), "none"), "publish", listed(settings.Publish.Allow),
+		"subscribe", listed(settings.Subscribe.Allow), "signed", listed(settings.Subscribe.Signed))
+	if !settings.Sets("publish.allow") {
+		log.Warn("everybody who reaches the URL may publish every event; set publish.allow")
+	}
+	for _, warning := range settings.Warnings() {
 		log.Warn(warning)
 	}
 }
+
+// listed is a list as comet.yaml has it.
+func listed(elements []string) string { return cmp.Or(strings.Join(elements, ", "), "none") }

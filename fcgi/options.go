@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 
 	"github.com/spf13/pflag"
@@ -57,6 +58,9 @@ func parseOptions(args []string) (options, error) {
 			return o, fmt.Errorf("--%s is for comet-fcgi %s", of.flag, of.command)
 		}
 	}
+	if flags.Changed("config") && o.config == "" { // An empty variable in a script must not mean the defaults.
+		return o, fmt.Errorf("--config: no file is named; %s means no file", os.DevNull)
+	}
 	if listen := flags.Lookup("listen"); listen.Changed {
 		o.flags["listen"] = listen.Value.String()
 	}
@@ -66,7 +70,7 @@ func parseOptions(args []string) (options, error) {
 func flagSet(o *options) *pflag.FlagSet {
 	flags := pflag.NewFlagSet("comet-fcgi", pflag.ContinueOnError)
 	flags.Usage = func() {}
-	flags.StringVar(&o.config, "config", "", "read this `FILE` (default: comet.yaml beside the program, else /etc/novcomet/comet.yaml)")
+	flags.StringVar(&o.config, "config", "", "read this `FILE`; /dev/null: none (default: comet.yaml beside the program, otherwise /etc/novcomet/comet.yaml)")
 	flags.String("listen", "", "listen on this `ADDRESS`: unix:/run/novcomet/comet.sock or 127.0.0.1:9000")
 	flags.BoolVar(&o.version, "version", false, "print the version and end")
 	o.publication.addTo(flags)

@@ -28,7 +28,12 @@ type arrangement struct {
 	stdin  *os.File   // fd 0, where a socket may be; default: /dev/null
 	files  []*os.File // from fd 3 on
 	stderr *os.File   // default: kept in program.stderr
+
+	ordinary bool // as an ordinary user, also if the test runs as root
 }
+
+// nobody is a user and a group without rights.
+const nobody = 65534
 
 // program is a comet-fcgi that was started.
 type program struct {
@@ -44,6 +49,7 @@ func hermetic(directory string) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"),
 		"COMET_CONFIG=" + os.DevNull,
+		"COMET_PUBLISH_ALLOW=*", // Without it, the start logs a warning.
 		"COMET_FILE_DIRECTORY=" + directory,
 		"COMET_TRIES=4",
 		"COMET_SLEEP=50ms",
@@ -54,10 +60,7 @@ func hermetic(directory string) []string {
 // start starts comet-fcgi with events in directory. It is killed at the end of the test if it still runs.
 func start(t testing.TB, directory string, a arrangement) *program {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := "/proc/self/exe" // Its own path may be closed to other users.
 	p := &program{exec.Command(self, a.args...), t, &text{}, &text{}, make(chan struct{})}
 	if a.part == "" {
 		a.part = asProgram
@@ -69,6 +72,9 @@ func start(t testing.TB, directory string, a arrangement) *program {
 	}
 	p.ExtraFiles = a.files
 	p.Stdout, p.Stderr = p.stdout, p.stderr
+	if a.ordinary && os.Geteuid() == 0 {
+		p.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
 	if a.stderr != nil {
 		p.Stderr = a.stderr
 	}
@@ -107,6 +113,17 @@ func (p *program) catches(signal syscall.Signal) {
 			p.t.Fatalf("it does not catch %v", signal)
 		}
 	}
+}
+
+// logged is what the program has logged, without the line about the settings of each start.
+func (p *program) logged() string {
+	var lines strings.Builder
+	for line := range strings.Lines(p.stderr.String()) {
+		if !strings.Contains(line, `msg="settings in force"`) {
+			lines.WriteString(line)
+		}
+	}
+	return lines.String()
 }
 
 // status waits until the program has ended by itself, and returns its exit status.

@@ -7,22 +7,23 @@ import (
 	"novcomet/conf"
 )
 
-// reloadAt takes over the configuration anew at each signal, until ctx ends. Polls that wait go on as they began. With a
-// wrong configuration the old one stays in force.
-func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, source conf.Source, log *journal) {
+// reloadAt reads the settings again at each signal, until ctx ends. A poll that waits keeps those that it came with. If the new
+// settings are invalid, the old ones stay in force.
+func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, settings conf.Loaded, log *journal) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-signals:
 		}
-		config, err := conf.Load(source)
+		next, err := settings.Again()
 		if err == nil {
 			var p policy
-			if p, err = newPolicy(config, log.Logger); err == nil {
-				log.follow(config)
+			if p, err = newPolicy(next.Config, log.Logger); err == nil {
+				settings = next
+				log.follow(settings.Config)
 				s.adopt(p)
-				warn(config, log.each)
+				announce(settings, log.each)
 				log.each.Info("the configuration was read again; what it says of the socket, of max_serving and of log_format needs a restart")
 				continue
 			}

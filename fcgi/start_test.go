@@ -22,6 +22,7 @@ func TestTheCommandLineIsAnswered(t *testing.T) {
 		{"a flag that there is not", []string{"--port=80"}, 2, "", "--port"},
 		{"a flag without its value", []string{"--listen"}, 2, "", "--listen"},
 		{"an address that is none", []string{"--listen", "comet.sock"}, 1, "", `flag --listen: listen: "comet.sock" is not allowed`},
+		{"a file without a name", []string{"--config", ""}, 2, "", "--config: no file is named; /dev/null means no file"},
 		{"a file that is missing", []string{"--config", "/nonexistent/comet.yaml"}, 1, "", "--config: configuration: open /nonexistent/comet.yaml"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -92,10 +93,10 @@ func TestAWrongConfigurationStopsTheStart(t *testing.T) {
 	}{
 		{"a value", "tries: none\n", nil, []string{"comet.yaml", "tries", `"none"`, "give a whole number"}},
 		{"a key", "trys: 5\n", nil, []string{"comet.yaml", "line 1", `unknown key "trys"`, "did you mean tries?"}},
-		{"a variable", "", []string{"COMET_TRYS=5"}, []string{"COMET_TRYS", "COMET_TRIES"}},
-		{"a variable's value", "", []string{"COMET_SLEEP=soon"}, []string{"COMET_SLEEP", `"soon"`, "seconds"}},
-		{"a directory that is missing", "", []string{"COMET_FILE_DIRECTORY=/nonexistent"}, []string{"file.directory", "/nonexistent", "no such file"}},
-		{"a directory that is none", "", []string{"COMET_FILE_DIRECTORY=/etc/passwd"}, []string{"file.directory", "/etc/passwd", "not a directory"}},
+		{"a variable", "log: info\n", []string{"COMET_TRYS=5"}, []string{"COMET_TRYS", "COMET_TRIES"}},
+		{"a variable's value", "log: info\n", []string{"COMET_SLEEP=soon"}, []string{"COMET_SLEEP", `"soon"`, "seconds"}},
+		{"a directory that is missing", "log: info\n", []string{"COMET_FILE_DIRECTORY=/nonexistent"}, []string{"file.directory", "/nonexistent", "no such file"}},
+		{"a directory that is none", "log: info\n", []string{"COMET_FILE_DIRECTORY=/etc/passwd"}, []string{"file.directory", "/etc/passwd", "not a directory"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -119,8 +120,8 @@ func TestAWaitThatWebServersGiveUpIsWarnedOfAtTheStart(t *testing.T) {
 	t.Parallel()
 	p, path := served(t, t.TempDir(), "COMET_TRIES=60", "COMET_SLEEP=1")
 	wantAnswer(t, ask(t, path, asked("publish=a"), ""), 200, "true")
-	eventually(t, "it has said something", func() bool { return p.stderr.String() != "" })
-	wantText(t, p.stderr.String(), "level=WARN", "fastcgi_read_timeout")
+	eventually(t, "it has said something", func() bool { return p.logged() != "" })
+	wantText(t, p.logged(), "level=WARN", "fastcgi_read_timeout")
 }
 
 // Its arguments are a visitor's words then: a web server passes a query without "=" as such.

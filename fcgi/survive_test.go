@@ -129,7 +129,7 @@ func (w *world) restart(until time.Time) {
 		if took := w.program.terminate(); took >= 5*time.Second {
 			w.t.Errorf("it took %v to end", took)
 		}
-		if s := w.program.stderr.String(); s != "" {
+		if s := w.program.logged(); s != "" {
 			w.t.Logf("it said: %s", s)
 		}
 		w.program = w.start()

@@ -211,7 +211,7 @@ func TestGarbageEndsTheConnection(t *testing.T) {
 		})
 	}
 	wantAnswer(t, ask(t, path, asked("publish=after"), ""), http.StatusOK, "true")
-	if s := p.stderr.String(); s != "" {
+	if s := p.logged(); s != "" {
 		t.Errorf("it was logged, so whoever connects can fill a disk: %s", s)
 	}
 }
