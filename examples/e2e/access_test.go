@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"novcomet/conf/conftest"
 	"novcomet/examples/internal/launch"
 )
 
@@ -295,4 +296,40 @@ func TestTooManyPublicationsAreRefusedThroughEveryServerThatCanCount(t *testing.
 		fine := attempt{name: "one of three", query: "publish=a", status: 200, says: "true"}
 		try(t, site, fine, fine, fine, attempt{name: "the fourth", query: "publish=a", status: 429, says: "too many"})
 	})
+}
+
+// Each example file and unit names the settings file, so that nobody can publish when it is gone.
+func TestADamagedSettingsFileOpensNothingUnderEveryServer(t *testing.T) {
+	for _, server := range launch.Servers() {
+		t.Run(string(server), func(t *testing.T) {
+			t.Parallel()
+			site := launchSite(t, launch.Options{Server: server, Settings: map[string]string{"tries": "1", "sleep": "0.1", "publish.allow": "none"}})
+			whole, err := os.ReadFile(site.File())
+			if err != nil {
+				t.Fatal(err)
+			}
+			try(t, site, attempt{name: "before", query: "publish=a", status: 403, says: "not allowed"})
+			for _, damage := range conftest.Damages() {
+				if damage.UnseenAtStart {
+					continue
+				}
+				if err := errors.Join(damage.Do(site.File()), site.Kill()); err != nil {
+					t.Fatal(err)
+				}
+				if server.HasDaemon() && site.StartDaemon(t.Context()) == nil {
+					t.Errorf("%s: comet-fcgi starts", damage.Name)
+				}
+				r := within(t, patience, asking(request(t, http.MethodGet, site.URL+"/comet.php?publish=a", "")))
+				if r.status < 500 {
+					t.Errorf("%s: HTTP %d %s; want an error of the server", damage.Name, r.status, r.body)
+				}
+				if err := errors.Join(os.RemoveAll(site.File()), os.WriteFile(site.File(), whole, 0o644)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if events, err := os.ReadDir(site.Events); len(events) > 0 || err != nil {
+				t.Errorf("published: %v, %v", events, err)
+			}
+		})
+	}
 }

@@ -20,7 +20,7 @@ func (s *Site) StartDaemon(ctx context.Context) error {
 			return errors.Wrap(err, "handing over the listening socket")
 		}
 		defer fd.Close()
-		s.daemon, err = s.run(fd, filepath.Join(s.dir, canonical[bin], "comet-fcgi"))
+		s.daemon, err = s.run(fd, s.fcgi()...)
 		return err // the socket accepts connections all the time
 	}
 	var err error
@@ -35,7 +35,7 @@ func (s *Site) daemonOn(ctx context.Context, socket string) (*process, error) {
 	if network == "unix" {
 		listen = "unix:" + address
 	}
-	p, err := s.run(nil, filepath.Join(s.dir, canonical[bin], "comet-fcgi"), "--listen", listen)
+	p, err := s.run(nil, append(s.fcgi(), "--listen", listen)...)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +50,14 @@ func (s *Site) daemonOn(ctx context.Context, socket string) (*process, error) {
 	})
 	return p, errors.Wrap(err, "starting comet-fcgi")
 }
+
+// fcgi is the command line that the units of examples/systemd have.
+func (s *Site) fcgi() []string {
+	return []string{filepath.Join(s.dir, canonical[bin], "comet-fcgi"), "--config", s.File()}
+}
+
+// File is the path of comet.yaml.
+func (s *Site) File() string { return filepath.Join(s.dir, canonical[settings]) }
 
 // Socket is the socket of the comet-fcgi beside the server, of the first where there are several; "" where there is none.
 func (s *Site) Socket() string {

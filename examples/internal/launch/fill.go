@@ -15,8 +15,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// fill puts into the temporary directory what the server needs before it starts: the binaries, each with a
-// comet.yaml beside it, and the directory of the events; all of it the site's user's.
+// fill puts into the temporary directory what the server needs before it starts: the binaries, comet.yaml and the directory
+// of the events. The site's user owns all of it.
 func (s *Site) fill(p programs) error {
 	s.source = p.source
 	yaml, err := s.yaml()
@@ -34,9 +34,9 @@ func (s *Site) fill(p programs) error {
 		if err := install(path, binary); err != nil {
 			return err
 		}
-		if err := s.write(filepath.Join(filepath.Dir(place), "comet.yaml"), yaml); err != nil {
-			return err
-		}
+	}
+	if err := s.write(canonical[settings], yaml); err != nil {
+		return err
 	}
 	if len(s.options.Users) > 0 {
 		if err := s.write(passwords, htpasswd(s.options.Users)); err != nil {
@@ -80,18 +80,19 @@ func (s *Site) yaml() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		text.WriteString(shipped)
+		// Nobody publishes by URL with the shipped file, but every test does.
+		text.WriteString(strings.ReplaceAll(shipped, "allow: none", `allow: "*"`))
 	}
-	settings := map[string]string{"file.directory": s.Events}
-	maps.Copy(settings, s.options.Settings)
+	values := map[string]string{"file.directory": s.Events}
+	maps.Copy(values, s.options.Settings)
 	groups := map[string][]string{}
-	for _, key := range slices.Sorted(maps.Keys(settings)) {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
 		group, name, grouped := strings.Cut(key, ".")
 		if !grouped {
-			groups[""] = append(groups[""], fmt.Sprintf("%s: %s\n", key, settings[key]))
+			groups[""] = append(groups[""], fmt.Sprintf("%s: %s\n", key, values[key]))
 			continue
 		}
-		groups[group] = append(groups[group], fmt.Sprintf("  %s: %s\n", name, settings[key]))
+		groups[group] = append(groups[group], fmt.Sprintf("  %s: %s\n", name, values[key]))
 	}
 	for _, group := range slices.Sorted(maps.Keys(groups)) {
 		if group != "" {

@@ -128,7 +128,7 @@ func ordinaryUser() (name string, _ *credential, _ error) {
 func (s *Site) Command(ctx context.Context, environ []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.dir, canonical[bin], "comet-fcgi"), args...)
 	cmd.Dir = s.dir
-	cmd.Env = append(s.environment(), environ...)
+	cmd.Env = append(s.environment(), append([]string{"COMET_CONFIG=" + s.File()}, environ...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential}
 	return cmd
 }
@@ -138,7 +138,7 @@ func (s *Site) Command(ctx context.Context, environ []string, args ...string) *e
 func (s *Site) Shell(ctx context.Context, script string) error {
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", script)
 	cmd.Dir = s.Events
-	cmd.Env = s.environment()
+	cmd.Env = append(s.environment(), "COMET_CONFIG="+s.File()) // On a machine, comet-fcgi publish finds it in /etc.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential}
 	output, err := cmd.CombinedOutput()
 	return errors.Wrapf(err, "%s: %s", script, output)

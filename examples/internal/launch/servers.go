@@ -79,7 +79,7 @@ const (
 
 var variants = map[Server]variant{
 	ApacheCGI: {
-		shipped: "apache/comet-cgi.conf", paths: []string{cgiBin},
+		shipped: "apache/comet-cgi.conf", paths: []string{cgiBin, settings},
 		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
 		module: modules + "mod_cgid.so", // mod_cgid's daemon does not survive a reload: a request on its way to it gets 503.
 	},
@@ -89,7 +89,7 @@ var variants = map[Server]variant{
 		module: modules + "mod_proxy_fcgi.so", reload: apacheGraceful, daemon: true,
 	},
 	ApacheFcgid: {
-		shipped: "apache/comet-fcgid.conf", paths: []string{bin},
+		shipped: "apache/comet-fcgid.conf", paths: []string{bin, settings},
 		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2 libapache2-mod-fcgid",
 		module: modules + "mod_fcgid.so", // Nor mod_fcgid's processes: for some seconds there are too few.
 	},
@@ -111,11 +111,11 @@ var variants = map[Server]variant{
 		beside: "/etc/nginx/fastcgi_params", reload: syscall.SIGHUP, daemon: true,
 	},
 	LighttpdCGI: {
-		shipped: "lighttpd/50-comet-cgi.conf", paths: []string{cgiBin},
+		shipped: "lighttpd/50-comet-cgi.conf", paths: []string{cgiBin, settings},
 		main: lighttpdMain, program: "lighttpd", args: []string{"-D", "-f", "{dir}/main.conf"}, install: "lighttpd",
 	},
 	Lighttpd: {
-		shipped: "lighttpd/50-comet-fcgi.conf", paths: []string{bin, lighttpdSocket},
+		shipped: "lighttpd/50-comet-fcgi.conf", paths: []string{bin, lighttpdSocket, settings},
 		main: lighttpdMain, program: "lighttpd", args: []string{"-D", "-f", "{dir}/main.conf"}, install: "lighttpd",
 	},
 	Caddy: {

@@ -22,6 +22,7 @@ const (
 	firstSocket    = "/run/novcomet/comet-1.sock"
 	secondSocket   = "/run/novcomet/comet-2.sock"
 	lighttpdSocket = "/run/lighttpd/comet.sock"
+	settings       = "/etc/novcomet/comet.yaml"
 	passwords      = "comet.htpasswd"
 )
 
@@ -33,6 +34,7 @@ var canonical = map[string]string{
 	firstSocket:    "comet-1.sock",
 	secondSocket:   "comet-2.sock",
 	lighttpdSocket: "lighttpd.sock",
+	settings:       "comet.yaml",
 
 	"/etc/nginx/" + passwords:    passwords,
 	"/etc/apache2/" + passwords:  passwords,

@@ -12,7 +12,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// prepare makes the temporary directory: the binaries with a comet.yaml beside each, the pages, the events.
+// prepare makes the temporary directory: the binaries, comet.yaml, the pages, the events.
 func prepare(ctx context.Context, o Options) (*Site, error) {
 	programs, err := build(ctx)
 	if err != nil {

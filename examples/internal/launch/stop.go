@@ -17,6 +17,17 @@ func (s *Site) Log() string {
 	return s.log.String()
 }
 
+// Kill ends NovComet's programs as kill -9 does; the web server stays, and starts those that are its own again.
+func (s *Site) Kill() error {
+	err := killBelow(s.dir)
+	for _, p := range []*process{s.daemon, s.second} {
+		if err == nil && p != nil {
+			<-p.done
+		}
+	}
+	return err
+}
+
 // Stop ends the server and everything it started, waits for them, and removes what they wrote, except
 // for events in a directory of Options. It may be called more than once; the error is the same then.
 func (s *Site) Stop() error {
