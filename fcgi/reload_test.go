@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -241,5 +242,37 @@ func TestADamagedSettingsFileOpensNothing(t *testing.T) {
 				wantText(t, p.stderr.String(), yaml)
 			})
 		}
+	}
+}
+
+// A reload should name the keys that need a restart, and only those that have changed. Today it names all of them each time.
+func TestAReloadNamesTheChangedKeysThatNeedARestart(t *testing.T) {
+	t.Parallel()
+	events := "file.directory: " + t.TempDir() + "\n"
+	r := startReloading(t, events)
+	right := true
+	for _, reload := range []struct {
+		yaml  string
+		named []string
+	}{
+		{"# the same\n" + events, nil},
+		{"tries: 5\n" + events, nil},
+		{"max_serving: 7\n" + events, []string{"max_serving"}},
+		{"max_serving: 7\nlog_format: json\nsocket.mode: '0600'\n" + events, []string{"log_format", "socket.mode"}},
+	} {
+		said := r.reload(reload.yaml)
+		for _, key := range []string{"listen", "socket.mode", "socket.group", "max_serving", "log_format"} {
+			right = right && strings.Contains(said, key) == slices.Contains(reload.named, key)
+		}
+		right = right && strings.Contains(said, "restart") == (len(reload.named) > 0)
+	}
+	knownFailure(t, right)
+}
+
+// knownFailure passes as long as a test would fail.
+func knownFailure(t *testing.T, right bool) {
+	t.Helper()
+	if right {
+		t.Error("this is right now: report each difference as an error, and remove knownFailure")
 	}
 }
