@@ -28,12 +28,12 @@ func parse(text []byte) (map[string]any, error) {
 	if err := documents.Decode(&document); err == io.EOF {
 		return nil, errNoKey
 	} else if err != nil {
-		return nil, syntax(err)
+		return nil, syntax(text, err)
 	}
 	if err := documents.Decode(new(yaml.Node)); err == nil {
 		return nil, errors.New("has a second document after a line ---: write all keys into one document")
 	} else if err != io.EOF {
-		return nil, syntax(err)
+		return nil, syntax(text, err)
 	}
 
 	r := reading{values: map[string]any{}, lines: map[string]int{}}
@@ -149,16 +149,4 @@ func legible(text []byte) error {
 		i += size
 	}
 	return nil
-}
-
-// syntax adds the line to an error of the YAML library, which leaves out line 1. It replaces an error that quotes the
-// file: a value that begins with an asterisk may be a password.
-func syntax(err error) error {
-	if strings.Contains(err.Error(), "unknown anchor") {
-		return errors.New("a value begins with *, which means an alias in YAML: put the value in quotes")
-	}
-	if strings.Contains(err.Error(), "yaml: line ") {
-		return errors.WithStack(err)
-	}
-	return errors.Wrap(err, "line 1")
 }
