@@ -2,6 +2,7 @@ package core
 
 import (
 	stderrors "errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -80,6 +81,8 @@ func (e *Endpoint) Refuse(r *http.Request, status int, reason string) http.Handl
 
 var errNoQuery = stderrors.New("nothing asked: subscribe with ?subscribed[ID]=T (T: the Unix second last seen, or now), publish with ?publish=ID")
 
+var errNoForm = stderrors.New("a POST without ?publish=ID is read as a form: send it as application/x-www-form-urlencoded")
+
 // query reads the query string and, where that asks for nothing, a form body behind it. The body of a publication whose id
 // stands in the query string is its data; nil: it has none.
 func (e *Endpoint) query(r *http.Request) (query Query, data []byte, err error) {
@@ -104,6 +107,8 @@ func (e *Endpoint) query(r *http.Request) (query Query, data []byte, err error) 
 		if query, err = ParseQuery(raw); err != nil {
 			return Query{}, nil, err
 		}
+	case query.IsEmpty() && posts && r.ContentLength != 0 && r.Header.Get("Content-Type") != "":
+		return Query{}, nil, fmt.Errorf("%w, not as %.60q", errNoForm, r.Header.Get("Content-Type"))
 	}
 	if raw == "" || raw == "&" {
 		return Query{}, nil, errNoQuery
@@ -127,6 +132,9 @@ func isForm(r *http.Request) bool {
 func statusOf(err error) int {
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return http.StatusRequestEntityTooLarge
+	}
+	if errors.Is(err, errNoForm) {
+		return http.StatusUnsupportedMediaType
 	}
 	return http.StatusBadRequest
 }
