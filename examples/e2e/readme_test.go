@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -27,49 +28,64 @@ func readme(t *testing.T, folder string) string {
 	return string(text)
 }
 
-// The line of conf/README.md that makes a token in each language, run as it stands.
+// The lines of conf/README.md that read a secret and make a token with it in each language, run as written. The secrets file is
+// one of Unix, or of Windows.
 func TestTheREADMEsLinesMakeTokens(t *testing.T) {
 	const secret, user = "0123456789abcdef0123456789abcdef", "7"
-	signed, err := core.NewSigned([]string{"private-*"}, []string{secret})
-	if err != nil {
-		t.Fatal(err)
-	}
-	endpoint := core.NewEndpoint(&core.Files{Directory: t.TempDir()}, core.Settings{Access: &core.Access{Signed: signed}})
-	t.Cleanup(endpoint.Close)
 	for _, language := range []struct {
-		title, program, flag, before, after string
+		title, program, flag string
+		reads                string // what the text says behind the code that reads the secret
+		script               string // with the code that reads the secret, and the line that makes the token
 	}{
-		{"PHP:", "php", "-r", `$secret = getenv("SECRET"); $user = getenv("OF"); `, ` echo $token;`},
-		{"Python (`import hmac, time`):", "python3", "-c", `import hmac, time, os; secret, user = os.environ["SECRET"].encode(), os.environ["OF"]; `, `; print(token, end="")`},
-		{"Shell:", "sh", "-c", `secret=$SECRET user=$OF; `, `; printf %s "$token"`},
+		{"PHP:", "php", "-r", "in PHP", `$file = getenv("FILE"); $user = getenv("OF"); $secret = %s; %s echo $token;`},
+		{"Python (`import hmac, time`):", "python3", "-c", "in Python",
+			`import hmac, time, os; file, user = os.environ["FILE"], os.environ["OF"]; secret = %s; %s; print(token, end="")`},
+		{"Shell:", "sh", "-c", "in shell", `file=$FILE user=$OF; secret=$(%s); %s; printf %%s "$token"`},
 	} {
-		t.Run(language.program, func(t *testing.T) {
-			program, err := exec.LookPath(language.program)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, behind, found := strings.Cut(readme(t, "conf"), "\n"+language.title+"\n\n    ")
-			line, _, _ := strings.Cut(behind, "\n")
-			if !found || line == "" {
-				t.Fatalf("the README has no line below %s", language.title)
-			}
-			cmd := exec.Command(program, language.flag, language.before+line+language.after)
-			cmd.Env = append(os.Environ(), "SECRET="+secret, "OF="+user)
-			token, err := cmd.Output()
-			if err != nil {
-				t.Fatalf("%s: %v", line, err)
-			}
-			for query, status := range map[string]int{
-				"subscribed[private-7-mail]=now&wait=0": http.StatusOK,
-				"subscribed[private-8-mail]=now&wait=0": http.StatusForbidden,
-			} {
-				w := httptest.NewRecorder()
-				endpoint.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?"+query+"&token="+url.QueryEscape(string(token)), nil))
-				if w.Code != status {
-					t.Errorf("%s with the token %s: HTTP %d %s; want %d", query, token, w.Code, w.Body, status)
+		for name, end := range map[string]string{"LF": "\n", "CRLF": "\r\n"} {
+			t.Run(language.program+"/"+name, func(t *testing.T) {
+				file := filepath.Join(t.TempDir(), "secrets")
+				if err := os.WriteFile(file, []byte(secret+end+"# the old one"+end+secret+"-old"+end), 0o600); err != nil {
+					t.Fatal(err)
 				}
-			}
-		})
+				signed, err := core.NewSigned([]string{"private-*"}, []string{secret})
+				if err != nil {
+					t.Fatal(err)
+				}
+				endpoint := core.NewEndpoint(&core.Files{Directory: t.TempDir()}, core.Settings{Access: &core.Access{Signed: signed}})
+				t.Cleanup(endpoint.Close)
+
+				program, err := exec.LookPath(language.program)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, behind, found := strings.Cut(readme(t, "conf"), "\n"+language.title+"\n\n    ")
+				line, _, _ := strings.Cut(behind, "\n")
+				if !found || line == "" {
+					t.Fatalf("the README has no line below %s", language.title)
+				}
+				read := regexp.MustCompile("`([^`]+)`\\s+" + language.reads).FindStringSubmatch(readme(t, "conf"))
+				if read == nil {
+					t.Fatalf("the README does not say how to read a secret %s", language.reads)
+				}
+				cmd := exec.Command(program, language.flag, fmt.Sprintf(language.script, read[1], line))
+				cmd.Env = append(os.Environ(), "FILE="+file, "OF="+user)
+				token, err := cmd.Output()
+				if err != nil {
+					t.Fatalf("%s: %v", line, err)
+				}
+				for query, status := range map[string]int{
+					"subscribed[private-7-mail]=now&wait=0": http.StatusOK,
+					"subscribed[private-8-mail]=now&wait=0": http.StatusForbidden,
+				} {
+					w := httptest.NewRecorder()
+					endpoint.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?"+query+"&token="+url.QueryEscape(string(token)), nil))
+					if w.Code != status {
+						t.Errorf("%s with the token %s: HTTP %d %s; want %d", query, token, w.Code, w.Body, status)
+					}
+				}
+			})
+		}
 	}
 }
 
