@@ -38,5 +38,12 @@ func TestInstalledFiles_LetNobodyPublishByURL(t *testing.T) {
 		if c, err = Load(Source{File: path}); err != nil || len(c.Publish.Allow) != 1 || c.Publish.Allow[0] != "*" {
 			t.Errorf("%s with the commented line: publish.allow %q, %v", file, c.Publish.Allow, err)
 		}
+		// As examples/systemd/novcomet.conf and examples/publish/README.md say.
+		if err := os.WriteFile(path, append(text, "file: {directory: /run/novcomet/events}\n"...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err = Load(Source{File: path}); err != nil || c.File.Directory != "/run/novcomet/events" || len(c.Publish.Allow) > 0 {
+			t.Errorf("%s with a directory: %q, publish.allow %q, %v", file, c.File.Directory, c.Publish.Allow, err)
+		}
 	}
 }
