@@ -1,8 +1,8 @@
 // Comet.cgi is NovComet as a CGI program: a web server starts it for each request, and it answers that one and ends. It
 // needs nothing but a place in a cgi-bin.
 //
-// It never reads its arguments: a web server passes a query without "=" as such (RFC 3875, section 4.4), so they are
-// the visitor's words (CVE-2012-1823).
+// It never reads its arguments when a web server has started it: a web server passes a query without "=" as arguments
+// (RFC 3875, section 4.4), so they are the visitor's words (CVE-2012-1823).
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/cgi"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ import (
 
 const usage = `comet.cgi is a CGI program: a web server starts it, for one request each time.
 Put it into a cgi-bin; examples/apache/ and examples/lighttpd/ show how.
+comet.cgi --version prints the version.
 Behind a FastCGI server (nginx, Caddy, mod_fcgid, spawn-fcgi) belongs comet-fcgi instead.
 `
 
@@ -33,7 +35,20 @@ Behind a FastCGI server (nginx, Caddy, mod_fcgid, spawn-fcgi) belongs comet-fcgi
 const maxUnread = 16 << 20
 
 func main() {
-	os.Exit(run(os.Environ(), os.Stdin, os.Stderr))
+	environ := os.Environ()
+	if len(os.Args) == 2 && os.Args[1] == "--version" && !byWebServer(environ) {
+		fmt.Printf("comet.cgi %s (%s)\n", release(), runtime.Version())
+		os.Exit(0)
+	}
+	os.Exit(run(environ, os.Stdin, os.Stderr))
+}
+
+// byWebServer reports whether a web server has started the program.
+func byWebServer(environ []string) bool {
+	return slices.ContainsFunc(environ, func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return name == "GATEWAY_INTERFACE" || name == "REQUEST_METHOD"
+	})
 }
 
 // run answers the request that the environment describes, and returns the exit status. The answer goes to standard

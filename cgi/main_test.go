@@ -8,6 +8,7 @@ import (
 	"net/textproto"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -176,4 +177,24 @@ func wantLine(t testing.TB, stderr string, words ...string) {
 		t.Errorf("not one line: %q", stderr)
 	}
 	wantText(t, stderr, words...)
+}
+
+// The arguments are a visitor's words when a web server has started the program.
+func TestVersionIsPrintedOnlyOutsideAWebServer(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command(executable(t), "--version")
+	cmd.Env = settings("/nonexistent")
+	if said, err := cmd.Output(); err != nil || !strings.HasPrefix(string(said), "comet.cgi ") || !strings.Contains(string(said), runtime.Version()) {
+		t.Errorf("%q, %v", said, err)
+	}
+	environ := append(settings(t.TempDir()), asked("publish=a")...)
+	execute(t, executable(t), environ, []string{"--version"}, nil).want(t, 200, "true")
+	for _, name := range []string{"GATEWAY_INTERFACE", "REQUEST_METHOD"} {
+		for _, value := range []string{"", "GET"} {
+			a := execute(t, executable(t), append(settings(t.TempDir()), name+"="+value), []string{"--version"}, nil)
+			if strings.Contains(a.stdout, runtime.Version()) {
+				t.Errorf("%s=%s: %s", name, value, a.stdout)
+			}
+		}
+	}
 }
