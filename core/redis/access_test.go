@@ -56,9 +56,9 @@ func addUser(server *redistest.Server, name, rules string) {
 
 func TestAUserNeedsTheRightsThatTheReadmeNamesAndNoMore(t *testing.T) {
 	all := strings.Fields(rights)
-	server := withUsers(t, map[string]string{"comet": rights})
+	server := withUsers(t, map[string]string{"novcomet": rights})
 	check := func() error {
-		a, options := mustID(t, "a"), redis.Options{Addresses: []string{server.Address()}, Username: "comet", Password: "secret"}
+		a, options := mustID(t, "a"), redis.Options{Addresses: []string{server.Address()}, Username: "novcomet", Password: "secret"}
 		store := open(t, options)
 		_, published := store.Publish(t.Context(), a)
 		_, cleared := store.PublishData(t.Context(), a, nil)
@@ -75,9 +75,9 @@ func TestAUserNeedsTheRightsThatTheReadmeNamesAndNoMore(t *testing.T) {
 		case "+unsubscribe", "+ping": // needed later
 			continue
 		}
-		server.Do("ACL", "DELUSER", "comet")
+		server.Do("ACL", "DELUSER", "novcomet")
 		server.Do("SCRIPT", "FLUSH")
-		addUser(server, "comet", strings.Join(slices.Delete(slices.Clone(all), i, i+1), " "))
+		addUser(server, "novcomet", strings.Join(slices.Delete(slices.Clone(all), i, i+1), " "))
 		if err := check(); err == nil {
 			t.Errorf("it works without %s", right)
 		}
@@ -85,8 +85,8 @@ func TestAUserNeedsTheRightsThatTheReadmeNamesAndNoMore(t *testing.T) {
 }
 
 func TestAnEventThatTheUserMayNotPublishIsAnErrorOfThatEvent(t *testing.T) {
-	server := withUsers(t, map[string]string{"comet": strings.Replace(rights, "~"+prefix+"*", "~"+prefix+"mine*", 1)})
-	store := open(t, redis.Options{Addresses: []string{server.Address()}, Username: "comet", Password: "secret"})
+	server := withUsers(t, map[string]string{"novcomet": strings.Replace(rights, "~"+prefix+"*", "~"+prefix+"mine*", 1)})
+	store := open(t, redis.Options{Addresses: []string{server.Address()}, Username: "novcomet", Password: "secret"})
 	mustPublish(t, store, "mine")
 	if _, err := store.Publish(t.Context(), mustID(t, "yours")); err == nil || errors.Is(err, core.ErrUnavailable) || !strings.Contains(err.Error(), `"yours"`) {
 		t.Errorf("%v; want an error of this event", err)
@@ -94,8 +94,8 @@ func TestAnEventThatTheUserMayNotPublishIsAnErrorOfThatEvent(t *testing.T) {
 }
 
 func TestWithoutTheRightToTellNothingIsPublished(t *testing.T) {
-	server := withUsers(t, map[string]string{"comet": strings.Replace(rights, " &"+prefix+"*", " resetchannels", 1)})
-	store := open(t, redis.Options{Addresses: []string{server.Address()}, Username: "comet", Password: "secret"})
+	server := withUsers(t, map[string]string{"novcomet": strings.Replace(rights, " &"+prefix+"*", " resetchannels", 1)})
+	store := open(t, redis.Options{Addresses: []string{server.Address()}, Username: "novcomet", Password: "secret"})
 	if _, err := store.Publish(t.Context(), mustID(t, "a")); err == nil {
 		t.Error("no error")
 	}

@@ -194,9 +194,9 @@ func TestASlotThatMovesLosesNothing(t *testing.T) {
 	cluster := redistest.StartCluster(t, &redistest.Server{}, &redistest.Server{}, &redistest.Server{})
 	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 	for _, server := range cluster.Servers {
-		addUser(server, "comet", rights+clusterRights)
+		addUser(server, "novcomet", rights+clusterRights)
 	}
-	a := gather(t, redis.Options{Addresses: cluster.Addresses(), Username: "comet", Password: "secret"}, never, names...)
+	a := gather(t, redis.Options{Addresses: cluster.Addresses(), Username: "novcomet", Password: "secret"}, never, names...)
 	a.expectAllSee()
 	owner := cluster.Owner(prefix + "a")
 	for range 2 { // there and back

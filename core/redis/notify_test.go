@@ -188,8 +188,8 @@ func TestTensOfThousandsOfEventsCanBeWaitedFor(t *testing.T) {
 }
 
 func TestWithoutTheRightToSubscribeItEndsAndSaysSo(t *testing.T) {
-	server := withUsers(t, map[string]string{"comet": strings.Replace(rights, " &"+prefix+"*", " resetchannels", 1)})
-	store := open(t, redis.Options{Addresses: []string{server.Address()}, Username: "comet", Password: "secret"})
+	server := withUsers(t, map[string]string{"novcomet": strings.Replace(rights, " &"+prefix+"*", " resetchannels", 1)})
+	store := open(t, redis.Options{Addresses: []string{server.Address()}, Username: "novcomet", Password: "secret"})
 	l := listen(t, store, mustID(t, "a"))
 	select {
 	case err := <-l.ended:
