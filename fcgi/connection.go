@@ -46,7 +46,7 @@ func (c *connection) await() error {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return errInterrupted
 		case err != nil:
-			return errors.Wrap(err, "read")
+			return errors.WithStack(err)
 		}
 		c.has = true
 	}
@@ -85,23 +85,23 @@ func (c *connection) readHeader() (header, error) {
 		return header{}, errInterrupted
 	}
 	if err != nil {
-		return header{}, errors.Wrap(err, "read")
+		return header{}, errors.WithStack(err)
 	}
 	h, ok := parseHeader(b)
 	if !ok {
 		return header{}, errNotFastCGI
 	}
 	_, err = c.in.Discard(headerLength)
-	return h, errors.Wrap(err, "read")
+	return h, errors.WithStack(err)
 }
 
 func (c *connection) readContent(h header) ([]byte, error) {
 	content := make([]byte, h.content)
 	if _, err := io.ReadFull(c.in, content); err != nil {
-		return nil, errors.Wrap(err, "read")
+		return nil, errors.WithStack(err)
 	}
 	_, err := c.in.Discard(h.padding)
-	return content, errors.Wrap(err, "read")
+	return content, errors.WithStack(err)
 }
 
 // write writes whole records. Nobody waits for its error: the connection is closed then, for nothing can follow half a

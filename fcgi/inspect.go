@@ -22,7 +22,7 @@ type checking struct {
 }
 
 func (c *checking) addTo(flags *pflag.FlagSet) {
-	flags.DurationVar(&c.wait, "wait", 0, "check: how long a poll is waited for at most, to find `TIME`-outs that are shorter, such as 10s (default: until it is answered)")
+	flags.DurationVar(&c.wait, "wait", 0, "check: wait at most this `TIME`, such as 10s, for the answer to a poll: time-outs that are shorter are found (default: until it is answered)")
 	flags.StringVar(&c.event, "event", "", "check: subscribe to and publish this `ID` (default: one of its own, novcomet-check-…)")
 	flags.BoolVar(&c.json, "json", false, "check: print JSON")
 }

@@ -74,12 +74,12 @@ func (p *publishing) read(ctx context.Context, limit int) ([]byte, error) {
 			file, err = os.Open(p.data)
 		}
 		if err != nil {
-			read <- content{nil, errors.Wrap(err, "open it")}
+			read <- content{nil, errors.WithStack(err)}
 			return
 		}
 		defer file.Close()
 		data, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
-		read <- content{data, errors.Wrap(err, "read it")}
+		read <- content{data, errors.WithStack(err)}
 	}()
 	select {
 	case c := <-read:

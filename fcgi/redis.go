@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"fmt"
 	"os"
 	"strings"
 
@@ -47,7 +46,7 @@ func password(file string) (string, error) {
 	const enough = 4096
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("redis.password_file: %w", errors.Wrap(err, "read the password"))
+		return "", errors.Wrap(err, "redis.password_file")
 	}
 	password := strings.TrimRight(string(content), "\r\n")
 	if password == "" || len(password) > enough {

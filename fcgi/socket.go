@@ -69,7 +69,7 @@ func listenOn(address string, socket conf.Socket) (net.Listener, error) {
 	path, isUnix := strings.CutPrefix(address, "unix:")
 	if !isUnix {
 		l, err := net.Listen("tcp", address)
-		return l, errors.Wrap(err, "listen")
+		return l, errors.WithStack(err)
 	}
 	if err := removeStale(path); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func listenOn(address string, socket conf.Socket) (net.Listener, error) {
 			"\"install -d -m 775 -g www-data %[1]s\"", filepath.Dir(path))
 	}
 	if err != nil {
-		return nil, errors.Wrap(err, "listen")
+		return nil, errors.WithStack(err)
 	}
 	if err := admit(path, socket); err != nil {
 		l.Close()

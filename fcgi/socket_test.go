@@ -231,7 +231,7 @@ func TestItListensOnTCP(t *testing.T) {
 	if status := second.status(); status != 1 {
 		t.Errorf("status %d, want 1", status)
 	}
-	wantText(t, second.stderr.String(), address, "address already in use")
+	wantText(t, second.stderr.String(), "comet-fcgi: listen tcp "+address+": ", "address already in use")
 	p.terminate()
 }
 

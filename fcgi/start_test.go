@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 func TestTheCommandLineIsAnswered(t *testing.T) {
@@ -159,4 +161,15 @@ func TestALogThatNobodyReadsDoesNotEndIt(t *testing.T) {
 		}
 	}
 	wantAnswer(t, ask(t, path, asked("publish=a"), ""), 200, "true")
+}
+
+// pflag takes the name of a value from the words about it, and puts its name where they stood.
+func TestTheHelpNamesTheValueOfEachFlag(t *testing.T) {
+	t.Parallel()
+	flagSet(new(options)).VisitAll(func(flag *pflag.Flag) {
+		name, words := pflag.UnquoteUsage(flag)
+		if after := words[strings.Index(words, name)+len(name):]; name != "" && after != "" && !strings.ContainsAny(after[:1], " ,;:") {
+			t.Errorf("--%s %s: %s", flag.Name, name, words)
+		}
+	})
 }
