@@ -88,6 +88,9 @@ func (c *connection) readHeader() (header, error) {
 		return header{}, errors.WithStack(err)
 	}
 	h, ok := parseHeader(b)
+	if !ok && isHTTP(b) {
+		return header{}, errHTTP
+	}
 	if !ok {
 		return header{}, errNotFastCGI
 	}

@@ -20,6 +20,9 @@ import (
 // something comes in (wake, stir), and is answered; the connection is kept for the next request, or left. A stream (stream.go) goes
 // the same way, but is sent many parts while it rests.
 
+const speaksHTTP = "a client speaks HTTP to this socket, which takes only FastCGI: write fastcgi_pass instead of proxy_pass in nginx, " +
+	"fcgi:// instead of http:// in Apache, transport fastcgi in Caddy"
+
 // handle serves what comes in on a connection that the server has entered, until the connection ends or a poll is parked.
 func (s *server) handle(c *connection) {
 	for {
@@ -27,6 +30,9 @@ func (s *server) handle(c *connection) {
 		_ = c.SetReadDeadline(time.Now().Add(limits.time))
 		r, err := c.read(limits)
 		if err != nil {
+			if errors.Is(err, errHTTP) { // Once, because anybody who can connect can repeat it.
+				s.http.Do(func() { s.log.Warn(speaksHTTP) })
+			}
 			s.log.Debug("a connection ended without another request", "why", err)
 			break // There is nobody to tell: either the web server has left, or it does not speak FastCGI.
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 )
 
@@ -50,6 +51,12 @@ func parseHeader(b []byte) (h header, ok bool) {
 		content: int(binary.BigEndian.Uint16(b[4:])),
 		padding: int(b[6]),
 	}, b[0] == version
+}
+
+// isHTTP reports whether the first bytes of a connection begin an HTTP request.
+func isHTTP(b []byte) bool {
+	method, _, _ := bytes.Cut(b, []byte(" "))
+	return len(method) >= 3 && !bytes.ContainsFunc(method, func(r rune) bool { return r < 'A' || r > 'Z' })
 }
 
 // appendRecord appends a record without padding; content has at most maxContent bytes.

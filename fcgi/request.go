@@ -17,6 +17,7 @@ type request struct {
 
 var (
 	errNotFastCGI = errors.New("not a FastCGI record")
+	errHTTP       = errors.New("HTTP instead of FastCGI")
 	errAborted    = errors.New("the web server aborted the request")
 	errProtocol   = errors.New("a record out of order")
 )

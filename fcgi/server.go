@@ -26,6 +26,7 @@ type server struct {
 	status     http.Handler // answers with the figures
 	log        *slog.Logger
 
+	http    sync.Once      // the warning that a client speaks HTTP
 	working sync.WaitGroup // the listeners and the connections
 
 	mu       sync.Mutex           // protects the following
