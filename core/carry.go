@@ -86,7 +86,8 @@ func (l *loop) read(waiters []*waiter, most bounds) (map[*event]json.RawMessage,
 			return found, err
 		}
 		for i, e := range events[:n] {
-			found[e] = asJSON(data[i])
+			found[e], err = asJSON(data[i])
+			l.drops(e, err)
 			size += len(found[e])
 		}
 		ids, events = ids[n:], events[n:]
@@ -106,4 +107,21 @@ func (l *loop) contents(carrier Carrier, ids []ID, limit int) (data [][]byte, er
 		err = fmt.Errorf("the store gave the data of %d events for %d", len(data), len(ids))
 	}
 	return data, err
+}
+
+// drops logs why the data of an event is not delivered, once for each publication; nil: it is delivered.
+func (l *loop) drops(e *event, err error) {
+	const most = 1000 // are remembered
+	if err == nil {
+		delete(l.dropped, e.id)
+		return
+	}
+	if stamp, logged := l.dropped[e.id]; logged && stamp == e.stamp {
+		return
+	}
+	if len(l.dropped) == most {
+		clear(l.dropped)
+	}
+	l.dropped[e.id] = e.stamp
+	l.log().Error("an event is delivered without its data", "event", e.id.String(), "error", err)
 }

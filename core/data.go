@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
+	stderrors "errors"
+	"fmt"
 	"unicode/utf8"
+
+	"github.com/pkg/errors"
 )
 
 // Carrier is a Store whose events can carry data. The latest data wins: an event is a state, not a log.
@@ -23,7 +26,7 @@ type Carrier interface {
 }
 
 // ErrRefused is wrapped by the error of a publication that the store's own rules forbid.
-var ErrRefused = errors.New("the store refuses this")
+var ErrRefused = stderrors.New("the store refuses this")
 
 // DefaultMaxData is how much data an event carries at the most, unless told otherwise, in bytes.
 const DefaultMaxData = 64 << 10
@@ -31,20 +34,56 @@ const DefaultMaxData = 64 << 10
 // DefaultMaxAnswerData is how much the events of one answer carry together, unless told otherwise, in bytes.
 const DefaultMaxAnswerData = 1 << 20
 
-// asJSON returns data as what stands in an answer: JSON as it is, in one line, and any other text as a string. One newline
-// at its end, which is echo's, does not count. nil: there is nothing, or it is not UTF-8.
-func asJSON(data []byte) json.RawMessage {
+// MaxDepth is how deep JSON that an event carries may be nested. Browsers parse any depth, but Chromium can't copy a value of some
+// thousand levels from one window to another.
+const MaxDepth = 100
+
+var errTooDeep = fmt.Errorf("the data is JSON nested deeper than %d levels", MaxDepth)
+
+// CheckData returns why no client could be given the data; nil: it can be delivered. Empty data can be.
+func CheckData(data []byte) error {
+	_, err := asJSON(data)
+	return err
+}
+
+// asJSON returns data as it is written in an answer: JSON as it is, in one line, and any other text as a string. One newline
+// at its end, which is echo's, does not count. nil: there is nothing, or the error says why it can't be delivered.
+func asJSON(data []byte) (json.RawMessage, error) {
 	data = bytes.TrimSuffix(data, []byte("\n"))
 	if len(bytes.TrimSpace(data)) == 0 || !utf8.Valid(data) {
-		return nil
+		return nil, nil
 	}
-	var line bytes.Buffer
-	if json.Valid(data) && json.Compact(&line, data) == nil {
-		return line.Bytes()
+	const deepest = 10_000 // for encoding/json, which takes deeper JSON for text
+	depth := depthOf(data)
+	valid := json.Valid(data)
+	if depth > MaxDepth && valid || depth > deepest {
+		return nil, errTooDeep
+	}
+	if valid {
+		var line bytes.Buffer
+		err := json.Compact(&line, data)
+		return line.Bytes(), errors.Wrap(err, "the data")
 	}
 	text, err := json.Marshal(string(data))
-	if err != nil {
-		return nil
+	return text, errors.Wrap(err, "the data")
+}
+
+// depthOf returns how deep JSON is nested; of other text, how many of its brackets are open at most.
+func depthOf(data []byte) (deepest int) {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[', c == '{':
+			depth++
+			deepest = max(deepest, depth)
+		case c == ']', c == '}':
+			depth--
+		}
 	}
-	return text
+	return deepest
 }

@@ -197,3 +197,70 @@ func TestAWriteAtTheEndOfATickHasItsTimeToo(t *testing.T) {
 		g.expects(time.Second, "subscribed[a]=0.0&data=1", `{"s":1,"k":{"a":{0.99}},"d":{"a":1},"at":{"a":"{0.99}"}}`, 1010*time.Millisecond)
 	})
 }
+
+// nested is JSON of so many levels.
+func nested(levels int) string {
+	return strings.Repeat(`{"a":[`, levels/2) + strings.Repeat(`]}`, levels/2)
+}
+
+// Chromium can't pass a value of some thousand levels between tabs, and its page would be without events from then on.
+func TestEndpoint_RefusesJSONNestedDeeperThan100Levels(t *testing.T) {
+	for _, test := range []struct {
+		name, data string
+		refused    bool
+	}{
+		{"100 levels", nested(100), false},
+		{"102 levels", nested(102), true},
+		{"more levels than encoding/json reads", nested(20_000), true},
+		{"many values side by side", "[" + strings.Repeat("[],", 1000) + "[]]", false},
+		{"brackets in a string", `["` + strings.Repeat(`[\"{`, 1000) + `"]`, false},
+		{"brackets in a text that is not JSON", strings.Repeat("(:[", 200), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			store := newMemory()
+			endpoint := core.NewEndpoint(store, core.Settings{})
+			endpoint.MaxData = 1 << 20
+			status, body := send(t, endpoint, httptest.NewRequest(http.MethodPost, "/?publish=a", strings.NewReader(test.data)))
+			if test.refused && (status != http.StatusBadRequest || !strings.Contains(body, "deeper than 100 levels") || len(store.stamps) != 0) {
+				t.Errorf("HTTP %d %s, published: %v; want 400 with the reason, and nothing published", status, body, store.stamps)
+			}
+			if !test.refused && (status != http.StatusOK || body != "true") {
+				t.Errorf("HTTP %d %s; want it published", status, body)
+			}
+			if err := core.CheckData([]byte(test.data)); err != nil != test.refused {
+				t.Errorf("CheckData: %v; want an error: %v", err, test.refused)
+			}
+		})
+	}
+}
+
+// What another program has stored can't be refused any more.
+func TestEndpoint_DeliversAnEventWithoutDataThatCannotBeDeliveredAndLogsItOnce(t *testing.T) {
+	for _, test := range []struct{ name, data, reason string }{
+		{"nested too deep", nested(102), "deeper than 100 levels"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			store := newMemory()
+			endpoint := core.NewEndpoint(store, core.Settings{Tries: 1})
+			log, lines := recorded()
+			endpoint.Log, endpoint.MaxData = log, 1000
+			logged := func(n int) {
+				t.Helper()
+				if got := lines(); len(got) != n || !strings.Contains(got[n-1], "event=a") || !strings.Contains(got[n-1], test.reason) {
+					t.Errorf("logged %q; want %d lines with %q", got, n, test.reason)
+				}
+			}
+			store.fill(t, "a", test.data)
+			store.set(t, "a", start)
+			for range 3 {
+				if _, body := ask(t, endpoint, "subscribed[a]=0.0&data=1"); !strings.HasPrefix(body, `{"s":1,"k":{"a":946684800.000000},"at":`) {
+					t.Errorf("answered %s; want the event without data", body)
+				}
+			}
+			logged(1)
+			store.set(t, "a", start.Add(time.Second))
+			ask(t, endpoint, "subscribed[a]=0.0&data=1")
+			logged(2)
+		})
+	}
+}

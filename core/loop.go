@@ -42,6 +42,7 @@ type loop struct {
 	ahead    time.Duration // of the store's clock before this machine's
 	failed   bool          // the store, when it was last looked at
 	reported bool          // that it failed, or a part of it
+	dropped  map[ID]Stamp  // whose data was not delivered, and that was logged
 }
 
 // bounds are limits of an Endpoint.
@@ -54,6 +55,7 @@ func newLoop(store Store, bounds func() bounds, log func() *slog.Logger) *loop {
 	return &loop{
 		store: store, bounds: bounds, log: log,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), events: interests{}, sleeps: map[time.Duration]int{},
+		dropped: map[ID]Stamp{},
 	}
 }
 

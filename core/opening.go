@@ -98,6 +98,9 @@ func (e *Endpoint) query(r *http.Request) (query Query, data []byte, err error) 
 		if posts && len(data) == 0 { // comet.php's clients may post to the URL that publishes.
 			data = nil
 		}
+		if err = CheckData(data); err != nil {
+			return Query{}, nil, err
+		}
 	case query.IsEmpty() && posts && isForm(r):
 		form, err := body(r, e.maxForm())
 		if err != nil {

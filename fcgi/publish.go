@@ -54,6 +54,9 @@ func publish(ctx context.Context, source conf.Source, p publishing) (err error) 
 		return err
 	}
 	data, err := p.read(ctx, config.Data.MaxBytes)
+	if err == nil {
+		err = core.CheckData(data)
+	}
 	if err != nil {
 		return errors.WithMessage(err, "--data")
 	}

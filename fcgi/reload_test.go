@@ -34,7 +34,6 @@ func startReloading(t *testing.T, yaml string) *reloading {
 	if !strings.Contains(yaml, "log: error") {
 		eventually(t, "it says that it is ready", func() bool { return strings.Contains(r.stderr.String(), "msg=ready") })
 	}
-	r.said = strings.Count(r.stderr.String(), "\n")
 	return r
 }
 
