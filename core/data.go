@@ -38,6 +38,9 @@ const DefaultMaxAnswerData = 1 << 20
 // thousand levels from one window to another.
 const MaxDepth = 100
 
+var errNotText = stderrors.New("the data is not UTF-8 text, but compressed, binary or in another encoding such as Latin-1: " +
+	"convert it to UTF-8 (iconv -f latin1 -t utf-8), or send binary data as base64")
+
 var errTooDeep = fmt.Errorf("the data is JSON nested deeper than %d levels", MaxDepth)
 
 // CheckData returns why no client could be given the data; nil: it can be delivered. Empty data can be.
@@ -50,7 +53,10 @@ func CheckData(data []byte) error {
 // at its end, which is echo's, does not count. nil: there is nothing, or the error says why it can't be delivered.
 func asJSON(data []byte) (json.RawMessage, error) {
 	data = bytes.TrimSuffix(data, []byte("\n"))
-	if len(bytes.TrimSpace(data)) == 0 || !utf8.Valid(data) {
+	switch {
+	case !utf8.Valid(data):
+		return nil, errNotText
+	case len(bytes.TrimSpace(data)) == 0:
 		return nil, nil
 	}
 	const deepest = 10_000 // for encoding/json, which takes deeper JSON for text

@@ -29,7 +29,6 @@ func TestAnEventCarriesWhatIsPublishedWithIt(t *testing.T) {
 		{"what could end the answer does not", `1},"s":0`, `"1},\"s\":0"`},
 		{"nothing", "", ""},
 		{"a newline alone", "\n", ""},
-		{"what is not UTF-8", "\xff\xfe", ""},
 		{"as much as is allowed", strings.Repeat("7", 100), strings.Repeat("7", 100)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -238,6 +237,8 @@ func TestEndpoint_RefusesJSONNestedDeeperThan100Levels(t *testing.T) {
 func TestEndpoint_DeliversAnEventWithoutDataThatCannotBeDeliveredAndLogsItOnce(t *testing.T) {
 	for _, test := range []struct{ name, data, reason string }{
 		{"nested too deep", nested(102), "deeper than 100 levels"},
+		{"Latin-1", "Gr\xfc\xdfe", "not UTF-8"},
+		{"compressed", "\x1f\x8b\x08\x00", "not UTF-8"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			store := newMemory()
@@ -261,6 +262,41 @@ func TestEndpoint_DeliversAnEventWithoutDataThatCannotBeDeliveredAndLogsItOnce(t
 			store.set(t, "a", start.Add(time.Second))
 			ask(t, endpoint, "subscribed[a]=0.0&data=1")
 			logged(2)
+		})
+	}
+}
+
+func TestEndpoint_RefusesABodyThatCannotBeDelivered(t *testing.T) {
+	for _, test := range []struct {
+		name, coding, contentType, query, body string
+		status                                 int
+		says                                   string
+	}{
+		{"gzip", "gzip", "application/json", "publish=a", "\x1f\x8b\x08\x00", 415, `Content-Encoding is \"gzip\"`},
+		{"a coding among others", "identity, br", "", "publish=a", "1", 415, `Content-Encoding is \"br\"`},
+		{"a poll by a compressed form", "deflate", form, "", "subscribed[a]=now", 415, `Content-Encoding is \"deflate\"`},
+		{"identity", "Identity", "", "publish=a", "1", 200, "true"},
+		{"gzip that is not declared", "", "", "publish=a", "\x1f\x8b\x08\x00", 415, "send binary data as base64"},
+		{"Latin-1", "", "text/plain; charset=iso-8859-1", "publish=a", "Gr\xfc\xdfe", 415, "convert it to UTF-8"},
+		{"UTF-16", "", "", "publish=a", "\xff\xfe1\x00", 415, "not UTF-8"},
+		{"JSON with a wrong byte", "", "", "publish=a", "{\"a\":\"\x80\"}", 415, "not UTF-8"},
+		{"UTF-8", "", "", "publish=a", "Grüße", 200, "true"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, method := range []string{http.MethodPost, http.MethodPut} {
+				if test.query == "" && method == http.MethodPut {
+					continue // It reads no form.
+				}
+				store := newMemory()
+				endpoint := core.NewEndpoint(store, core.Settings{})
+				r := httptest.NewRequest(method, "/?"+test.query, strings.NewReader(test.body))
+				r.Header.Set("Content-Encoding", test.coding)
+				r.Header.Set("Content-Type", test.contentType)
+				status, body := send(t, endpoint, r)
+				if status != test.status || !strings.Contains(body, test.says) || (len(store.stamps) != 0) != (status == 200) {
+					t.Errorf("%s: HTTP %d %s, published: %v; want %d with %s", method, status, body, store.stamps, test.status, test.says)
+				}
+			}
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/pkg/errors"
 )
@@ -120,12 +121,19 @@ func (e *Endpoint) query(r *http.Request) (query Query, data []byte, err error) 
 }
 
 func body(r *http.Request, limit int64) ([]byte, error) {
+	for coding := range strings.SplitSeq(strings.Join(r.Header.Values("Content-Encoding"), ","), ",") {
+		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+			return nil, fmt.Errorf("%w: Content-Encoding is %.40q: send it without a Content-Encoding", errEncoded, coding)
+		}
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
 	if err != nil {
 		return nil, errors.Wrap(err, "the request's body")
 	}
 	return body, nil
 }
+
+var errEncoded = stderrors.New("the request's body is compressed or encoded")
 
 func isForm(r *http.Request) bool {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -136,7 +144,7 @@ func statusOf(err error) int {
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return http.StatusRequestEntityTooLarge
 	}
-	if errors.Is(err, errNoForm) {
+	if errors.Is(err, errNoForm) || errors.Is(err, errNotText) || errors.Is(err, errEncoded) {
 		return http.StatusUnsupportedMediaType
 	}
 	return http.StatusBadRequest

@@ -123,6 +123,7 @@ func TestDataThatNeverComesKeepsNobodyFromEndingIt(t *testing.T) {
 func TestPublishSaysWhyItCouldNot(t *testing.T) {
 	t.Parallel()
 	config := write(t, filepath.Join(t.TempDir(), "comet.yaml"), "store: memcached\nmemcached.servers: 127.0.0.1:1\n")
+	latin1 := write(t, filepath.Join(t.TempDir(), "latin1"), "Gr\xfc\xdfe")
 	deep := write(t, filepath.Join(t.TempDir(), "deep"), strings.Repeat("[", 101)+strings.Repeat("]", 101))
 	for _, test := range []struct {
 		args   []string
@@ -140,6 +141,7 @@ func TestPublishSaysWhyItCouldNot(t *testing.T) {
 		{[]string{"publish", "a", "--data", "/nonexistent"}, nil, 1, []string{"--data", "/nonexistent"}},
 		{[]string{"publish", "a", "--data", "/"}, nil, 1, []string{"--data", "directory"}},
 		{[]string{"publish", "a", "--data", "/dev/zero"}, nil, 1, []string{"--data", "more than 65536 bytes", "data.max_bytes"}},
+		{[]string{"publish", "a", "--data", latin1}, nil, 1, []string{"--data", "not UTF-8", "iconv"}},
 		{[]string{"publish", "a", "--data", deep}, nil, 1, []string{"--data", "deeper than 100 levels"}},
 		{[]string{"publish", "a", "--data", "/dev/null"}, []string{"COMET_FILE_DIRECTORY=/nonexistent"}, 1, []string{"not available", "/nonexistent"}},
 		{[]string{"--data", "/dev/null"}, nil, 2, []string{"--data is for comet-fcgi publish"}},
