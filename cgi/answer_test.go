@@ -193,3 +193,17 @@ func TestADirectoryThatIsMissingIsToldHonestly(t *testing.T) {
 	}
 	wantLine(t, publication.stderr, "level=ERROR", missing, "no such file or directory", "event=a")
 }
+
+// comet.cgi logs errors alone, and data that is lost is one.
+func TestCometCGI_LogsWhyDataIsNotDelivered(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	if err := os.WriteFile(filepath.Join(directory, "a.comet"), []byte("too long"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := request(t, append(settings(directory), append(asked("subscribed[a]=0.0&data=1"), "COMET_DATA_MAX_BYTES=7")...), "")
+	if a.status != 200 || !strings.HasPrefix(a.body, `{"s":1,`) || strings.Contains(a.body, `"d":`) {
+		t.Errorf("HTTP %d %s; want the event without data", a.status, a.body)
+	}
+	wantLine(t, a.stderr, "level=ERROR", "without its data", "event=a", "data.max_bytes")
+}

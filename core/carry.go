@@ -86,7 +86,7 @@ func (l *loop) read(waiters []*waiter, most bounds) (map[*event]json.RawMessage,
 			return found, err
 		}
 		for i, e := range events[:n] {
-			found[e], err = asJSON(data[i])
+			found[e], err = data[i].json()
 			l.drops(e, err)
 			size += len(found[e])
 		}
@@ -96,7 +96,7 @@ func (l *loop) read(waiters []*waiter, most bounds) (map[*event]json.RawMessage,
 }
 
 // contents asks the store. A store that panics is one that is gone, here as for stamps.
-func (l *loop) contents(carrier Carrier, ids []ID, limit int) (data [][]byte, err error) {
+func (l *loop) contents(carrier Carrier, ids []ID, limit int) (data []Content, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			err = fmt.Errorf("the store panicked: %v", problem)

@@ -194,11 +194,11 @@ type lingering struct {
 	most    int
 }
 
-func (s *lingering) Data(ctx context.Context, ids []core.ID, limit int) ([][]byte, error) {
+func (s *lingering) Data(ctx context.Context, ids []core.ID, limit int) ([]core.Content, error) {
 	data, err := s.memory.Data(ctx, ids, limit)
 	n := 0
 	for _, d := range data {
-		n += len(d)
+		n += len(d.Data)
 	}
 	time.Sleep(time.Duration(n) * s.perByte)
 	if s.most > 0 && n > s.most {

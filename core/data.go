@@ -20,9 +20,27 @@ type Carrier interface {
 	PublishData(ctx context.Context, id ID, data []byte) (Stamp, error)
 
 	// Data returns what the events carry, in the order asked. What belongs to a stamp that [Store.Stamps] gave before is
-	// there, or what was published later. Data of more than limit bytes, or that can't be read, is left out; an error
-	// means that the store is gone.
-	Data(ctx context.Context, ids []ID, limit int) ([][]byte, error)
+	// there, or what was published later. Data of more than limit bytes, or that can't be read, is left out, and its Content has the
+	// reason; an error means that the store is gone.
+	Data(ctx context.Context, ids []ID, limit int) ([]Content, error)
+}
+
+// Content is what one event carries.
+type Content struct {
+	Data []byte
+	// Err says why the data is left out, such as [ErrTooLong]; nil: Data is what there is.
+	Err error
+}
+
+// ErrTooLong is wrapped by the Err of a [Content] whose data has more bytes than were asked for.
+var ErrTooLong = stderrors.New("the data is too long (data.max_bytes)")
+
+// Limited returns the Content of an event with this data, of which at most so many bytes are asked for.
+func Limited(data []byte, limit int) Content {
+	if len(data) > limit {
+		return Content{Err: ErrTooLong}
+	}
+	return Content{Data: data}
 }
 
 // ErrRefused is wrapped by the error of a publication that the store's own rules forbid.
@@ -33,6 +51,13 @@ const DefaultMaxData = 64 << 10
 
 // DefaultMaxAnswerData is how much the events of one answer carry together, unless told otherwise, in bytes.
 const DefaultMaxAnswerData = 1 << 20
+
+func (c Content) json() (json.RawMessage, error) {
+	if c.Err != nil {
+		return nil, c.Err
+	}
+	return asJSON(c.Data)
+}
 
 // MaxDepth is how deep JSON that an event carries may be nested. Browsers parse any depth, but Chromium can't copy a value of some
 // thousand levels from one window to another.

@@ -239,6 +239,7 @@ func TestEndpoint_DeliversAnEventWithoutDataThatCannotBeDeliveredAndLogsItOnce(t
 		{"nested too deep", nested(102), "deeper than 100 levels"},
 		{"Latin-1", "Gr\xfc\xdfe", "not UTF-8"},
 		{"compressed", "\x1f\x8b\x08\x00", "not UTF-8"},
+		{"too long", strings.Repeat("x", 1001), "data.max_bytes"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			store := newMemory()

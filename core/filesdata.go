@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	stderrors "errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -98,14 +99,14 @@ func (f *Files) like(directory int, name string, file *os.File) error {
 // millisecond, which is far longer than a write takes from its first byte to its last, or else left out. Its stamp is not the one that
 // is being told, so it will be told of in its turn. (It is not left to that turn as a whole: under steady publications the
 // file is never old.)
-func (f *Files) Data(_ context.Context, ids []ID, limit int) ([][]byte, error) {
+func (f *Files) Data(_ context.Context, ids []ID, limit int) ([]Content, error) {
 	const attempts, pause = 4, time.Millisecond
 	directory, err := f.open()
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(directory)
-	data := make([][]byte, len(ids))
+	data := make([]Content, len(ids))
 	last := make([]content, len(ids))
 	again := make([]int, len(ids))
 	for i := range again {
@@ -123,7 +124,7 @@ func (f *Files) Data(_ context.Context, ids []ID, limit int) ([][]byte, error) {
 				young = append(young, i)
 				continue
 			}
-			data[i] = read.data
+			data[i] = Content{read.data, read.err}
 		}
 		again = young
 	}
@@ -133,6 +134,7 @@ func (f *Files) Data(_ context.Context, ids []ID, limit int) ([][]byte, error) {
 // content is what was in a file when it was read.
 type content struct {
 	data    []byte // nil, if it is too much, or can't be read
+	err     error  // why it is not to be had
 	stamp   Stamp
 	changed bool // while it was read
 }
@@ -146,6 +148,10 @@ func (c content) equals(other content) bool {
 	return !c.changed && c.stamp == other.stamp && bytes.Equal(c.data, other.data)
 }
 
+// errUnreadable is about a file such as mktemp makes: its mode is 0600.
+var errUnreadable = stderrors.New("permission denied to read the file: chmod 0644 it, or chmod 0640 it and give it a group that this program's user " +
+	"is in; then touch it")
+
 func contentAt(directory int, name string, limit int) content {
 	before, err := stampAt(directory, name)
 	if err != nil || before == 0 {
@@ -153,13 +159,21 @@ func contentAt(directory int, name string, limit int) content {
 	}
 	// It was a regular file; should it be another thing by now, nobody is kept waiting by it.
 	file, err := openAt(directory, name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return content{changed: errors.Is(err, unix.ENOENT)}
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return content{changed: true}
+	case errors.Is(err, unix.EACCES):
+		return content{err: errUnreadable}
+	case err != nil:
+		return content{err: errors.Wrap(err, "open the file")}
 	}
 	defer file.Close()
 	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() > int64(limit) {
+	switch {
+	case err != nil || !info.Mode().IsRegular():
 		return content{}
+	case info.Size() > int64(limit):
+		return content{err: ErrTooLong}
 	}
 	data := make([]byte, info.Size()+1)
 	n, err := io.ReadFull(file, data)
@@ -167,9 +181,9 @@ func contentAt(directory int, name string, limit int) content {
 	case err == nil: // It has grown.
 		return content{changed: true}
 	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
-		return content{}
+		return content{err: errors.Wrap(err, "read the file")}
 	}
 	after, err := file.Stat()
 	changed := err != nil || StampOf(after.ModTime()) != before || after.Size() != int64(n)
-	return content{data[:n], before, changed}
+	return content{data: data[:n], stamp: before, changed: changed}
 }

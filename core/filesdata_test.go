@@ -28,7 +28,7 @@ func carried(t testing.TB, store core.Carrier, name string) string {
 	if err != nil || len(data) != 1 {
 		t.Fatalf("%q, %v", data, err)
 	}
-	return string(data[0])
+	return string(data[0].Data)
 }
 
 func TestDataReplacesTheFileAndKeepsItsModeAndGroup(t *testing.T) {
@@ -101,7 +101,7 @@ func TestWhoeverReadsSeesTheOldDataOrTheNew(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if d := data[0]; d != nil && (len(d) != size || bytes.Count(d, d[:1]) != size) {
+				if d := data[0].Data; d != nil && (len(d) != size || bytes.Count(d, d[:1]) != size) {
 					t.Errorf("%d bytes of different publications", len(d))
 					return
 				}
@@ -162,17 +162,18 @@ func TestWhatCannotBeReadIsNoData(t *testing.T) {
 	for name, test := range map[string]struct {
 		make func(path string) error
 		want string
+		err  error
 	}{
-		"nothing there":   {func(string) error { return nil }, ""},
-		"an empty file":   {func(path string) error { return os.WriteFile(path, nil, 0o600) }, ""},
-		"as much as fits": {func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 100), 0o600) }, strings.Repeat("x", 100)},
-		"a byte too much": {func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 101), 0o600) }, ""},
-		"a huge file":     {func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) }, ""},
-		"a directory":     {func(path string) error { return os.Mkdir(path, 0o700) }, ""},
-		"a FIFO":          {func(path string) error { return unix.Mkfifo(path, 0o600) }, ""},
+		"nothing there":   {func(string) error { return nil }, "", nil},
+		"an empty file":   {func(path string) error { return os.WriteFile(path, nil, 0o600) }, "", nil},
+		"as much as fits": {func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 100), 0o600) }, strings.Repeat("x", 100), nil},
+		"a byte too much": {func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 101), 0o600) }, "", core.ErrTooLong},
+		"a huge file":     {func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) }, "", core.ErrTooLong},
+		"a directory":     {func(path string) error { return os.Mkdir(path, 0o700) }, "", nil},
+		"a FIFO":          {func(path string) error { return unix.Mkfifo(path, 0o600) }, "", nil},
 		"a link to a file": {func(path string) error {
 			return errors.Join(os.WriteFile(path+"~", []byte("x"), 0o600), os.Symlink(path+"~", path))
-		}, ""},
+		}, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, directory := newFiles(t)
@@ -181,11 +182,67 @@ func TestWhatCannotBeReadIsNoData(t *testing.T) {
 			}
 			mustWrite(t, filepath.Join(directory, "b.comet"), "beside")
 			data, err := store.Data(t.Context(), []core.ID{mustID(t, "a"), mustID(t, "b")}, 100)
-			if err != nil || string(data[0]) != test.want || string(data[1]) != "beside" {
-				t.Errorf("%q, %v; want %q, and what is beside it", data, err, test.want)
+			if err != nil || string(data[0].Data) != test.want || !errors.Is(data[0].Err, test.err) || string(data[1].Data) != "beside" {
+				t.Errorf("%q, %v; want %q, %v, and what is beside it", data, err, test.want, test.err)
 			}
 		})
 	}
+}
+
+// readByOther are files of which another user reads the data.
+type readByOther struct {
+	*core.Files
+	t *testing.T
+}
+
+func (f *readByOther) Data(ctx context.Context, ids []core.ID, limit int) (data []core.Content, err error) {
+	const other = 65534
+	asUser(f.t, other, func() { data, err = f.Files.Data(ctx, ids, limit) })
+	return data, err
+}
+
+// A file that mktemp made has mode 0600: a page hears of the event, and the administrator must hear why its data is missing.
+func TestFiles_AFileThatMayNotBeReadIsLoggedOnceUntilItChanges(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	directory, err := os.MkdirTemp("/dev/shm", "novcomet-test-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(directory) })
+	path := filepath.Join(directory, "a.comet")
+	written := func(at time.Time) {
+		for _, err := range []error{os.Chmod(directory, 0o755), os.WriteFile(path, []byte("x"), 0o600), os.Chtimes(path, at, at)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	log, lines := recorded()
+	endpoint := core.NewEndpoint(&readByOther{&core.Files{Directory: directory}, t}, core.Settings{Tries: 1})
+	endpoint.Log = log
+	polls := func(wantData bool, wantLines int) {
+		t.Helper()
+		for range 3 {
+			_, body := ask(t, endpoint, "subscribed[a]=0.0&data=1")
+			if !strings.HasPrefix(body, `{"s":1,`) || strings.Contains(body, `"d":{"a":"x"}`) != wantData {
+				t.Errorf("answered %s; with data: %v", body, wantData)
+			}
+		}
+		got := lines()
+		if last := got[len(got)-1]; len(got) != wantLines || !strings.Contains(last, "event=a") || !strings.Contains(last, "permission denied") || !strings.Contains(last, "chmod 0644") {
+			t.Errorf("logged %q; want %d lines with the event, the reason and the remedy", got, wantLines)
+		}
+	}
+	written(start)
+	polls(false, 1)
+	written(start.Add(time.Second))
+	polls(false, 2)
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	polls(true, 2)
 }
 
 func TestDataInTheWayOfSomethingElseIsNotPublished(t *testing.T) {

@@ -71,10 +71,10 @@ func (k *kernel) fill(file *inode, content string) {
 }
 
 // Data goes by the rules of Files.
-func (k *kernel) Data(_ context.Context, ids []core.ID, limit int) ([][]byte, error) {
+func (k *kernel) Data(_ context.Context, ids []core.ID, limit int) ([]core.Content, error) {
 	const attempts, pause = 4, time.Millisecond
 	time.Sleep(k.slow / 2)
-	data := make([][]byte, len(ids))
+	data := make([]core.Content, len(ids))
 	for i, id := range ids {
 		var last inode
 		for attempt := range attempts {
@@ -85,8 +85,8 @@ func (k *kernel) Data(_ context.Context, ids []core.ID, limit int) ([][]byte, er
 			if err != nil {
 				return nil, err
 			}
-			if (old || attempt > 0 && file.stamp == last.stamp && file.content == last.content) && len(file.content) <= limit {
-				data[i] = []byte(file.content)
+			if old || attempt > 0 && file.stamp == last.stamp && file.content == last.content {
+				data[i] = core.Limited([]byte(file.content), limit)
 				break
 			}
 			last = file

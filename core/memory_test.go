@@ -81,15 +81,13 @@ func (m *memory) PublishData(ctx context.Context, id core.ID, data []byte) (core
 	return stamp, err
 }
 
-func (m *memory) Data(_ context.Context, ids []core.ID, limit int) ([][]byte, error) {
+func (m *memory) Data(_ context.Context, ids []core.ID, limit int) ([]core.Content, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.read.Add(int64(len(ids)))
-	data := make([][]byte, len(ids))
+	data := make([]core.Content, len(ids))
 	for i, id := range ids {
-		if d := m.data[id]; len(d) <= limit {
-			data[i] = d
-		}
+		data[i] = core.Limited(m.data[id], limit)
 	}
 	return data, m.closed
 }

@@ -19,7 +19,7 @@ var mutationsOfStreams = []mutation{
 	{"who was put off is still told of nothing", "poll.go",
 		"p.ready, p.heldTo = 0, 0\n\tfor i := range p.watches {", "p.ready, p.heldTo = 0, 0\n\tfor i := range p.watches[:0] {"},
 	{"each event has its own data", "carry.go",
-		"found[e] = asJSON(data[i])", "found[e] = asJSON(data[i*0])"},
+		"found[e], err = data[i].json()", "found[e], err = data[i*0].json()"},
 
 	// Where a stream goes on.
 	{"the next part goes by the cursors of the last", "stream.go",

@@ -18,16 +18,16 @@ func (s *Store) PublishData(ctx context.Context, id core.ID, data []byte) (core.
 }
 
 // Data returns what is behind the stamps.
-func (s *Store) Data(ctx context.Context, ids []core.ID, limit int) ([][]byte, error) {
-	data := make([][]byte, len(ids))
+func (s *Store) Data(ctx context.Context, ids []core.ID, limit int) ([]core.Content, error) {
+	data := make([]core.Content, len(ids))
 	for _, q := range s.ask(ctx, ids) {
 		if q.err != nil {
 			return nil, q.err
 		}
 		for i, key := range q.keys {
 			_, behind, err := parseValue(q.values[key])
-			if behind = bytes.TrimPrefix(behind, []byte{'\n'}); err == nil && len(behind) <= limit {
-				data[q.positions[i]] = behind
+			if behind = bytes.TrimPrefix(behind, []byte{'\n'}); err == nil {
+				data[q.positions[i]] = core.Limited(behind, limit)
 			}
 		}
 	}

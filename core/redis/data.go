@@ -22,7 +22,7 @@ func (s *Store) PublishData(ctx context.Context, id core.ID, data []byte) (core.
 
 // Data asks for what the events carry, all at once. An error means that a server can't be asked: of one that is gone, nobody
 // knows what is to be told.
-func (s *Store) Data(ctx context.Context, ids []core.ID, limit int) ([][]byte, error) {
+func (s *Store) Data(ctx context.Context, ids []core.ID, limit int) ([]core.Content, error) {
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	pipeline := s.client.Pipeline()
@@ -34,14 +34,14 @@ func (s *Store) Data(ctx context.Context, ids []core.ID, limit int) ([][]byte, e
 	if _, err := pipeline.Exec(limited); err != nil && !isNothing(err) {
 		return nil, s.unavailable(ctx, fmt.Errorf("read what events carry: %w", err))
 	}
-	data := make([][]byte, len(ids))
+	data := make([]core.Content, len(ids))
 	for i, field := range fields {
 		content, err := field.Bytes()
 		switch {
 		case err != nil && !isNothing(err):
 			return nil, s.unavailable(ctx, fmt.Errorf("read what %q carries: %w", ids[i], err))
-		case err == nil && len(content) <= limit:
-			data[i] = content
+		case err == nil:
+			data[i] = core.Limited(content, limit)
 		}
 	}
 	return data, nil

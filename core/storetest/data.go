@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +30,10 @@ func read(t testing.TB, store core.Carrier, limit int, ids ...core.ID) (texts []
 		t.Fatalf("the data of %d events for %d, %v", len(data), len(ids), err)
 	}
 	for _, d := range data {
-		texts = append(texts, string(d))
+		if d.Err != nil && d.Data != nil {
+			t.Errorf("the data is left out (%v), and is there: %q", d.Err, d.Data)
+		}
+		texts = append(texts, string(d.Data))
 	}
 	return texts
 }
@@ -81,6 +85,9 @@ func carriesInTheOrderAsked(t *testing.T, s subject) {
 	}
 	if got := read(t, store, 1, a, b); got[0] != "1" || got[1] != "" {
 		t.Errorf("of at most one byte: %q", got)
+	}
+	if data, err := store.Data(t.Context(), []core.ID{a, b}, 1); err != nil || data[0].Err != nil || !errors.Is(data[1].Err, core.ErrTooLong) {
+		t.Errorf("of at most one byte: %v, %v; want ErrTooLong for the second", data, err)
 	}
 }
 

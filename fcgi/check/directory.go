@@ -67,7 +67,7 @@ func (c *checker) eventFiles(directory os.FileInfo, who account) {
 	const check = "directory"
 	dir := c.config.File.Directory
 	files, _ := filepath.Glob(filepath.Join(dir, "*.comet"))
-	var closed, ordinary, others []string
+	var closed, unreadable, ordinary, others []string
 	for _, path := range files {
 		info, err := os.Lstat(path)
 		if err != nil || !info.Mode().IsRegular() {
@@ -80,11 +80,18 @@ func (c *checker) eventFiles(directory os.FileInfo, who account) {
 				closed = append(closed, name)
 			}
 		}
+		if !who.may(4, info) {
+			unreadable = append(unreadable, name)
+		}
 		if isOrdinary(owner(info)) {
 			ordinary = append(ordinary, name)
 		}
 	}
 	c.ok(check, "%d events", len(files))
+	if len(unreadable) > 0 {
+		c.warn(check, "chmod 0644 them, or chmod 0640 and a group that both are in; mktemp makes files of mode 0600",
+			"%s may not read %s: browsers get these events without their data", who, some(unreadable))
+	}
 	if len(closed) > 0 {
 		c.warn(check, "chmod g+w them, with a group that both are in; new ones get file.mode", "%s may not publish %s by URL: another user's file", who, some(closed))
 	}
