@@ -15,7 +15,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -100,8 +99,7 @@ func answering(environ []string, variables map[string]string, stdin io.Reader, l
 		}
 	}
 	return func(w http.ResponseWriter, _ *http.Request) {
-		length, _ := strconv.ParseInt(variables["CONTENT_LENGTH"], 10, 64) // What is no number, gateway refuses.
-		body := io.LimitReader(stdin, length)
+		body := bodyOf(variables, stdin, config.RequestTimeout)
 		g := gateway.New(config, store, log)
 		g.Status(http.HandlerFunc(status))
 		g.BeforeWait(func() error { return probe(store) })

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 
@@ -143,6 +144,9 @@ func isForm(r *http.Request) bool {
 func statusOf(err error) int {
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return http.StatusRequestEntityTooLarge
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return http.StatusRequestTimeout
 	}
 	if errors.Is(err, errNoForm) || errors.Is(err, errNotText) || errors.Is(err, errEncoded) {
 		return http.StatusUnsupportedMediaType

@@ -16,18 +16,19 @@ type Server string
 
 // The servers. Parse also takes "apache" for ApacheCGI.
 const (
-	ApacheCGI   Server = "apache-cgi"   // mod_cgid starts comet.cgi for each request
-	ApacheProxy Server = "apache-proxy" // mod_proxy_fcgi in front of comet-fcgi
-	ApacheFcgid Server = "apache-fcgid" // mod_fcgid starts comet-fcgi, one process for each waiter
-	Nginx       Server = "nginx"        // in front of comet-fcgi
-	NginxBoth   Server = "nginx-both"   // in front of two comet-fcgi
-	Cluster     Server = "cluster"      // nginx in front of two comet-fcgi as on two machines, with Options.Redis
-	LighttpdCGI Server = "lighttpd-cgi" // mod_cgi starts comet.cgi for each request
-	Lighttpd    Server = "lighttpd"     // mod_fastcgi starts one comet-fcgi
-	Caddy       Server = "caddy"        // in front of comet-fcgi
+	ApacheCGI     Server = "apache-cgi"     // mod_cgid starts comet.cgi for each request
+	ApachePrefork Server = "apache-prefork" // mod_cgi of mpm_prefork does the same, for the tests alone
+	ApacheProxy   Server = "apache-proxy"   // mod_proxy_fcgi in front of comet-fcgi
+	ApacheFcgid   Server = "apache-fcgid"   // mod_fcgid starts comet-fcgi, one process for each waiter
+	Nginx         Server = "nginx"          // in front of comet-fcgi
+	NginxBoth     Server = "nginx-both"     // in front of two comet-fcgi
+	Cluster       Server = "cluster"        // nginx in front of two comet-fcgi as on two machines, with Options.Redis
+	LighttpdCGI   Server = "lighttpd-cgi"   // mod_cgi starts comet.cgi for each request
+	Lighttpd      Server = "lighttpd"       // mod_fastcgi starts one comet-fcgi
+	Caddy         Server = "caddy"          // in front of comet-fcgi
 )
 
-// Servers returns all of them that need no Redis.
+// Servers returns all of them that need no Redis, and for Apache with CGI the usual mod_cgid.
 func Servers() []Server {
 	return []Server{ApacheCGI, ApacheProxy, ApacheFcgid, Nginx, NginxBoth, LighttpdCGI, Lighttpd, Caddy}
 }
@@ -82,6 +83,11 @@ var variants = map[Server]variant{
 		shipped: "apache/comet-cgi.conf", paths: []string{cgiBin, settings},
 		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
 		module: modules + "mod_cgid.so", // mod_cgid's daemon does not survive a reload: a request on its way to it gets 503.
+	},
+	ApachePrefork: {
+		shipped: "apache/comet-cgi.conf", paths: []string{cgiBin},
+		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
+		module: modules + "mod_cgi.so",
 	},
 	ApacheProxy: {
 		shipped: "apache/comet-proxy.conf", paths: []string{socket}, sockets: []string{socket},
