@@ -57,6 +57,29 @@ func TestBody_WithoutContentLengthIsReadToItsEnd(t *testing.T) {
 	}
 }
 
+// A client that resets its connection leaves a part of its body.
+func TestBody_ShorterThanContentLengthPublishesNothing(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		variables []string
+		stdin     string
+	}{
+		"a POST":                {append(unmeasured("POST", "publish=a"), "CONTENT_LENGTH=10"), "a part"},
+		"a PUT without a byte":  {append(unmeasured("PUT", "publish=a"), "CONTENT_LENGTH=10"), ""},
+		"a form that publishes": {posted(20), "publish=a"},
+		"a form that polls":     {posted(40), "subscribed[a]=now&wait=0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			directory := t.TempDir()
+			request(t, append(settings(directory), test.variables...), test.stdin).wantError(t, 400, "Content-Length")
+			if got := events(t, directory); len(got) > 0 {
+				t.Errorf("published %q", got)
+			}
+		})
+	}
+}
+
 // A web server may keep standard input open.
 func TestBody_IsWaitedForNoLongerThanRequestTimeout(t *testing.T) {
 	t.Parallel()

@@ -289,6 +289,36 @@ func TestTooMuchIsReadToItsEndAndRefused(t *testing.T) {
 	}
 }
 
+// A web server that passes bodies on as they come has only a part when the client resets its connection.
+func TestABodyShorterThanContentLengthPublishesNothing(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	_, path := served(t, directory)
+	data := func(method string) map[string]string {
+		variables := asked("publish=a")
+		variables["REQUEST_METHOD"], variables["CONTENT_LENGTH"] = method, "10"
+		return variables
+	}
+	for _, test := range []struct {
+		name      string
+		variables map[string]string
+		body      string
+	}{
+		{"a POST", data("POST"), "a part"},
+		{"a PUT without a byte", data("PUT"), ""},
+		{"a form that publishes", posted(20), "publish=a"},
+		{"a form that polls", posted(40), "subscribed[a]=now&wait=0"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := connect(t, path)
+			w.send(t, sentRequest(1, keep, test.variables, test.body))
+			w.wantResponse(t, 1, http.StatusBadRequest, "Content-Length")
+			w.send(t, sentRequest(1, keep, asked("subscribed[a]=now&wait=0"), ""))
+			w.wantResponse(t, 1, http.StatusOK, `{"s":0,"at":{"a":"0.000000"}}`)
+		})
+	}
+}
+
 func TestAFormOfAMegabyteIsReadWhereItIsAllowed(t *testing.T) {
 	t.Parallel()
 	_, path := served(t, t.TempDir(), "COMET_MAX_REQUEST="+strconv.Itoa(2<<20))

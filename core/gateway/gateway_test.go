@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http/httptest"
@@ -51,6 +52,18 @@ func TestTheRequestIsMadeOfTheVariablesAsForAPHPScript(t *testing.T) {
 				t.Errorf("query %q, host %q; want %q, %q", r.URL.RawQuery, r.Host, test.query, test.host)
 			}
 		})
+	}
+}
+
+func TestRequest_ABodyShorterThanItsLengthIsAnError(t *testing.T) {
+	for length, whole := range map[string]bool{"": true, "3": true, "4": false} {
+		r, err := gateway.Request(get(map[string]string{"REQUEST_METHOD": "POST", "CONTENT_LENGTH": length}), strings.NewReader("abc"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(r.Body); (err == nil) != whole || string(body) != "abc" {
+			t.Errorf("length %q: %q, %v; want it to be whole: %v", length, body, err, whole)
+		}
 	}
 }
 

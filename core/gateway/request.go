@@ -31,5 +31,24 @@ func Request(variables map[string]string, body io.Reader) (*http.Request, error)
 	request.URL = &url.URL{Path: variables["SCRIPT_NAME"] + variables["PATH_INFO"], RawQuery: query}
 	request.Host = host
 	request.Body = io.NopCloser(body)
+	if request.ContentLength > 0 {
+		request.Body = io.NopCloser(&whole{body, request.ContentLength, 0})
+	}
 	return request, nil
+}
+
+// whole is a body of a known length. One that ends before has lost its end, for example because the client reset its connection.
+type whole struct {
+	body   io.Reader
+	length int64
+	read   int64
+}
+
+func (w *whole) Read(b []byte) (int, error) {
+	n, err := w.body.Read(b)
+	w.read += int64(n)
+	if errors.Is(err, io.EOF) && w.read < w.length {
+		err = errors.Wrapf(io.ErrUnexpectedEOF, "it ended after %d of the %d bytes of its Content-Length", w.read, w.length)
+	}
+	return n, err
 }

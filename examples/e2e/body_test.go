@@ -1,12 +1,17 @@
 package e2e_test
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"novcomet/examples/internal/launch"
 )
@@ -78,5 +83,69 @@ func TestBody_WithoutContentLengthIsReadUnderEveryServer(t *testing.T) {
 			}
 			client.CloseIdleConnections()
 		})
+	}
+}
+
+// lighttpd passes a body on as it comes where it is told to. When the client leaves, it closes the program's input and then ends the
+// program with a signal. Whether the program sees the short body before is a matter of chance, so many clients leave.
+func TestBody_CutOffByAClientThatLeavesPublishesNothing(t *testing.T) {
+	const clients = 50
+	for name, leave := range map[string]func(*net.TCPConn) error{
+		"it resets its connection": func(c *net.TCPConn) error { return errors.Join(c.SetLinger(0), c.Close()) },
+		"it sends no more":         func(c *net.TCPConn) error { return c.CloseWrite() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			site := launchSite(t, launch.Options{Server: launch.LighttpdCGI, Extra: "server.stream-request-body = 2"})
+			cgiRuns := func() bool { return running(t, site, "comet.cgi") }
+			for i := range clients {
+				connection, err := net.Dial("tcp", strings.TrimPrefix(site.URL, "http://"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer connection.Close()
+				query, body := fmt.Sprintf("?publish=data-%d", i), "a part of the data"
+				if i%2 == 1 {
+					query, body = "", fmt.Sprintf("publish=form-%d", i)
+				}
+				fmt.Fprintf(connection, "POST /comet.php%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\n%s",
+					query, body)
+				await(t, "comet.cgi starts", cgiRuns)
+				if err := leave(connection.(*net.TCPConn)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			await(t, "comet.cgi ends", func() bool { return !cgiRuns() })
+			wantBody(t, within(t, patience, polling(t, site, "publish=last")), "true")
+			files, err := os.ReadDir(site.Events)
+			if err != nil || len(files) != 1 || files[0].Name() != "last.comet" {
+				t.Errorf("%d events were published (%v, %v); want the last alone", len(files), files, err)
+			}
+		})
+	}
+}
+
+// running reports whether a process of this program of the site runs.
+func running(t *testing.T, site *launch.Site, program string) bool {
+	t.Helper()
+	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(links, func(link string) bool {
+		path, err := os.Readlink(link) // It fails when the process has ended.
+		return err == nil && strings.HasPrefix(path, filepath.Dir(site.Events)+"/") && filepath.Base(path) == program
+	})
+}
+
+// await looks again and again until the condition holds.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for end := time.Now().Add(patience); !holds(); <-again.C {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within %v", what, patience)
+		}
 	}
 }
