@@ -132,7 +132,8 @@ func TestSeveralProcessesServeOneSocket(t *testing.T) {
 		w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
 	}
 	for i, p := range programs {
-		p.catches(syscall.SIGTERM) // The others may have answered everybody before this one was there.
+		// The others may have answered everybody before this one was there.
+		eventually(t, "it is ready", func() bool { return strings.Contains(p.stderr.String(), "msg=ready") })
 		p.terminate()
 		if i < len(programs)-1 {
 			wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")

@@ -107,7 +107,7 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 			server.working.Go(func() { server.serve(l) })
 		}
 	}
-	ready(settings, listeners, log.each)
+	ready(listeners, log.each)
 	server.reloadAt(ctx, hangup, settings, log)
 
 	const enough = 4500 * time.Millisecond // A drain takes up to 4 s; web servers and systemd want it soon.
@@ -120,8 +120,8 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	return nil
 }
 
-// ready logs that requests are accepted, on which sockets, and with which settings file.
-func ready(settings conf.Loaded, listeners []net.Listener, log *slog.Logger) {
+// ready logs that requests are accepted, and on which sockets.
+func ready(listeners []net.Listener, log *slog.Logger) {
 	var sockets []string
 	for _, l := range listeners {
 		address := l.Addr()
@@ -131,7 +131,7 @@ func ready(settings conf.Loaded, listeners []net.Listener, log *slog.Logger) {
 		}
 		sockets = append(sockets, address.String())
 	}
-	log.Info("ready", "socket", strings.Join(sockets, ","), "settings", cmp.Or(settings.File(), "none"))
+	log.Info("ready", "socket", strings.Join(sockets, ","))
 }
 
 // announce logs who may publish and subscribe by URL, and each setting that is probably a mistake.

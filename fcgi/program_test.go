@@ -2,12 +2,10 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -92,34 +90,11 @@ func start(t testing.TB, directory string, a arrangement) *program {
 	return p
 }
 
-// catches waits until the program has a handler for the signal, which would else end it.
-func (p *program) catches(signal syscall.Signal) {
-	p.t.Helper()
-	again := time.NewTicker(5 * time.Millisecond)
-	defer again.Stop()
-	for late := time.After(patience); ; {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		_, caught, _ := strings.Cut(string(status), "SigCgt:")
-		caught, _, _ = strings.Cut(caught, "\n")
-		if set, err := strconv.ParseUint(strings.TrimSpace(caught), 16, 64); err == nil && set&(1<<(signal-1)) != 0 {
-			return
-		}
-		select {
-		case <-again.C:
-		case <-late:
-			p.t.Fatalf("it does not catch %v", signal)
-		}
-	}
-}
-
-// logged is what the program has logged, without the line about the settings of each start.
+// logged is what the program has logged, without the lines of each start.
 func (p *program) logged() string {
 	var lines strings.Builder
 	for line := range strings.Lines(p.stderr.String()) {
-		if !strings.Contains(line, `msg="settings in force"`) {
+		if !strings.Contains(line, `msg="settings in force"`) && !strings.Contains(line, "msg=ready") {
 			lines.WriteString(line)
 		}
 	}

@@ -211,7 +211,8 @@ func TestADamagedSettingsFileOpensNothing(t *testing.T) {
 				}
 				p := run()
 				mayNotPublish()
-				wantText(t, p.stderr.String(), `level=INFO msg="settings in force" file=`+yaml+` publish=none subscribe=* signed=none`)
+				inForce := `level=INFO msg="settings in force" file=` + yaml + ` publish=none subscribe=* signed=none`
+				eventually(t, inForce, func() bool { return strings.Contains(p.stderr.String(), inForce) })
 				if err := damage.Do(yaml); err != nil {
 					t.Fatal(err)
 				}
