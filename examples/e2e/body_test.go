@@ -86,6 +86,21 @@ func TestBody_WithoutContentLengthIsReadUnderEveryServer(t *testing.T) {
 	}
 }
 
+// The shipped files let as much pass as data.max_bytes can be, and say nothing of what is more: NovComet does.
+func TestBody_OfDataMaxBytesGetsThroughEveryServer(t *testing.T) {
+	const most = 16 << 20
+	for _, server := range launch.Servers() {
+		t.Run(string(server), func(t *testing.T) {
+			t.Parallel()
+			site := launchSite(t, launch.Options{Server: server, Settings: map[string]string{"data.max_bytes": fmt.Sprint(most), "max_request": fmt.Sprint(most)}})
+			wantBody(t, within(t, patience, asking(request(t, http.MethodPost, site.URL+"/comet.php?publish=a", strings.Repeat("x", most)))), "true")
+			if info, err := os.Stat(eventFile(site, "a")); err != nil || info.Size() != most {
+				t.Errorf("the event carries %v, %v; want %d bytes", info, err, most)
+			}
+		})
+	}
+}
+
 // lighttpd passes a body on as it comes where it is told to. When the client leaves, it closes the program's input and then ends the
 // program with a signal. Whether the program sees the short body before is a matter of chance, so many clients leave.
 func TestBody_CutOffByAClientThatLeavesPublishesNothing(t *testing.T) {

@@ -186,6 +186,14 @@ var mistakes = []seeded{
 		site: launch.Options{Settings: map[string]string{"store": "memcached", "memcached.servers": "127.0.0.1:1"}},
 		want: []string{"problem store: memcached can't be looked at", "problem publish: does not take a publication"},
 	}, {
+		name: "nginx takes no data of data.max_bytes", server: launch.Nginx,
+		site: launch.Options{Replace: map[string]string{"client_max_body_size 16m;": ""}, Settings: map[string]string{"data.max_bytes": "2000000"}},
+		want: []string{"problem data: HTTP 413", "problem data: client_max_body_size"},
+	}, {
+		name: "mod_fcgid takes no data of data.max_bytes", server: launch.ApacheFcgid,
+		site: launch.Options{Replace: map[string]string{"FcgidMaxRequestLen 16777216": "FcgidMaxRequestLen 131072"}, Settings: map[string]string{"data.max_bytes": "200000"}},
+		want: []string{"problem data: HTTP 500", "problem data: FcgidMaxRequestLen"},
+	}, {
 		name: "everybody may publish", server: launch.Nginx,
 		want: []string{"warning publish: without a name", "warning publish: publish.allow"},
 	},

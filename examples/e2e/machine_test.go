@@ -53,7 +53,7 @@ func boot(t *testing.T, root string) *machine {
 	for {
 		select {
 		case <-ended:
-			t.Fatal("the machine does not boot: "+said.String())
+			t.Fatal("the machine does not boot: " + said.String())
 		case <-ctx.Done():
 			t.Fatalf("the machine has not booted within %v: %s", commandTimeout, said)
 		case <-time.After(50 * time.Millisecond):

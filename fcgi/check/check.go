@@ -4,7 +4,7 @@
 //
 // report.go is what is found and print.go how it is shown; settings.go, directory.go, rights.go, limits.go, inotify.go, socket.go,
 // nginx.go and store.go look at this machine, process.go knows the processes that matter there; web.go asks the URL, doors.go others
-// of the same host, and endpoint.go, publish.go, freshness.go, clock.go, wake.go, stream.go and patience.go judge what comes.
+// of the same host, and endpoint.go, publish.go, freshness.go, clock.go, wake.go, stream.go, data.go and patience.go judge what comes.
 package check
 
 import (

@@ -59,7 +59,7 @@ func (w *web) door(ctx context.Context, u *url.URL) door {
 	poll := at.now(ctx)
 	d := door{url: bare.String(), subscribe: poll.status, novcomet: poll.err == nil && poll.isMap && (at.seen(poll) || poll.Error != "")}
 	if d.novcomet || refused(d.subscribe) {
-		d.publish = at.send(ctx, http.MethodHead, quick, "publish="+url.QueryEscape(w.id.String())).status
+		d.publish = at.send(ctx, quick, http.MethodHead, "publish="+url.QueryEscape(w.id.String()), nil).status
 	}
 	return d
 }

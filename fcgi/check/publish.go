@@ -82,7 +82,7 @@ func (w *web) own(ctx context.Context) {
 		header = append(header, "Sec-Fetch-Site", "same-origin")
 	}
 	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		a := w.send(ctx, method, quick, "publish="+url.QueryEscape(w.id.String()), header...)
+		a := w.send(ctx, quick, method, "publish="+url.QueryEscape(w.id.String()), nil, header...)
 		switch {
 		case a.err != nil || a.status == http.StatusMethodNotAllowed:
 			continue

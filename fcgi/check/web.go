@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pkg/errors"
+
+	"novcomet/core"
 )
 
 // web asks the URL as browsers do.
@@ -29,7 +32,7 @@ func (c *checker) web(address string) (*web, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return nil, errors.Errorf("%q is no URL: give that of NovComet, such as http://localhost/comet.php", address)
 	}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true, MaxIdleConnsPerHost: 8}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true, MaxIdleConnsPerHost: 8, ExpectContinueTimeout: time.Second}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &web{checker: c, url: u, client: &http.Client{Transport: transport, CheckRedirect: stay}}, nil
 }
@@ -53,6 +56,7 @@ func (w *web) look(ctx context.Context) {
 		w.stream(ctx, delivers)
 		w.foreign(ctx)
 		w.own(ctx)
+		w.data(ctx)
 	}
 	w.patience(long)
 }
@@ -75,11 +79,10 @@ type answer struct {
 
 // ask sends a GET request.
 func (w *web) ask(ctx context.Context, patience time.Duration, query string, header ...string) answer {
-	return w.send(ctx, http.MethodGet, patience, query, header...)
+	return w.send(ctx, patience, http.MethodGet, query, nil, header...)
 }
 
-// send sends a request without a body, and reads the answer.
-func (w *web) send(ctx context.Context, method string, patience time.Duration, query string, header ...string) (a answer) {
+func (w *web) send(ctx context.Context, patience time.Duration, method, query string, content []byte, header ...string) (a answer) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	begin := time.Now()
@@ -87,7 +90,7 @@ func (w *web) send(ctx context.Context, method string, patience time.Duration, q
 		a.took = time.Since(begin)
 		a.at = begin.Add(a.took / 2)
 	}()
-	response, err := w.request(ctx, method, query, header...)
+	response, err := w.do(ctx, method, query, content, header...)
 	if err != nil {
 		return answer{err: err}
 	}
@@ -100,16 +103,16 @@ func (w *web) send(ctx context.Context, method string, patience time.Duration, q
 }
 
 func (w *web) get(ctx context.Context, query string, header ...string) (*http.Response, error) {
-	return w.request(ctx, http.MethodGet, query, header...)
+	return w.do(ctx, http.MethodGet, query, nil, header...)
 }
 
-func (w *web) request(ctx context.Context, method, query string, header ...string) (*http.Response, error) {
+func (w *web) do(ctx context.Context, method, query string, content []byte, header ...string) (*http.Response, error) {
 	u := *w.url
 	if u.RawQuery != "" {
 		query = u.RawQuery + "&" + query
 	}
 	u.RawQuery = query
-	r, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(content))
 	if err != nil {
 		return nil, err
 	}
@@ -127,8 +130,10 @@ func subscription(id, cursor string) string {
 
 // now asks for what is there, without waiting.
 func (w *web) now(ctx context.Context) answer {
-	return w.ask(ctx, quick, subscription(w.id.String(), "now")+"&wait=0")
+	return w.ask(ctx, quick, now(w.id))
 }
+
+func now(id core.ID) string { return subscription(id.String(), "now") + "&wait=0" }
 
 // seen takes over the cursor of an answer.
 func (w *web) seen(a answer) bool {

@@ -166,3 +166,27 @@ func patterns(t *testing.T, allowed ...string) core.Patterns {
 	}
 	return p
 }
+
+// Web servers have limits of their own for a body, and answer in their own way.
+func TestABodyOfDataMaxBytesMustGetThrough(t *testing.T) {
+	t.Parallel()
+	e, directory := endpoint(t)
+	limited := func(bytes int64, refusal http.HandlerFunc) string {
+		return at(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.ContentLength > bytes {
+				refusal(w, r)
+				return
+			}
+			e.ServeHTTP(w, r)
+		})
+	}
+	look := func(url string) *check.Report {
+		return arranged{url: url, env: []string{"COMET_FILE_DIRECTORY=" + directory, "COMET_DATA_MAX_BYTES=2000000"}}.look(t)
+	}
+	html := "<html>too large</html>"
+	wants(t, look(limited(2_000_000, says(413, "text/html", html))), check.OK, "data", "2000000 bytes", "gets through")
+	wants(t, look(limited(1_999_999, says(413, "text/html", html))), check.Problem, "data", "HTTP 413", "2000000 bytes", "client_max_body_size")
+	wants(t, look(limited(131_072, says(500, "text/html", html))), check.Problem, "data", "HTTP 500", "FcgidMaxRequestLen")
+	wants(t, look(limited(1_000_000, says(413, "application/json", `{"error":"too much"}`))), check.Warning, "data", "too much", "another comet.yaml")
+	wants(t, look(limited(0, says(403, "text/html", html))), check.OK, "data", "POST does not get through")
+}
