@@ -78,13 +78,16 @@ func asRoot(argv ...string) *exec.Cmd {
 	return exec.Command(argv[0], argv[1:]...)
 }
 
+// goFlags let Go's cache serve all clones: without -trimpath, what it has is for the directory of one.
+const goFlags = "GOFLAGS=-buildvcs=false -trimpath"
+
 // build has Go compile what the pages build, so that each machine finds most of it in Go's cache.
 func build(t *testing.T, root string) {
 	t.Helper()
 	for _, cgo := range []string{"0", "1"} {
 		cmd := exec.Command("go", "build", "./cgi", "./fcgi", "./examples/demo")
 		cmd.Dir = root
-		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo, goFlags)
 		if said, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, said)
 		}

@@ -34,6 +34,7 @@ func TestManual(t *testing.T) {
 		}
 		for _, s := range sessions {
 			t.Run(page+"/"+s.name, func(t *testing.T) {
+				t.Parallel()
 				if !slices.ContainsFunc(s.steps, func(s step) bool { return s.skip == "" }) {
 					t.Skip("there is no command to run")
 				}

@@ -1,7 +1,7 @@
 package e2e_test
 
 import (
-	"fmt"
+	"cmp"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -33,20 +33,38 @@ func readme(t *testing.T, folder string) string {
 func TestTheREADMEsLinesMakeTokens(t *testing.T) {
 	const secret, user = "0123456789abcdef0123456789abcdef", "7"
 	for _, language := range []struct {
-		title, program, flag string
-		reads                string // what the text says behind the code that reads the secret
-		script               string // with the code that reads the secret, and the line that makes the token
+		line, program, flag, before, after string
 	}{
-		{"PHP:", "php", "-r", "in PHP", `$file = getenv("FILE"); $user = getenv("OF"); $secret = %s; %s echo $token;`},
-		{"Python (`import hmac, time`):", "python3", "-c", "in Python",
-			`import hmac, time, os; file, user = os.environ["FILE"], os.environ["OF"]; secret = %s; %s; print(token, end="")`},
-		{"Shell:", "sh", "-c", "in shell", `file=$FILE user=$OF; secret=$(%s); %s; printf %%s "$token"`},
+		{"```php\n$expiry", "php", "-r", `$secret = getenv("SECRET"); $user = getenv("OF"); `, ` echo $token;`},
+		{"```python\nimport hmac, time;", "python3", "-c", `import os; secret, user = os.environ["SECRET"].encode(), os.environ["OF"]; `, `; print(token, end="")`},
+		{"    expiry=", "sh", "-c", `secret=$SECRET user=$OF; `, `; printf %s "$token"`},
 	} {
-		for name, end := range map[string]string{"LF": "\n", "CRLF": "\r\n"} {
-			t.Run(language.program+"/"+name, func(t *testing.T) {
-				file := filepath.Join(t.TempDir(), "secrets")
-				if err := os.WriteFile(file, []byte(secret+end+"# the old one"+end+secret+"-old"+end), 0o600); err != nil {
-					t.Fatal(err)
+		t.Run(language.program, func(t *testing.T) {
+			program, err := exec.LookPath(language.program)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, rest, found := strings.Cut(readme(t, "conf"), "\n"+language.line)
+			if !found {
+				t.Fatalf("the README has no line %q", language.line)
+			}
+			_, begin, _ := strings.Cut(language.line, "\n")
+			rest, _, _ = strings.Cut(rest, "\n")
+			line := cmp.Or(begin, language.line) + rest
+			cmd := exec.Command(program, language.flag, language.before+line+language.after)
+			cmd.Env = append(os.Environ(), "SECRET="+secret, "OF="+user)
+			token, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			for query, status := range map[string]int{
+				"subscribed[private-7-mail]=now&wait=0": http.StatusOK,
+				"subscribed[private-8-mail]=now&wait=0": http.StatusForbidden,
+			} {
+				w := httptest.NewRecorder()
+				endpoint.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?"+query+"&token="+url.QueryEscape(string(token)), nil))
+				if w.Code != status {
+					t.Errorf("%s with the token %s: HTTP %d %s; want %d", query, token, w.Code, w.Body, status)
 				}
 				signed, err := core.NewSigned([]string{"private-*"}, []string{secret})
 				if err != nil {

@@ -66,7 +66,10 @@ rm -rf etc/systemd/system/*.wants etc/systemd/system/*.requires etc/novcomet
 : >etc/machine-id
 echo novcomet >etc/hostname
 hostname novcomet
-printf '127.0.0.1 localhost novcomet\n::1 localhost\n' >etc/hosts
+printf '127.0.0.1 localhost novcomet www.example.com\n::1 localhost\n' >etc/hosts
+ip address add 10.0.0.1/24 dev lo # It plays each of the two machines, nginx and Redis of examples/cluster.
+ip address add 10.0.0.5/24 dev lo
+ip address add 10.0.0.10/24 dev lo
 
 for directory in "$go" "$modules"; do
 	mkdir -p ".$directory"
