@@ -16,9 +16,9 @@ import (
 
 // A machine is a running systemd that testdata/machine.sh has booted.
 type machine struct {
-	goroot, modules string
-	enter           []string // the command that runs another one in it, as root
-	files           int      // that hold the commands of readers
+	clone, goroot, modules string   // the same paths in it as outside
+	enter                  []string // the command that runs another one in it, as root
+	files                  int      // that hold the commands of readers
 }
 
 // boot starts a machine, which ends with the test.
@@ -30,7 +30,7 @@ func boot(t *testing.T, root string) *machine {
 		}
 	}
 	said := &bytes.Buffer{}
-	m := &machine{goroot: goEnv(t, "GOROOT"), modules: goEnv(t, "GOMODCACHE")}
+	m := &machine{clone: root, goroot: goEnv(t, "GOROOT"), modules: goEnv(t, "GOMODCACHE")}
 	script := filepath.Join(root, "examples", "e2e", "testdata", "machine.sh")
 	host := asRoot("bash", script, root, m.goroot, m.modules, goEnv(t, "GOCACHE"))
 	host.Stdout, host.Stderr = said, said
@@ -78,16 +78,13 @@ func asRoot(argv ...string) *exec.Cmd {
 	return exec.Command(argv[0], argv[1:]...)
 }
 
-// goFlags let Go's cache serve all clones: without -trimpath, what it has is for the directory of one.
-const goFlags = "GOFLAGS=-buildvcs=false -trimpath"
-
 // build has Go compile what the pages build, so that each machine finds most of it in Go's cache.
 func build(t *testing.T, root string) {
 	t.Helper()
 	for _, cgo := range []string{"0", "1"} {
 		cmd := exec.Command("go", "build", "./cgi", "./fcgi", "./examples/demo")
 		cmd.Dir = root
-		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo, goFlags)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo, "GOFLAGS=-buildvcs=false")
 		if said, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, said)
 		}

@@ -44,9 +44,9 @@ func (r *reader) open() error {
 		r.shell.Wait()
 	}
 	argv := slices.Concat(r.enter, []string{
-		"setpriv", "--reuid", "reader", "--regid", "reader", "--init-groups", "env", "-i", "-C", "/home/reader/novcomet",
+		"setpriv", "--reuid", "reader", "--regid", "reader", "--init-groups", "env", "-i", "-C", r.clone,
 		"HOME=/home/reader", "USER=reader", "LOGNAME=reader", "SHELL=/bin/bash", "LANG=C.UTF-8", "PATH=" + r.goroot + "/bin:/usr/local/bin:/usr/bin:/bin",
-		"GOMODCACHE=" + r.modules, "GOCACHE=/opt/cache", "GOPROXY=file://" + r.modules + "/cache/download", "GOSUMDB=off", "GOTOOLCHAIN=local", goFlags,
+		"GOMODCACHE=" + r.modules, "GOCACHE=/opt/cache", "GOPROXY=file://" + r.modules + "/cache/download", "GOSUMDB=off", "GOTOOLCHAIN=local", "GOFLAGS=-buildvcs=false",
 		"bash", "--noprofile", "--norc",
 	})
 	r.shell = asRoot(argv...)
@@ -193,7 +193,7 @@ func (r *reader) edit(s step) error {
 		"insert": `line=$(grep -n -m1 -F -e "$after" "$file" | cut -d: -f1); [ -n "$line" ] && sed -i "${line}r /dev/stdin" "$file"`,
 	}[s.edit]
 	quote := func(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
-	said, err := r.root("cd /home/reader/novcomet; file="+quote(s.target)+"; after="+quote(s.command)+"; "+script, s.text)
+	said, err := r.root("cd "+quote(r.clone)+"; file="+quote(s.target)+"; after="+quote(s.command)+"; "+script, s.text)
 	if err != nil {
 		return fmt.Errorf("%s %s: %v: %s", s.edit, s.target, err, said)
 	}

@@ -3,9 +3,9 @@
 # bash machine.sh CLONE GOROOT GOMODCACHE GOCACHE
 #
 # The copy is an overlay whose writes go to a tmpfs. It has its own PIDs, network (only loopback) and cgroups, so
-# nothing outside changes, and port 80 is free. All services of the packages are disabled. Go and its modules have
-# the same paths as outside; Go's cache is /opt/cache. /home/reader/novcomet has the files of the clone that git
-# lists. They belong to the user reader, who may use sudo.
+# nothing outside changes, and port 80 is free. All services of the packages are disabled. Go, its modules and the
+# clone have the same paths as outside, so that Go's cache, which is /opt/cache, has what was built outside. The clone
+# has the files that git lists. They belong to the user reader, who may use sudo.
 set -eu
 
 if [ "${1:-}" != inside ]; then
@@ -71,9 +71,13 @@ ip address add 10.0.0.1/24 dev lo # It plays each of the two machines, nginx and
 ip address add 10.0.0.5/24 dev lo
 ip address add 10.0.0.10/24 dev lo
 
-for directory in "$go" "$modules"; do
+for directory in "$clone" "$go" "$modules"; do
 	mkdir -p ".$directory"
-	mount --bind -o ro "$directory" ".$directory"
+	if [ "$directory" = "$clone" ]; then
+		mount -t tmpfs -o mode=755 tmpfs ".$clone"
+	else
+		mount --bind -o ro "$directory" ".$directory"
+	fi
 	while [ "$directory" != / ]; do # The user may not enter root's home otherwise.
 		directory=$(dirname "$directory")
 		chmod a+x ".$directory"
@@ -84,9 +88,10 @@ mount -t overlay -o "lowerdir=$cache,upperdir=$base/cache,workdir=$base/cachewor
 find opt/cache -maxdepth 1 -type d -exec chmod 777 {} +
 chroot . useradd --create-home --shell /bin/bash reader
 echo 'reader ALL=(ALL) NOPASSWD: ALL' >etc/sudoers.d/reader
-mkdir home/reader/novcomet
 git -c safe.directory='*' -C "$clone" ls-files -z --cached --others --exclude-standard |
-	tar -C "$clone" --null --ignore-failed-read -T - -cf - 2>/dev/null | tar -C home/reader/novcomet -xf -
-chroot . chown -R reader: /home/reader
+	tar -C "$clone" --null --ignore-failed-read -T - -cf - 2>/dev/null | tar -C ".$clone" -xf -
+chroot . chown -R reader: "$clone"
 umask 022
-exec chroot . env -i container=novcomet PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --unit=multi-user.target
+pivot_root . mnt # Behind a chroot, a service could not have a user namespace (PrivateUsers=).
+umount --lazy /mnt
+exec env -i container=novcomet PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --unit=multi-user.target
