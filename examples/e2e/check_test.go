@@ -112,7 +112,7 @@ var mistakes = []seeded{
 			}
 			return ""
 		},
-		want: []string{"warning directory: may not write there", "problem publish: does not take a publication"},
+		want: []string{"warning directory: may not write there", "problem publish: does not accept a publication"},
 	}, {
 		name: "the directory is missing", server: launch.Nginx,
 		spoil: func(t *testing.T, site *launch.Site) string {
@@ -140,7 +140,7 @@ var mistakes = []seeded{
 	}, {
 		name: "the URL is that of a page", server: launch.Nginx,
 		spoil: func(*testing.T, *launch.Site) string { return "/" },
-		want:  []string{"problem URL: an HTML page, and not NovComet"},
+		want:  []string{"problem URL: an HTML page, not NovComet's"},
 	}, {
 		name: "there is nothing at the URL", server: launch.ApacheProxy,
 		spoil: func(*testing.T, *launch.Site) string { return "/comet.cgi" },
@@ -176,15 +176,15 @@ var mistakes = []seeded{
 	}, {
 		name: "another comet.yaml is in force behind the URL", server: launch.Nginx, site: launch.Options{Settings: map[string]string{"publish.allow": closed}},
 		env:  []string{"COMET_FILE_DIRECTORY=/dev/shm"},
-		want: []string{"problem delivery: what is published is not seen through the URL"},
+		want: []string{"problem delivery: a publication is not seen through the URL"},
 	}, {
 		name: "Redis is not started", server: launch.Nginx,
 		site: launch.Options{Settings: map[string]string{"store": "redis", "redis.addresses": "127.0.0.1:1"}},
-		want: []string{"problem store: redis can't be looked at", "problem store: is it started", "problem publish: does not take a publication"},
+		want: []string{"problem store: the store redis does not answer", "problem store: start it", "problem publish: does not accept a publication"},
 	}, {
 		name: "memcached is not started", server: launch.Nginx,
 		site: launch.Options{Settings: map[string]string{"store": "memcached", "memcached.servers": "127.0.0.1:1"}},
-		want: []string{"problem store: memcached can't be looked at", "problem publish: does not take a publication"},
+		want: []string{"problem store: the store memcached does not answer", "problem publish: does not accept a publication"},
 	}, {
 		name: "nginx takes no data of data.max_bytes", server: launch.Nginx,
 		site: launch.Options{Replace: map[string]string{"client_max_body_size 16m;": ""}, Settings: map[string]string{"data.max_bytes": "2000000"}},

@@ -102,7 +102,7 @@ func (c *checker) tidy() {
 	}
 	err := os.Remove(filepath.Join(c.config.File.Directory, c.id.String()+".comet"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		c.warn("publish", "remove it", "the file of the event %s is still there: %v", c.id, err)
+		c.warn("publish", "remove it", "the check could not remove the file of the event %s: %v", c.id, err)
 	}
 }
 

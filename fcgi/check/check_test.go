@@ -107,11 +107,11 @@ func (r remote) Publish(context.Context, core.ID) (core.Stamp, error) { return 1
 
 func TestAStoreOutOfReachIsAProblem(t *testing.T) {
 	t.Parallel()
-	wants(t, arranged{store: remote{}}.look(t), check.OK, "store", "a look takes")
+	wants(t, arranged{store: remote{}}.look(t), check.OK, "store", "answers after")
 	r := arranged{store: remote{fails: fmt.Errorf("%w: connection refused", core.ErrUnavailable)}}.look(t)
-	wants(t, r, check.Problem, "store", "connection refused", "is it started")
+	wants(t, r, check.Problem, "store", "connection refused", "start it")
 	wants(t, arranged{fails: errors.New("redis.password_file: no such file")}.look(t), check.Problem, "store", "redis.password_file")
-	wants(t, arranged{store: remote{slow: 150 * time.Millisecond}}.look(t), check.Warning, "store", "a look takes", "nearer")
+	wants(t, arranged{store: remote{slow: 150 * time.Millisecond}}.look(t), check.Warning, "store", "answers after", "nearer")
 	wants(t, arranged{store: remote{behind: time.Minute}}.look(t), check.Warning, "store", "behind this machine's", "NTP")
 	wants(t, arranged{store: remote{behind: -time.Minute}}.look(t), check.Warning, "store", "ahead of this machine's", "NTP")
 }
@@ -129,9 +129,9 @@ func TestTheDirectoryAndWhoMayWriteThereAreLookedAt(t *testing.T) {
 		return arranged{env: []string{"COMET_FILE_DIRECTORY=" + name}}.look(t)
 	}
 	wants(t, in(dir), check.OK, "directory", dir, "drwx")
-	wants(t, in(dir), check.OK, "inotify", "is told of")
+	wants(t, in(dir), check.OK, "inotify", "reports changes")
 	wants(t, in(filepath.Join(dir, "none")), check.Problem, "directory", "no such file", "install -d")
-	wants(t, in(file), check.Problem, "directory", "no directory")
+	wants(t, in(file), check.Problem, "directory", "not a directory")
 	wants(t, in(filepath.Join(dir, "open")), check.Warning, "directory", "every user of this machine can delete", "chmod o-w")
 	wants(t, arranged{env: []string{"COMET_FILE_NOTIFY=no"}}.look(t), check.OK, "inotify", "file.notify is false")
 }
@@ -211,8 +211,8 @@ func TestASocketOnWhichNobodyAnswersIsAProblem(t *testing.T) {
 	t.Cleanup(web.Close)
 	for listen, words := range map[string][]string{
 		"unix:" + filepath.Join(dir, "none.sock"): {"no such file", "systemctl status"},
-		"unix:" + stale:              {"nobody answers"},
-		"unix:" + plain:              {"no socket", "remove it"},
+		"unix:" + stale:              {"no program answers"},
+		"unix:" + plain:              {"not a socket", "remove it"},
 		web.Listener.Addr().String(): {"FastCGI program"},
 	} {
 		r := arranged{flags: map[string]string{"listen": listen}}.look(t)

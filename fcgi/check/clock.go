@@ -16,10 +16,10 @@ func (c *checker) clock(whose string, theirs, ours time.Time) {
 	}
 	ahead := theirs.Sub(ours)
 	if ahead.Abs() <= apart {
-		c.ok(check, "%s is this machine's, within %v", whose, apart)
+		c.ok(check, "%s agrees with this machine's, within %v", whose, apart)
 		return
 	}
-	c.warn(check, "keep both in time (NTP); comet.php's own clients go by their clock until their first answer", "%s is %v %s this machine's", whose, short(ahead.Abs()), direction(ahead))
+	c.warn(check, "keep both clocks in time (NTP)", "%s is %v %s this machine's", whose, short(ahead.Abs()), direction(ahead))
 }
 
 // dateOf is when the web server answered, by its own clock.

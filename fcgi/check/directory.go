@@ -21,7 +21,7 @@ var fileSystems = map[int64]string{
 // directory looks at the directory of the events and who may write there. It reports whether it is there.
 func (c *checker) directory() bool {
 	const check = "directory"
-	const make = "sudo install -d -m 2775 -g www-data %s; in /run it takes a line in tmpfiles.d, see examples/systemd/novcomet.conf"
+	const make = "create it: sudo install -d -m 2775 -o www-data -g www-data %s; in /run, use examples/systemd/novcomet.conf"
 	dir := c.config.File.Directory
 	info, err := os.Stat(dir)
 	switch {
@@ -29,24 +29,24 @@ func (c *checker) directory() bool {
 		c.problem(check, fmt.Sprintf(make, dir), "file.directory: %v", err)
 		return false
 	case !info.IsDir():
-		c.problem(check, "name a directory", "file.directory: %s is %s, and no directory", dir, described(info))
+		c.problem(check, "set file.directory to a directory", "file.directory: %s (%s) is not a directory", dir, described(info))
 		return false
 	}
 	who := c.user()
 	c.ok(check, "%s: %s", dir, described(info))
 	switch mode := info.Mode(); {
 	case !who.may(1, info):
-		c.problem(check, fmt.Sprintf("chmod a+x %s, or put %s into its group", dir, who), "%s may not look into %s", who, dir)
+		c.problem(check, fmt.Sprintf("run chmod a+x %s, or put %s into its group", dir, who), "%s may not enter %s", who, dir)
 	case !who.may(3, info):
-		c.warn(check, fmt.Sprintf("chgrp it to a group of %s and chmod 2775 it, unless nobody is meant to publish by URL", who),
-			"%s may not write there: events that have no file so far can't be published by URL", who)
+		c.warn(check, fmt.Sprintf("give it a group of %s and mode 2775, unless nobody should publish by URL", who),
+			"%s may not write there: nobody can publish an event by URL that has no file yet", who)
 	case mode&0o002 != 0 && mode&os.ModeSticky == 0:
-		c.warn(check, "chmod o-w "+dir+", with a group of all who publish", "every user of this machine can delete the events of all others")
+		c.warn(check, "run chmod o-w "+dir+", and give it a group of all users who publish", "every user of this machine can delete the events of all others")
 	}
 	var stat unix.Statfs_t
 	if err := unix.Statfs(dir, &stat); err == nil {
 		if name, ok := fileSystems[int64(stat.Type)]; ok {
-			c.warn(check, "take a local directory; for several machines, store: redis or memcached", "it is on %s: what another machine publishes is seen at the next look only (sleep)", name)
+			c.warn(check, "use a local directory; for several machines, set store to redis or memcached", "it is on %s: publications of other machines are noticed up to one sleep late", name)
 		}
 	}
 	c.eventFiles(info, who)
@@ -87,21 +87,17 @@ func (c *checker) eventFiles(directory os.FileInfo, who account) {
 			ordinary = append(ordinary, name)
 		}
 	}
-	c.ok(check, "%d events", len(files))
-	if len(unreadable) > 0 {
-		c.warn(check, "chmod 0644 them, or chmod 0640 and a group that both are in; mktemp makes files of mode 0600",
-			"%s may not read %s: browsers get these events without their data", who, some(unreadable))
-	}
+	c.ok(check, "it has %d events", len(files))
 	if len(closed) > 0 {
-		c.warn(check, "chmod g+w them, with a group that both are in; new ones get file.mode", "%s may not publish %s by URL: another user's file", who, some(closed))
+		c.warn(check, "run chmod g+w on them, with a group that both users are in; new files get file.mode", "%s may not publish %s by URL: they belong to other users", who, some(closed))
 	}
 	if len(others) > 0 && directory.Mode()&os.ModeSticky != 0 && kernel("fs/protected_regular") > 0 {
-		c.warn(check, "take a directory of your own for the events (README: several users)",
-			"fs.protected_regular keeps touch and > from the files of other users here, of root too: %s", some(others))
+		c.warn(check, "use a directory of your own for the events (examples/publish/README.md, Several users)",
+			"the kernel (fs.protected_regular) refuses > and >> on other users' files here, even to root; touch works if the mode allows it: %s", some(others))
 	}
 	if len(ordinary) > 0 && strings.HasPrefix(dir+"/", "/dev/shm/") && systemd() {
-		c.warn(check, "take a directory of your own for the events, or RemoveIPC=no in logind.conf",
-			"logind deletes the files of a user who logs out from /dev/shm (RemoveIPC): %s", some(ordinary))
+		c.warn(check, "use a directory of your own for the events, or set RemoveIPC=no in logind.conf",
+			"when a user logs out, logind deletes that user's files in /dev/shm (RemoveIPC): %s", some(ordinary))
 	}
 }
 
@@ -129,9 +125,9 @@ func (c *checker) fineness(dir string) {
 	case err != nil:
 		c.problem("directory", "see above", "%v", err)
 	case store.Fine:
-		c.ok("directory", "the times of its files are fine: answers go at once")
+		c.ok("directory", "its file times are exact: answers are sent at once")
 	default:
-		c.ok("directory", "the times of its files move with the kernel's tick, or could not be tried: answers go 10ms later")
+		c.ok("directory", "its file times are as coarse as the kernel's tick, or could not be tested: answers are sent 10ms later")
 	}
 }
 

@@ -10,28 +10,28 @@ import (
 // It reports whether publications come through at all.
 func (w *web) freshness(ctx context.Context) bool {
 	const check = "cache"
-	const none = "switch it off for this URL: proxy_cache, fastcgi_cache, CacheDisable, or the rules of the content delivery network"
+	const none = "switch the cache off for this URL: proxy_cache, fastcgi_cache, CacheDisable, or the rules of the content delivery network"
 	before := w.now(ctx)
 	published, err := w.publish(ctx)
 	after := w.now(ctx)
 	if err != nil || before.err != nil || after.err != nil || !w.seen(after) {
-		w.problem(check, "the web server's error log says more", "answers fail now and then: %v, HTTP %d and %d", err, before.status, after.status)
+		w.problem(check, "read the web server's error log", "some requests fail: %v, HTTP %d and %d", err, before.status, after.status)
 		return false
 	}
 	id := w.id.String()
 	age, _ := strconv.Atoi(after.header.Get("Age"))
 	switch {
 	case after.At[id] == before.At[id] && !w.another(ctx, before):
-		w.problem("delivery", "is the configuration that was looked at that of the comet-fcgi behind the URL? --config names another one",
-			"what is published is not seen through the URL")
+		w.problem("delivery", "use --config with the settings file of the comet-fcgi behind the URL",
+			"a publication is not seen through the URL")
 		return false
 	case after.At[id] == before.At[id]:
-		w.problem(check, none, "the same question gets the same answer after a publication: somebody keeps answers%s", kept(after))
+		w.problem(check, none, "the same request gets the same answer after a publication: a cache keeps answers%s", kept(after))
 	case age > 0:
 		w.problem(check, none, "an answer is %d s old (Age)", age)
 	default:
-		w.ok(check, "answers are of this moment")
-		w.clock("the store's", timeOf(after.At[id]), published)
+		w.ok(check, "answers are fresh")
+		w.clock("the store's clock", timeOf(after.At[id]), published)
 	}
 	return true
 }

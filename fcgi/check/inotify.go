@@ -16,35 +16,35 @@ const inotify = "inotify"
 // watching looks at whether changes in the directory are told of at once.
 func (c *checker) watching() {
 	if !c.config.File.Notify {
-		c.ok(inotify, "file.notify is false: a browser hears of a change at the next look, up to %v later", c.config.Sleep)
+		c.ok(inotify, "file.notify is false: publications are noticed up to %v late", c.config.Sleep)
 		return
 	}
 	who := c.user()
 	most := kernel("fs/inotify/max_user_instances")
 	used, counted := instances(who.uid)
-	const raise = "sysctl fs.inotify.max_user_instances=512, and a file in /etc/sysctl.d; else changes are seen at the next look only (sleep)"
+	const raise = "run sysctl fs.inotify.max_user_instances=512, and write it into a file in /etc/sysctl.d; until then publications are noticed up to one sleep late"
 	switch {
 	case counted && used >= most:
-		c.problem(inotify, raise, "%s has taken all %d instances", who, most)
+		c.problem(inotify, raise, "%s uses all %d inotify instances", who, most)
 	case counted && used*10 >= most*9:
-		c.warn(inotify, raise, "%s has taken %d of %d instances", who, used, most)
+		c.warn(inotify, raise, "%s uses %d of %d inotify instances", who, used, most)
 	case counted:
-		c.ok(inotify, "%s has taken %d of %d instances", who, used, most)
+		c.ok(inotify, "%s uses %d of %d inotify instances", who, used, most)
 	}
 	err := told(c.config.File.Directory)
 	switch {
 	case err == nil:
-		c.ok(inotify, "a change in %s is told of", c.config.File.Directory)
+		c.ok(inotify, "the kernel reports changes in %s", c.config.File.Directory)
 	case errors.Is(err, unix.EMFILE):
 		if !counted || used < most {
-			c.problem(inotify, raise, "%s has no instance left", self())
+			c.problem(inotify, raise, "%s has no inotify instance left", self())
 		}
 	case errors.Is(err, unix.ENOSPC):
-		c.problem(inotify, "sysctl fs.inotify.max_user_watches=524288, and a file in /etc/sysctl.d", "%s has no watch left", self())
+		c.problem(inotify, "run sysctl fs.inotify.max_user_watches=524288, and write it into a file in /etc/sysctl.d", "%s has no inotify watch left", self())
 	case errors.Is(err, os.ErrPermission):
-		c.ok(inotify, "%s may not write in %s, so that it could not be tried", self(), c.config.File.Directory)
+		c.ok(inotify, "%s may not write in %s, so this was not tested", self(), c.config.File.Directory)
 	default:
-		c.problem(inotify, "take a directory on a local file system; else changes are seen at the next look only (sleep)", "%v", err)
+		c.problem(inotify, "use a directory on a local file system; until then publications are noticed up to one sleep late", "%v", err)
 	}
 }
 
@@ -103,7 +103,7 @@ func told(dir string) error {
 		case err := <-watcher.Errors:
 			return err
 		case <-late:
-			return errors.Errorf("nothing tells of changes in %s", dir)
+			return errors.Errorf("the kernel does not report changes in %s", dir)
 		}
 	}
 }

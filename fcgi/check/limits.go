@@ -10,7 +10,7 @@ import (
 func (c *checker) files() {
 	const check = "open files"
 	const few = 500
-	const raise = "LimitNOFILE=65536 in comet-fcgi's unit, or ulimit -n 65536 where it is started"
+	const raise = "set LimitNOFILE=65536 in comet-fcgi's unit, or run ulimit -n 65536 before it starts"
 	var whose string
 	var limit uint64
 	if c.daemon != nil {
@@ -19,10 +19,10 @@ func (c *checker) files() {
 	if limit == 0 {
 		var own unix.Rlimit
 		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err != nil {
-			c.warn(check, "look at ulimit -n", "%v", err)
+			c.warn(check, "run ulimit -n to see the limit", "%v", err)
 			return
 		}
-		whose, limit = "here; a service has its own, LimitNOFILE", own.Max
+		whose, limit = "of this check; a service has its own, LimitNOFILE", own.Max
 	}
 	room := c.Connections(limit)
 	switch most := c.config.MaxWaiting; {

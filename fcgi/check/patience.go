@@ -43,25 +43,25 @@ func (l *long) over() bool {
 // patience judges the long poll when it has ended.
 func (w *web) patience(l *long) {
 	const check = "time-out"
-	const raise = "let it wait longer than tries × sleep: nginx fastcgi_read_timeout, Apache Timeout and ProxyTimeout, mod_fcgid FcgidIOTimeout, and the same of proxies before it"
+	const raise = "let the web server wait longer than tries × sleep: nginx fastcgi_read_timeout, Apache Timeout and ProxyTimeout, mod_fcgid FcgidIOTimeout, and the time-outs of proxies in front"
 	<-l.ended
 	a, expected, bound := l.answer, l.expected, l.bound
 	took := short(a.took)
 	switch {
 	case a.err != nil && a.took < bound:
-		w.problem(check, raise, "a poll that waits is cut off after %v: %s", took, reason(a.err))
+		w.problem(check, raise, "a waiting poll is cut off after %v: %s", took, reason(a.err))
 	case a.err != nil && bound < expected:
-		w.ok(check, "a poll waits for %v at least; how long it is let, is only seen with a longer --wait", bound)
+		w.ok(check, "a poll waits for %v at least; to test more, use a longer --wait", bound)
 	case a.err != nil:
-		w.warn(check, "does this location set tries or sleep, or is that another comet.yaml?", "a poll waits for longer than %v; by tries × sleep here it should be %v", bound, expected)
+		w.warn(check, "find out whether this location sets tries or sleep, or uses another comet.yaml", "a poll waits longer than %v; tries × sleep is %v here", bound, expected)
 	case a.status == http.StatusForbidden:
-		w.ok(check, "it could not be tried: %s", a.Error)
+		w.ok(check, "the time-out was not tested: %s", a.Error)
 	case a.status >= http.StatusInternalServerError:
-		w.problem(check, raise, "a poll that waits gets HTTP %d after %v: by tries × sleep it would wait for %v", a.status, took, expected)
+		w.problem(check, raise, "a waiting poll gets HTTP %d after %v; tries × sleep is %v", a.status, took, expected)
 	case a.S == nil:
-		w.problem(check, "the web server's error log says more", "a poll that waits gets HTTP %d after %v: %.60s", a.status, took, a.body)
+		w.problem(check, "read the web server's error log", "a waiting poll gets HTTP %d after %v: %.60s", a.status, took, a.body)
 	case a.took < expected/10:
-		w.problem(check, "raise max_waiting and the limit of open files, or wait until fewer browsers do", "a poll is answered after %v and not %v: as many wait as may", took, expected)
+		w.problem(check, "raise max_waiting and the limit of open files, or try again when fewer browsers wait", "a poll is answered after %v, not %v: max_waiting is reached", took, expected)
 	default:
 		w.ok(check, "a poll waits, and is answered after %v", took)
 	}

@@ -14,31 +14,31 @@ func (w *web) publishing(ctx context.Context) bool {
 	a := w.byURL(ctx)
 	switch {
 	case a.err != nil:
-		w.problem(check, "the web server's error log says more", "a publication is not answered: %s", reason(a.err))
+		w.problem(check, "read the web server's error log", "a publication is not answered: %s", reason(a.err))
 		w.closed = true
 	case a.status == http.StatusOK && a.body == "true":
-		w.warn(check, "publish.allow says who may, for all or for one location (COMET_PUBLISH_ALLOW); nothing needs to be done where only this machine can reach the URL",
-			"whoever reaches the URL as this check does can publish, without a name")
+		w.warn(check, "set publish.allow, or COMET_PUBLISH_ALLOW for one location; do nothing if only this machine can reach the URL",
+			"everybody who reaches the URL as this check does can publish without a name")
 		return true
 	case a.body == "false":
-		w.problem(check, "look at directory and store above, and at the log", "HTTP %d false: the store does not take a publication", a.status)
+		w.problem(check, "see directory and store above, and read the log", "HTTP %d false: the store does not accept a publication", a.status)
 		w.closed = true
 	case a.status == http.StatusTooManyRequests:
-		w.ok(check, "publish.rate holds it back: %s", a.Error)
+		w.ok(check, "publish.rate refuses it for now: %s", a.Error)
 		w.closed = true
 	case a.status/100 == 4:
 		w.ok(check, "HTTP %d: not everybody who reaches the URL can publish", a.status)
 		w.closed = true
 	default:
-		w.problem(check, "the web server's error log says more", "HTTP %d is no answer to a publication: %.60s", a.status, a.body)
+		w.problem(check, "read the web server's error log", "HTTP %d is not an answer to a publication: %.60s", a.status, a.body)
 		w.closed = true
 	}
 	if w.store == nil {
-		w.ok(check, "the check can't publish, so that delivery was not looked at")
+		w.ok(check, "the check can't publish, so delivery was not tested")
 		return false
 	}
 	if _, err := w.store.Publish(ctx, w.id); err != nil {
-		w.ok(check, "the check can't publish in the store of %s either, so that delivery was not looked at: %v", w.config.Store, err)
+		w.ok(check, "the check can't publish in the store %s either, so delivery was not tested: %v", w.config.Store, err)
 		return false
 	}
 	return true
@@ -65,7 +65,7 @@ func (w *web) foreign(ctx context.Context) {
 	switch {
 	case a.err != nil:
 	case a.status == http.StatusOK && a.body == "true":
-		w.problem(check, "pass Origin, Referer and Sec-Fetch-Site on to NovComet, and list only sites in origins that may publish",
+		w.problem(check, "pass Origin, Referer and Sec-Fetch-Site on to NovComet, and list in origins only sites that may publish",
 			"the page of any other site can make a visitor's browser publish here")
 	default:
 		w.ok(check, "HTTP %d: their pages can't publish here", a.status)

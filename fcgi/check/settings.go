@@ -17,7 +17,7 @@ func (c *checker) configuration() bool {
 		c.config, err = conf.Load(c.Source)
 	}
 	if err != nil {
-		c.problem(check, "correct it: comet-fcgi does not start like this, and where it runs, goes on with what it read before", "%v", err)
+		c.problem(check, "correct it: comet-fcgi does not start with it, and a running comet-fcgi keeps its old settings", "%v", err)
 		return false
 	}
 	c.known = true
@@ -32,7 +32,7 @@ func (c *checker) configuration() bool {
 	}
 	c.ok(check, "%s; %d of %d settings are set, the others have their defaults", file, set, len(values))
 	for _, warning := range c.config.Warnings() {
-		c.warn(check, "see conf/comet.yaml", "%s", warning)
+		c.warn(check, "read conf/comet.yaml", "%s", warning)
 	}
 	c.readers()
 	return true
@@ -45,7 +45,7 @@ func (c *checker) readers() {
 		{"redis.password_file", c.config.Redis.PasswordFile},
 	} {
 		if info, err := os.Stat(f.path); err == nil && info.Mode()&0o004 != 0 {
-			c.warn("configuration", "chmod o-r "+f.path+", with the group of comet-fcgi's user", "every user of this machine can read %s: %s", f.key, f.path)
+			c.warn("configuration", "run chmod o-r "+f.path+", and give it the group of comet-fcgi's user", "every user of this machine can read %s: %s", f.key, f.path)
 		}
 	}
 }

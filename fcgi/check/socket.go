@@ -32,7 +32,7 @@ func (c *checker) socketPath() string {
 // socket looks at the socket: whether the web server may connect, and whether comet-fcgi answers.
 func (c *checker) socket() {
 	const check = "socket"
-	const start = "start comet-fcgi: systemctl status comet-fcgi.socket comet-fcgi.service"
+	const start = "start comet-fcgi, and see systemctl status comet-fcgi.socket comet-fcgi.service"
 	network, address := "tcp", c.config.Listen
 	if path := c.socketPath(); path != "" {
 		network, address = "unix", path
@@ -41,16 +41,16 @@ func (c *checker) socket() {
 		}
 	}
 	if address == "" {
-		c.ok(check, "it is handed over by whoever starts comet-fcgi; --listen unix:… has it looked at")
+		c.ok(check, "another program passes the socket to comet-fcgi; to test one, use --listen unix:…")
 		return
 	}
 	switch err := knock(network, address); {
 	case err == nil:
 		c.ok(check, "a FastCGI program answers on %s", address)
 	case errors.Is(err, unix.ECONNREFUSED):
-		c.problem(check, start, "nobody answers on %s", address)
+		c.problem(check, start, "no program answers on %s", address)
 	case errors.Is(err, os.ErrPermission):
-		c.ok(check, "%s may not connect to %s, so that it could not be tried", self(), address)
+		c.ok(check, "%s may not connect to %s, so this was not tested", self(), address)
 	default:
 		c.problem(check, start, "%s: %v", address, err)
 	}
@@ -65,13 +65,13 @@ func (c *checker) socketFile(path, start string) bool {
 		c.problem(check, start, "%v", err)
 		return false
 	case info.Mode()&os.ModeSocket == 0:
-		c.problem(check, "remove it, and "+start, "%s is %s, and no socket", path, described(info))
+		c.problem(check, "remove it, and "+start, "%s (%s) is not a socket", path, described(info))
 		return false
 	}
 	c.ok(check, "%s: %s", path, described(info))
 	if info.Mode()&0o002 != 0 {
-		c.warn(check, "SocketMode=0660 and SocketGroup=www-data in comet-fcgi.socket, or socket.mode and socket.group in comet.yaml",
-			"every user of this machine may connect, and say to be anybody")
+		c.warn(check, "set SocketMode=0660 and SocketGroup=www-data in comet-fcgi.socket, or socket.mode and socket.group in comet.yaml",
+			"every user of this machine may connect, and claim to be any user")
 	}
 	parent, err := os.Stat(filepath.Dir(path))
 	if err != nil {
@@ -112,10 +112,10 @@ func knock(network, address string) error {
 	}
 	var head [8]byte
 	if _, err := io.ReadFull(c, head[:]); err != nil {
-		return fmt.Errorf("what listens there does not answer as a FastCGI program does: %w", err)
+		return fmt.Errorf("the program that listens there does not answer like a FastCGI program: %w", err)
 	}
 	if head[0] != 1 || head[1] != 10 {
-		return errors.New("what listens there is no FastCGI program")
+		return errors.New("the program that listens there is not a FastCGI program")
 	}
 	return nil
 }

@@ -29,8 +29,8 @@ func (c *checker) reach(ctx context.Context) {
 			err = snapshot.Missed
 		}
 		if err != nil {
-			c.problem(check, "is it started, and does the group "+c.config.Store+" of comet.yaml name it right? Until it is there, polls end unchanged and nothing can be published",
-				"%s can't be looked at: %v", c.config.Store, err)
+			c.problem(check, "start it, or correct the group "+c.config.Store+" of comet.yaml; until it answers, polls end unchanged and nobody can publish",
+				"the store %s does not answer: %v", c.config.Store, err)
 			return
 		}
 		took = append(took, time.Since(begin))
@@ -39,9 +39,9 @@ func (c *checker) reach(ctx context.Context) {
 	slices.Sort(took)
 	switch median := took[looks/2]; {
 	case median > slow:
-		c.warn(check, "take one that is nearer", "%s: a look takes %v", c.config.Store, short(median))
+		c.warn(check, "use a server that is nearer", "the store %s answers after %v", c.config.Store, short(median))
 	default:
-		c.ok(check, "%s: a look takes %v", c.config.Store, short(median))
+		c.ok(check, "the store %s answers after %v", c.config.Store, short(median))
 	}
 	if ahead.Abs() > apart {
 		c.warn(check, "keep the clocks of all machines in time (NTP)", "its clock is %v %s this machine's", short(ahead.Abs()), direction(ahead))

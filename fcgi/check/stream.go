@@ -25,7 +25,7 @@ func (w *web) stream(ctx context.Context, delivers bool) {
 	}
 	first := time.Since(begin)
 	if !delivers {
-		w.ok(check, "its first bytes come after %v", short(first))
+		w.ok(check, "the first bytes arrive after %v", short(first))
 		return
 	}
 	published, err := w.publish(ctx)
@@ -33,7 +33,7 @@ func (w *web) stream(ctx context.Context, delivers bool) {
 		return // It has been said.
 	}
 	if w.hears(lines, ended, "event:", w.longest(5*time.Second), check, pass) {
-		w.ok(check, "its first bytes come after %v, an event after %v", short(first), short(time.Since(published)))
+		w.ok(check, "the first bytes arrive after %v, an event after %v", short(first), short(time.Since(published)))
 	}
 }
 
@@ -69,7 +69,7 @@ type errNoStream struct {
 }
 
 func (e errNoStream) Error() string {
-	return http.StatusText(e.status) + ", " + e.kind + ", and no stream"
+	return "the answer is " + http.StatusText(e.status) + ", " + e.kind + ", not a stream"
 }
 
 // hears waits for a line that begins so.
@@ -83,13 +83,13 @@ func (w *web) hears(lines <-chan string, ended <-chan error, wanted string, pati
 			}
 		case err := <-ended:
 			if err == nil {
-				w.problem(check, "raise max_waiting, or wait until there are fewer", "it ends at once")
+				w.problem(check, "raise max_waiting, or try again when fewer browsers wait", "the stream ends at once")
 			} else {
-				w.problem(check, do, "it fails: %s", reason(err))
+				w.problem(check, do, "the stream fails: %s", reason(err))
 			}
 			return false
 		case <-late:
-			w.problem(check, do, "nothing comes within %v: the web server, or a proxy, collects what is sent (buffering)", patience)
+			w.problem(check, do, "nothing arrives within %v: the web server or a proxy keeps it back (buffering)", patience)
 			return false
 		}
 	}

@@ -25,11 +25,11 @@ func (w *web) wakes(ctx context.Context) {
 		}
 	}
 	if best < late || w.known && !w.tells() {
-		w.ok(check, "a publication is answered after %v", short(best))
+		w.ok(check, "a poll is answered %v after a publication", short(best))
 		return
 	}
-	w.warn(check, "nothing tells of changes: look at inotify above, or where the daemon runs; a sleep later they are seen",
-		"a publication is answered after %v only", short(best))
+	w.warn(check, "see inotify above, and run the check on the machine of comet-fcgi; until then publications are noticed up to one sleep late",
+		"a poll is answered only %v after a publication", short(best))
 }
 
 // tells reports whether the store is one that tells of changes.
@@ -53,16 +53,16 @@ func (w *web) wake(ctx context.Context) (took time.Duration, ok bool) {
 	}
 	begin, err := w.publish(ctx)
 	if err != nil {
-		w.problem(check, "the log says more", "a publication failed: %v", err)
+		w.problem(check, "read the log", "a publication failed: %v", err)
 		return 0, false
 	}
 	a := <-poll
 	switch {
 	case a.err != nil:
-		w.problem(check, "look at inotify, store and cache above", "a publication wakes no poll within %v: %s", longest, reason(a.err))
+		w.problem(check, "see inotify, store and cache above", "no poll is answered within %v after a publication: %s", longest, reason(a.err))
 		return 0, false
 	case a.S == nil || *a.S != 1 || !w.seen(a):
-		w.problem(check, "look at directory and store above: is it the configuration of the comet-fcgi behind the URL?", "a publication wakes no poll: HTTP %d %.80s", a.status, a.body)
+		w.problem(check, "see directory and store above, and use --config with the settings file of the comet-fcgi behind the URL", "a poll does not get the publication: HTTP %d %.80s", a.status, a.body)
 		return 0, false
 	}
 	return time.Since(begin), true
@@ -83,11 +83,11 @@ func (w *web) together(ctx context.Context, long *long) bool {
 	a := w.now(ctx)
 	switch {
 	case a.err != nil, !w.seen(a), a.took > max(soon, (long.expected-settle)*8/10) && long.over():
-		w.problem(check, "more workers or processes for this URL (FcgidMaxProcessesPerClass, max-procs, MaxRequestWorkers, worker_connections), and no lock around it",
+		w.problem(check, "allow more workers or processes for this URL (FcgidMaxProcessesPerClass, max-procs, MaxRequestWorkers, worker_connections), and remove locks around it",
 			"while one poll waits, another is not answered: %s", became(a))
 		return false
 	default:
-		w.ok(check, "while one poll waits, others are answered, after %v", short(a.took))
+		w.ok(check, "while one poll waits, others are answered after %v", short(a.took))
 		return true
 	}
 }
@@ -105,11 +105,11 @@ func (w *web) early(a answer) {
 	const check = "delivery"
 	switch {
 	case a.err != nil:
-		w.problem(check, "the web server's error log says more", "a poll does not wait: %s", reason(a.err))
+		w.problem(check, "read the web server's error log", "a poll does not wait: %s", reason(a.err))
 	case a.S != nil && *a.S == 1:
-		w.warn(check, "--event names another id", "somebody else publishes %s", w.id)
+		w.warn(check, "use --event with another id", "another program publishes %s", w.id)
 	default:
-		w.problem(check, "raise max_waiting and the limit of open files, or wait until fewer browsers do", "a poll is answered at once, with HTTP %d %.80s: as many wait as may", a.status, a.body)
+		w.problem(check, "raise max_waiting and the limit of open files, or try again when fewer browsers wait", "a poll is answered at once with HTTP %d %.80s: max_waiting is reached", a.status, a.body)
 	}
 }
 

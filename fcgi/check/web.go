@@ -30,7 +30,7 @@ const quick = 10 * time.Second
 func (c *checker) web(address string) (*web, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, errors.Errorf("%q is no URL: give that of NovComet, such as http://localhost/comet.php", address)
+		return nil, errors.Errorf("%q is not a URL: give the URL of NovComet, such as http://localhost/comet.php", address)
 	}
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true, MaxIdleConnsPerHost: 8, ExpectContinueTimeout: time.Second}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
