@@ -26,6 +26,7 @@ func TestManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	build(t, root)
+	machines := make(chan struct{}, 2) // at the same time
 	for _, page := range pages {
 		sessions, err := plan(root, page, "")
 		if err != nil {
@@ -38,6 +39,8 @@ func TestManual(t *testing.T) {
 				if !slices.ContainsFunc(s.steps, func(s step) bool { return s.skip == "" }) {
 					t.Skip("there is no command to run")
 				}
+				machines <- struct{}{}
+				t.Cleanup(func() { <-machines })
 				if err := boot(t, root).run(t, s); err != nil {
 					t.Error(err)
 				}
