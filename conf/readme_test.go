@@ -71,12 +71,13 @@ func cell(value any) string {
 // The first lines of code are a file that an administrator copies, and so are those that switch tokens on.
 func TestREADME_ExamplesAreValid(t *testing.T) {
 	text := readme(t)
-	for _, begin := range []string{"    publish:\n", "    subscribe:\n      signed"} {
-		i := strings.Index(text, "\n\n"+begin)
-		if i < 0 {
+	for _, begin := range []string{"publish:\n", "subscribe: { signed"} {
+		_, rest, found := strings.Cut(text, "\n```yaml\n"+begin)
+		if !found {
 			t.Fatalf("no example begins with %q", begin)
 		}
-		example, _, _ := strings.Cut(text[i+2:], "\n\n")
+		rest, _, _ = strings.Cut(rest, "```")
+		example := begin + rest
 		secrets := filepath.Join(t.TempDir(), "secrets")
 		if err := os.WriteFile(secrets, []byte(strings.Repeat("x", minSecret)), 0o600); err != nil {
 			t.Fatal(err)

@@ -1,7 +1,7 @@
 package e2e_test
 
 import (
-	"cmp"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -33,38 +33,20 @@ func readme(t *testing.T, folder string) string {
 func TestTheREADMEsLinesMakeTokens(t *testing.T) {
 	const secret, user = "0123456789abcdef0123456789abcdef", "7"
 	for _, language := range []struct {
-		line, program, flag, before, after string
+		line, program, flag string // the line of the README begins so, with what stands before it
+		reads               string // what the text says behind the code that reads the secret
+		script              string // with the code that reads the secret, and the line that makes the token
 	}{
-		{"```php\n$expiry", "php", "-r", `$secret = getenv("SECRET"); $user = getenv("OF"); `, ` echo $token;`},
-		{"```python\nimport hmac, time;", "python3", "-c", `import os; secret, user = os.environ["SECRET"].encode(), os.environ["OF"]; `, `; print(token, end="")`},
-		{"    expiry=", "sh", "-c", `secret=$SECRET user=$OF; `, `; printf %s "$token"`},
+		{"```php\n", "php", "-r", "in PHP", `$file = getenv("FILE"); $user = getenv("OF"); $secret = %s; %s echo $token;`},
+		{"```python\n", "python3", "-c", "in Python",
+			`import os; file, user = os.environ["FILE"], os.environ["OF"]; secret = %s; %s; print(token, end="")`},
+		{"    secret=$(sudo head -n1 /etc/novcomet/secrets) user=7\n    ", "sh", "-c", "in shell", `file=$FILE user=$OF; secret=$(%s); %s; printf %%s "$token"`},
 	} {
-		t.Run(language.program, func(t *testing.T) {
-			program, err := exec.LookPath(language.program)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, rest, found := strings.Cut(readme(t, "conf"), "\n"+language.line)
-			if !found {
-				t.Fatalf("the README has no line %q", language.line)
-			}
-			_, begin, _ := strings.Cut(language.line, "\n")
-			rest, _, _ = strings.Cut(rest, "\n")
-			line := cmp.Or(begin, language.line) + rest
-			cmd := exec.Command(program, language.flag, language.before+line+language.after)
-			cmd.Env = append(os.Environ(), "SECRET="+secret, "OF="+user)
-			token, err := cmd.Output()
-			if err != nil {
-				t.Fatalf("%s: %v", line, err)
-			}
-			for query, status := range map[string]int{
-				"subscribed[private-7-mail]=now&wait=0": http.StatusOK,
-				"subscribed[private-8-mail]=now&wait=0": http.StatusForbidden,
-			} {
-				w := httptest.NewRecorder()
-				endpoint.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?"+query+"&token="+url.QueryEscape(string(token)), nil))
-				if w.Code != status {
-					t.Errorf("%s with the token %s: HTTP %d %s; want %d", query, token, w.Code, w.Body, status)
+		for name, end := range map[string]string{"LF": "\n", "CRLF": "\r\n"} {
+			t.Run(language.program+"/"+name, func(t *testing.T) {
+				file := filepath.Join(t.TempDir(), "secrets")
+				if err := os.WriteFile(file, []byte(secret+end+"# the old one"+end+secret+"-old"+end), 0o600); err != nil {
+					t.Fatal(err)
 				}
 				signed, err := core.NewSigned([]string{"private-*"}, []string{secret})
 				if err != nil {
@@ -77,10 +59,10 @@ func TestTheREADMEsLinesMakeTokens(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, behind, found := strings.Cut(readme(t, "conf"), "\n"+language.title+"\n\n    ")
+				_, behind, found := strings.Cut(readme(t, "conf"), "\n"+language.line)
 				line, _, _ := strings.Cut(behind, "\n")
 				if !found || line == "" {
-					t.Fatalf("the README has no line below %s", language.title)
+					t.Fatalf("the README has no line behind %q", language.line)
 				}
 				read := regexp.MustCompile("`([^`]+)`\\s+" + language.reads).FindStringSubmatch(readme(t, "conf"))
 				if read == nil {
