@@ -41,7 +41,7 @@ func TestOneRequestIsAnswered(t *testing.T) {
 		{"OPTIONS", method("OPTIONS"), "", 204, ""},
 		{"DELETE", method("DELETE"), "", 405, `{"error":"method \"DELETE\" is not one of …`},
 		{"a method that is none", method("get"), "", 405, `{"error":"method \"get\" …`},
-		{"no query", asked(""), "", 400, `{"error":"nothing asked: …`},
+		{"no query", asked(""), "", 400, `{"error":"the request asks for nothing: …`},
 		{"an id that leaves the directory", asked("publish=../escaped"), "", 400, `{"error":"this id is not allowed: …`},
 		{"an id that is hidden", asked("subscribed[.hidden]=0"), "", 400, `{"error":"this id is not allowed: …`},
 		{"nesting", asked("subscribed[a][b]=0"), "", 400, `{"error":"bad query: …`},

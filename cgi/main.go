@@ -93,9 +93,9 @@ func answering(environ []string, variables map[string]string, stdin io.Reader, l
 		store, _, err = gateway.Store(config, nil) // The end of the process closes it.
 	}
 	if err != nil {
-		log.Error("comet.cgi is not configured right", "error", err)
+		log.Error("invalid settings", "error", err)
 		return func(w http.ResponseWriter, _ *http.Request) {
-			core.WriteError(w, http.StatusInternalServerError, "comet.cgi is not configured right; the web server's error log says what is wrong")
+			core.WriteError(w, http.StatusInternalServerError, "the settings of comet.cgi are invalid; the web server's error log says why")
 		}
 	}
 	return func(w http.ResponseWriter, _ *http.Request) {

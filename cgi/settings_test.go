@@ -24,7 +24,7 @@ func TestAWrongConfigurationRefusesEverything(t *testing.T) {
 			if a.exit != 0 || a.status != 500 {
 				t.Errorf("%s: exit status %d, HTTP %d", wrong, a.exit, a.status)
 			}
-			wantText(t, a.body, `{"error":"comet.cgi is not configured right`)
+			wantText(t, a.body, `{"error":"the settings of comet.cgi are invalid`)
 			name, _, _ := strings.Cut(wrong, "=")
 			wantLine(t, a.stderr, "level=ERROR", name)
 			if got := events(t, directory); len(got) > 0 {

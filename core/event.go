@@ -27,7 +27,7 @@ func ParseID(name string) (ID, error) {
 	case name == "":
 		return ID{}, refuse(name, "it is empty")
 	case len(name) > MaxID:
-		return ID{}, refuse(name, fmt.Sprintf("it has %d bytes, at most %d are", len(name), MaxID))
+		return ID{}, refuse(name, fmt.Sprintf("it has %d bytes; the limit is %d", len(name), MaxID))
 	case !utf8.ValidString(name):
 		return ID{}, refuse(name, "it is not valid UTF-8")
 	case name[0] == '.':

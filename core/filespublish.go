@@ -41,7 +41,7 @@ func lock(ctx context.Context, directory int) error {
 			return errors.Wrap(err, "lock the directory")
 		}
 		if time.Now().After(giveUp) {
-			return errors.Errorf("another program has kept the directory locked for %v", patience)
+			return errors.Errorf("another program has locked the directory for %v", patience)
 		}
 		select {
 		case <-time.After(pause):
@@ -70,7 +70,7 @@ func (f *Files) touchOrCreate(directory int, name string) (Stamp, error) {
 			return stamp, err
 		}
 	}
-	return 0, errors.Errorf("%q: somebody creates and deletes it all the time", name)
+	return 0, errors.Errorf("%q: another program keeps creating and deleting it", name)
 }
 
 // exclusive creates a file that was not there.

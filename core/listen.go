@@ -39,7 +39,7 @@ func (l *loop) keepListening(ctx context.Context, notify func(context.Context, f
 	var logged atomic.Bool // that it can't
 	tell := func(ids ...ID) {
 		if logged.CompareAndSwap(true, false) {
-			l.log().Info("changes are told of again")
+			l.log().Info("notifications restored")
 		}
 		l.tell(ids...)
 	}
@@ -49,7 +49,7 @@ func (l *loop) keepListening(ctx context.Context, notify func(context.Context, f
 			return
 		}
 		if logged.CompareAndSwap(false, true) {
-			l.log().Warn("changes are only seen when it is time to look again", "error", err)
+			l.log().Warn("notifications failed; changes are seen at the next check", "error", err)
 		}
 		select {
 		case <-time.After(pause):

@@ -192,7 +192,7 @@ func TestANotifierThatCanTellAgainIsLogged(t *testing.T) {
 		})
 		ask(t, endpoint, "subscribed[a]=now")
 		endpoint.Close()
-		if got := lines(); len(got) != 2 || !strings.Contains(got[1], "told of again") {
+		if got := lines(); len(got) != 2 || !strings.Contains(got[1], "notifications restored") {
 			t.Errorf("logged %q; want a line more, that it is over", got)
 		}
 	})

@@ -241,7 +241,7 @@ func TestThatTheStoreIsGoneAndBackIsLoggedOnceEach(t *testing.T) {
 		endpoint.Log = log
 		time.AfterFunc(4500*time.Millisecond, func() { store.fail(nil) })
 		ask(t, endpoint, "subscribed[a]=now")
-		if got := lines(); len(got) != 2 || !strings.Contains(got[0], "it is on fire") || !strings.Contains(got[1], "back") {
+		if got := lines(); len(got) != 2 || !strings.Contains(got[0], "it is on fire") || !strings.Contains(got[1], "reachable again") {
 			t.Errorf("logged %q; want one line that names the reason, one that it is back", got)
 		}
 	})

@@ -81,7 +81,7 @@ func (e *Endpoint) Refuse(r *http.Request, status int, reason string) http.Handl
 	return e.Counted(e.settings(r.Context()).access().Origins.sharing(r).on(&refusal{status: status, reason: reason}))
 }
 
-var errNoQuery = stderrors.New("nothing asked: subscribe with ?subscribed[ID]=T (T: the Unix second last seen, or now), publish with ?publish=ID")
+var errNoQuery = stderrors.New("the request asks for nothing: subscribe with ?subscribed[ID]=T (T: the Unix second last seen, or now), publish with ?publish=ID")
 
 var errNoForm = stderrors.New("a POST without ?publish=ID is read as a form: send it as application/x-www-form-urlencoded")
 

@@ -101,7 +101,7 @@ func TestThatAPartOfTheStoreIsGoneIsLoggedOnce(t *testing.T) {
 		}
 		ask(t, endpoint, "subscribed[far]=now&subscribed[near]=now")
 		got := lines()
-		if len(got) != 2 || !strings.Contains(got[0], "the far server") || !strings.Contains(got[1], "is back") {
+		if len(got) != 2 || !strings.Contains(got[0], "the far server") || !strings.Contains(got[1], "reachable again") {
 			t.Errorf("logged %q; want a line when it goes, which says what, and one when it is back", got)
 		}
 	})

@@ -45,7 +45,7 @@ func ParsePatterns(globs []string) (Patterns, error) {
 		}
 		switch {
 		case glob == "", strings.Contains(glob, "/"), !utf8.ValidString(glob), strings.ContainsFunc(glob, unicode.IsControl):
-			return Patterns{}, fmt.Errorf("%w: %.60q: no id is like this", ErrPattern, glob)
+			return Patterns{}, fmt.Errorf("%w: %.60q: no id can match it", ErrPattern, glob)
 		case len(parts) > 1:
 			p.ofUser = append(p.ofUser, parts)
 		case glob == "*":

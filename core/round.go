@@ -145,10 +145,10 @@ func (l *loop) nextLook(w *waiter, now time.Time, storeNow Stamp) time.Time {
 func (l *loop) report(err error, whole bool) {
 	switch failed := err != nil; {
 	case failed && !l.reported:
-		l.log().Error("can't look at the store; polls go on and end unchanged", "error", err)
+		l.log().Error("store check failed; polls keep waiting", "error", err)
 		l.reported = true
 	case !failed && l.reported && whole:
-		l.log().Info("the store is back")
+		l.log().Info("store reachable again")
 		l.reported = false
 	}
 }

@@ -54,7 +54,7 @@ type Notifier interface {
 var ErrUnavailable = errors.New("the store is not available")
 
 // ErrNoEvent is wrapped by the error of a Store that does not make new events.
-var ErrNoEvent = errors.New("there is no such event, and none is made here")
+var ErrNoEvent = errors.New("there is no such event, and publishing does not create one")
 
 // errNotRegular is about a directory, FIFO, socket or link where an event's file would be.
 var errNotRegular = errors.New("not a regular file")

@@ -37,7 +37,7 @@ func NewSigned(globs, secrets []string) (Signed, error) {
 	case err != nil:
 		return Signed{}, err
 	case len(patterns.ofUser) > 0: // It would match nothing where nobody is authenticated, and so let everybody in.
-		return Signed{}, fmt.Errorf("%w: a pattern with %s: which ids need a token can't depend on who asks", ErrSigned, userWord)
+		return Signed{}, fmt.Errorf("%w: a pattern with %s: whether an id needs a token must not depend on the user", ErrSigned, userWord)
 	}
 	s := Signed{ids: patterns.always}
 	for _, secret := range secrets {

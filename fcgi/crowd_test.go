@@ -167,7 +167,7 @@ func TestReloadsUnderLoadLoseNothing(t *testing.T) {
 	c := openPages(t, directory, r.path, 100)
 	<-time.After(beginning)
 	for i := range 30 {
-		wantText(t, r.reload(fmt.Sprintf(yaml, 150+i)), "read again")
+		wantText(t, r.reload(fmt.Sprintf(yaml, 150+i)), "settings reloaded")
 		<-time.After(100 * time.Millisecond)
 	}
 	c.close(0)

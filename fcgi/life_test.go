@@ -178,7 +178,7 @@ func TestTooManyOpenFilesDoNotEndTheService(t *testing.T) {
 		t.Fatal(err)
 	}
 	idle := connectCrowd(t, path, 2*crampedFiles)
-	const complaint = "can't accept connections"
+	const complaint = "accept failed"
 	eventually(t, "accept has failed", func() bool { return strings.Contains(p.stderr.String(), complaint) })
 	failing := time.Now()
 	touchFile(t, filepath.Join(directory, "a.comet"))

@@ -36,7 +36,7 @@ func parseOptions(args []string) (options, error) {
 		if errors.Is(err, pflag.ErrHelp) {
 			return o, errHelp
 		}
-		return o, fmt.Errorf("%w; --help lists what there is", err)
+		return o, fmt.Errorf("%w; --help lists the flags", err)
 	}
 	if arguments := flags.Args(); len(arguments) > 0 {
 		o.command = arguments[0]
@@ -47,7 +47,7 @@ func parseOptions(args []string) (options, error) {
 		case checkCommand:
 			err = o.check.take(arguments[1:])
 		default:
-			err = fmt.Errorf("%q: there are no arguments besides flags, publish ID and check; --help lists them", o.command)
+			err = fmt.Errorf("%q is not a command: give flags, publish ID or check; --help lists them", o.command)
 		}
 		if err != nil {
 			return o, err

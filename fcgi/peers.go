@@ -84,6 +84,6 @@ func (l *choosy) complain(from net.Addr) {
 	defer l.mu.Unlock()
 	if time.Since(l.complained) > silence {
 		l.complained = time.Now()
-		l.log.Warn("refused a connection that is not from "+webServers, "from", from.String())
+		l.log.Warn("refused a connection from an address that is not in "+webServers, "from", from.String())
 	}
 }

@@ -48,7 +48,7 @@ func shutDown(g *gateway.Gateway, shut func() error, log *slog.Logger) {
 	g.Close()
 	<-g.Ended()
 	if err := shut(); err != nil {
-		log.Warn("the connections to a store that is not used any more could not be closed", "error", err)
+		log.Warn("closing the connections to the old store failed", "error", err)
 	}
 }
 

@@ -24,10 +24,10 @@ func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, setting
 				log.follow(settings.Config)
 				s.adopt(p)
 				announce(settings, log.each)
-				log.each.Info("the configuration was read again; what it says of the socket, of max_serving and of log_format needs a restart")
+				log.each.Info("settings reloaded; changes of listen, socket, max_serving and log_format need a restart")
 				continue
 			}
 		}
-		log.each.Error("the configuration was not taken over; the old one stays in force", "error", err)
+		log.each.Error("reload failed; the old settings stay in force", "error", err)
 	}
 }

@@ -50,7 +50,7 @@ func (r *reloading) hangUp() string {
 	if err := r.Process.Signal(syscall.SIGHUP); err != nil {
 		r.t.Fatal(err)
 	}
-	outcome := regexp.MustCompile(`msg="the configuration was (read again|not taken over).*\n`)
+	outcome := regexp.MustCompile(`msg="(settings reloaded|reload failed).*\n`)
 	eventually(r.t, "it says what became of it", func() bool { return outcome.MatchString(r.stderr.String()[before:]) })
 	return r.stderr.String()[before:]
 }
@@ -65,7 +65,7 @@ func TestSIGHUPTakesTheConfigurationOverForNewPollsAndTheWaitingOnesGoOn(t *test
 	last.send(t, sentRequest(1, 0, asked("subscribed[never]=0.0"), ""))
 	wantAnswer(t, ask(t, r.path, asked("publish=b"), ""), http.StatusOK, "true") // so that they have been read
 
-	wantText(t, r.reload(fmt.Sprintf(brief, after)), "level=INFO", "read again")
+	wantText(t, r.reload(fmt.Sprintf(brief, after)), "level=INFO", "settings reloaded")
 	begin := time.Now()
 	wantAnswer(t, ask(t, r.path, asked("subscribed[a]=0.0"), ""), http.StatusOK, `{"s":0,"at":{"a":"0.000000"}}`)
 	if took := time.Since(begin); took < 100*time.Millisecond {
@@ -84,7 +84,7 @@ func TestSIGHUPTakesTheConfigurationOverForNewPollsAndTheWaitingOnesGoOn(t *test
 		t.Error("a publication on a kept connection went into the old directory")
 	}
 
-	wantText(t, r.reload("tries: 100000\n"+fmt.Sprintf(brief, after)[len("tries: 2\n"):]), "read again", "level=WARN", "fastcgi_read_timeout")
+	wantText(t, r.reload("tries: 100000\n"+fmt.Sprintf(brief, after)[len("tries: 2\n"):]), "settings reloaded", "level=WARN", "fastcgi_read_timeout")
 
 	for yaml, words := range map[string][]string{
 		"tries: none\n":                        {"tries", "none", r.yaml},
@@ -94,7 +94,7 @@ func TestSIGHUPTakesTheConfigurationOverForNewPollsAndTheWaitingOnesGoOn(t *test
 		fmt.Sprintf(brief, after) + "sleep: 1": {r.yaml, "sleep"},
 	} {
 		line := r.reload(yaml)
-		wantText(t, line, append(words, "level=ERROR", "the old one stays in force")...)
+		wantText(t, line, append(words, "level=ERROR", "the old settings stay in force")...)
 		if strings.Count(line, "\n") != 1 {
 			t.Errorf("not one line: %s", line)
 		}
@@ -122,7 +122,7 @@ func TestARequestThatComesInDuringTwoReloadsBelongsToTheLastOne(t *testing.T) {
 	w.send(t, request[:50])
 	wantAnswer(t, ask(t, r.path, asked("publish=b"), ""), http.StatusOK, "true") // so that it has been accepted
 	for range 3 {
-		wantText(t, r.reload(fmt.Sprintf(patient, last)), "read again")
+		wantText(t, r.reload(fmt.Sprintf(patient, last)), "settings reloaded")
 	}
 	w.send(t, request[50:])
 	wantAnswer(t, ask(t, r.path, asked("publish=c"), ""), http.StatusOK, "true") // so that it has been read
@@ -134,7 +134,7 @@ func TestSIGHUPTakesTheLevelOfTheLogOver(t *testing.T) {
 	t.Parallel()
 	first, after := t.TempDir(), t.TempDir()
 	r := startReloading(t, "file.directory: "+first+"\nlog: error\n")
-	wantText(t, r.reload("file.directory: "+first+"\nlog: info\n"), "level=INFO", "read again")
+	wantText(t, r.reload("file.directory: "+first+"\nlog: info\n"), "level=INFO", "settings reloaded")
 
 	before := len(r.stderr.String())
 	quiet := filepath.Join(t.TempDir(), "comet.yaml") // put there in one step: half a file would be another one
@@ -167,7 +167,7 @@ func TestSIGHUPEndsStreamsWithWhatTheyAreSentNext(t *testing.T) {
 			t.Errorf("came %q", got)
 		}
 	}
-	wantText(t, r.reload(yaml+"subscribe.allow: none\n"), "level=INFO", "read again")
+	wantText(t, r.reload(yaml+"subscribe.allow: none\n"), "level=INFO", "settings reloaded")
 	for {
 		kind, _, content, err := w.receive()
 		if err != nil {
@@ -218,7 +218,7 @@ func TestADamagedSettingsFileOpensNothing(t *testing.T) {
 				}
 				switch again {
 				case "reload":
-					wantText(t, (&reloading{program: p, t: t}).hangUp(), "level=ERROR", "the old one stays in force", yaml)
+					wantText(t, (&reloading{program: p, t: t}).hangUp(), "level=ERROR", "the old settings stay in force", yaml)
 					mayNotPublish()
 					return
 				case "restart":

@@ -98,11 +98,11 @@ func TestWhatIsNoProblemIsSaidEachTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, said := noting(t, "COMET_LOG=debug")
 		for range 2 {
-			log.Info("the store is back")
+			log.Info("store reachable again")
 			log.Debug("refused")
-			log.each.Error("the configuration was not taken over")
+			log.each.Error("reload failed")
 		}
-		once := "level=INFO msg=\"the store is back\"\nlevel=DEBUG msg=refused\nlevel=ERROR msg=\"the configuration was not taken over\"\n"
+		once := "level=INFO msg=\"store reachable again\"\nlevel=DEBUG msg=refused\nlevel=ERROR msg=\"reload failed\"\n"
 		wantSaid(t, "at once", said, once+once)
 		log.close()
 	})

@@ -92,7 +92,7 @@ func (s *server) serve(l net.Listener) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		s.log.Error("can't accept connections; trying again", "error", err)
+		s.log.Error("accept failed; trying again", "error", err)
 		time.Sleep(pause)
 		pause = min(2*pause, longest)
 	}

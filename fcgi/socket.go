@@ -46,7 +46,7 @@ func all(passed []*os.File) ([]net.Listener, error) {
 	var listeners []net.Listener
 	for _, socket := range passed {
 		if !isListening(int(socket.Fd())) {
-			return nil, errors.Errorf("%s, passed by systemd, is no listening socket: the socket unit must have ListenStream= and Accept=no", socket.Name())
+			return nil, errors.Errorf("%s, passed by systemd, is not a listening socket: the socket unit must have ListenStream= and Accept=no", socket.Name())
 		}
 		l, err := net.FileListener(socket)
 		if err != nil {

@@ -184,7 +184,7 @@ func TestAStoreThatCannotBeReachedStopsNoStart(t *testing.T) {
 		p, path := served(t, t.TempDir(), env...)
 		wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusServiceUnavailable, "false")
 		wantAnswer(t, ask(t, path, asked("subscribed[a]=now"), ""), http.StatusOK, `{"s":0,"at":{"a":"now"}}`)
-		wantText(t, p.stderr.String(), "can't look at the store", "127.0.0.1:1")
+		wantText(t, p.stderr.String(), "store check failed", "127.0.0.1:1")
 	}
 }
 
@@ -208,13 +208,13 @@ func TestSIGHUPTakesAnotherStoreOverAndClosesTheOldOneWhenItsLastPollHasEnded(t 
 		t.Run(name, func(t *testing.T) {
 			unused := old.connections()
 			r := startReloading(t, files)
-			wantText(t, r.reload("tries: 2000\nsleep: 20ms\n"+old.yaml), "read again")
+			wantText(t, r.reload("tries: 2000\nsleep: 20ms\n"+old.yaml), "settings reloaded")
 			w := connect(t, r.path)
 			w.send(t, sentRequest(1, 0, asked("subscribed[a]=0.000000"), ""))
 			wantAnswer(t, ask(t, r.path, asked("publish=b"), ""), http.StatusOK, "true") // so that it has been read
 			eventually(t, "it is connected to the store", func() bool { return old.connections() > unused })
 
-			wantText(t, r.reload(files), "read again")
+			wantText(t, r.reload(files), "settings reloaded")
 			wantAnswer(t, ask(t, r.path, asked("publish=c"), ""), http.StatusOK, "true")
 			if !exists(filepath.Join(directory, "c.comet")) {
 				t.Error("a publication went into the old store")
@@ -225,7 +225,7 @@ func TestSIGHUPTakesAnotherStoreOverAndClosesTheOldOneWhenItsLastPollHasEnded(t 
 			old.publish()
 			w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":1763800000.123456}`)
 			eventually(t, "the old store is closed", func() bool { return old.connections() == unused })
-			wantText(t, r.stderr.String(), "read again")
+			wantText(t, r.stderr.String(), "settings reloaded")
 			if strings.Contains(r.stderr.String(), "level=ERROR") {
 				t.Errorf("it said %s", r.stderr)
 			}

@@ -271,7 +271,7 @@ func TestOnlyEventsWhoseFileIsThereArePublishedWhereNoneIsMade(t *testing.T) {
 		t.Errorf("one that is there: HTTP %d %s", w.Code, w.Body)
 	}
 	w, log := serveFiles(t, directory, get(map[string]string{"QUERY_STRING": "publish=new"}), "", create)
-	if want := `{"error":"publishing \"new\" is not allowed: there is no such event, and none is made here"}`; w.Code != 403 || w.Body.String() != want || log != "" {
+	if want := `{"error":"publishing \"new\" is not allowed: there is no such event, and publishing does not create one"}`; w.Code != 403 || w.Body.String() != want || log != "" {
 		t.Errorf("a new one: HTTP %d %s, logged %q; want 403 %s", w.Code, w.Body, log, want)
 	}
 	if got := names(t, directory); slices.Contains(got, "new.comet") {

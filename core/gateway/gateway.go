@@ -92,9 +92,9 @@ func (g *Gateway) read(ctx context.Context, variables map[string]string, body io
 	// What a location sets is looked at first: no request may get past a policy that could not be read.
 	settings, err := g.locations.of(variables)
 	if err != nil {
-		g.log.Error("this location of the web server is not configured right", "error", err, "script", variables["SCRIPT_NAME"])
+		g.log.Error("invalid settings of a location", "error", err, "script", variables["SCRIPT_NAME"])
 		return nil, g.endpoint.Counted(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			core.WriteError(w, http.StatusInternalServerError, "this location is not configured right; the log says what is wrong")
+			core.WriteError(w, http.StatusInternalServerError, "the settings of this location are invalid; the log says why")
 		}))
 	}
 	settings.User, settings.Port = user(variables), variables["SERVER_PORT"]

@@ -36,7 +36,7 @@ func (s *Store) publish(ctx context.Context, id core.ID, behind func(before []by
 			return stamp, nil
 		}
 		if time.Since(began) > patience {
-			return 0, errors.Errorf("%q: others publish it all the time, or storing it takes longer than %v", id.String(), late)
+			return 0, errors.Errorf("%q: other programs keep publishing it, or storing it takes longer than %v", id.String(), late)
 		}
 		if tookPlace {
 			continue

@@ -24,7 +24,7 @@ func parseValue(value []byte) (stamp core.Stamp, rest []byte, err error) {
 	}
 	n, err := strconv.ParseUint(string(text), 10, 63)
 	if err != nil || n == 0 || core.Stamp(n) > maxStamp {
-		return 0, nil, errors.Errorf("its value %.40q is no stamp, microseconds since 1970", text)
+		return 0, nil, errors.Errorf("its value %.40q is not a stamp (microseconds since 1970)", text)
 	}
 	return core.Stamp(n), rest, nil
 }

@@ -185,11 +185,11 @@ func (a *audience) expectNoticed() {
 func (a *audience) expectLogged(atLeastOnce bool) {
 	a.t.Helper()
 	var lines []string
-	redistest.WaitFor(a.t, "that the store is back is logged", func() bool {
+	redistest.WaitFor(a.t, "that store reachable again is logged", func() bool {
 		lines = a.log.lines()
 		return len(lines)%2 == 0 && (len(lines) > 0 || !atLeastOnce)
 	})
-	isPair := len(lines) == 2 && strings.Contains(lines[0], "can't look at the store") && strings.Contains(lines[1], "the store is back")
+	isPair := len(lines) == 2 && strings.Contains(lines[0], "store check failed") && strings.Contains(lines[1], "store reachable again")
 	if len(lines) > 0 && !isPair {
 		a.t.Errorf("logged: %s", strings.Join(lines, "\n"))
 	}

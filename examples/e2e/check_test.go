@@ -158,7 +158,7 @@ var mistakes = []seeded{
 	}, {
 		name: "the location has a bad value", server: launch.Nginx, site: launch.Options{
 			Replace: map[string]string{"include fastcgi_params;": "include fastcgi_params; fastcgi_param COMET_TRIES many;"}},
-		want: []string{"problem URL: HTTP 500: this location is not configured right"},
+		want: []string{"problem URL: HTTP 500: the settings of this location are invalid"},
 	}, {
 		name: "the clocks are apart", server: launch.Nginx,
 		spoil: func(t *testing.T, site *launch.Site) string {
