@@ -40,7 +40,11 @@ func TestManual(t *testing.T) {
 					t.Skip("there is no command to run")
 				}
 				machines <- struct{}{}
-				t.Cleanup(func() { <-machines })
+				began := time.Now()
+				t.Cleanup(func() {
+					<-machines
+					t.Logf("%.0f s", time.Since(began).Seconds())
+				})
 				if err := boot(t, root).run(t, s); err != nil {
 					t.Error(err)
 				}
