@@ -53,8 +53,6 @@ func (st *streaming) send(part core.StreamPart) {
 	records := appendOutput(nil, st.id, part.Append(nil))
 	if part.Last() {
 		st.over, st.ended = true, true
-		records = appendRecord(records, stdout, st.id, nil)
-		records = appendEnd(records, st.id, requestComplete)
 	}
 	st.server.memory.worked()
 	st.writeWithin(records, core.StreamPatience, st.server.responders.othersWait)
@@ -79,8 +77,13 @@ func (st *streaming) stir(err error) {
 	st.source.End()
 	st.users.leave()
 	gone := err != nil && !errors.Is(err, errTorn)
-	if !ended && !gone { // aborted
-		st.write(appendEnd(nil, st.id, requestComplete))
+	if !gone {
+		// Only now, because the web server may send its next request at once, and watch would refuse it.
+		var end []byte
+		if ended {
+			end = appendRecord(nil, stdout, st.id, nil)
+		}
+		st.write(appendEnd(end, st.id, requestComplete))
 	}
 	st.server.memory.worked()
 	st.server.proceed(st.connection, err == nil && st.keep)
