@@ -88,6 +88,10 @@ func (c *checker) eventFiles(directory os.FileInfo, who account) {
 		}
 	}
 	c.ok(check, "it has %d events", len(files))
+	if len(unreadable) > 0 {
+		c.warn(check, "run chmod 0644 on them, or chmod 0640 with a group that both users are in; mktemp makes files of mode 0600",
+			"%s may not read %s: browsers get these events without their data", who, some(unreadable))
+	}
 	if len(closed) > 0 {
 		c.warn(check, "run chmod g+w on them, with a group that both users are in; new files get file.mode", "%s may not publish %s by URL: they belong to other users", who, some(closed))
 	}
