@@ -184,7 +184,7 @@ func TestTooManyOpenFilesDoNotEndTheService(t *testing.T) {
 	touchFile(t, filepath.Join(directory, "a.comet"))
 	late := connect(t, path)
 	late.send(t, sentRequest(1, 0, asked("subscribed[a]=0.0"), "")) // A publication would be false while no file is free.
-	for time.Since(failing) < time.Second { // It fails all the while; a file becomes free, and is taken, now and then.
+	for time.Since(failing) < time.Second {                         // It fails all the while; a file becomes free, and is taken, now and then.
 		<-time.After(100 * time.Millisecond)
 		idle.of[0].Close()
 		idle.of = idle.of[1:]
