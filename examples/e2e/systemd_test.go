@@ -156,7 +156,7 @@ func TestTheInstructionsWithoutSystemdStartCometFcgi(t *testing.T) {
 				t.Fatal(err)
 			}
 			dir := filepath.Dir(site.Events)
-			here := []string{"/usr/local/bin", dir + "/bin", "/run/novcomet", dir, "/etc/novcomet", dir + "/bin", "logger -t comet-fcgi", "cat"}
+			here := []string{"/usr/local/bin", dir + "/bin", "/run/novcomet", dir, "/etc/novcomet", dir, "logger -t comet-fcgi", "cat"}
 			if os.Geteuid() != 0 { // Then comet-fcgi runs as this user already.
 				here = append(here, " -g www-data", "", "/usr/sbin/runuser -u www-data -- ", "", "runuser -u www-data -- ", "")
 			}
@@ -178,7 +178,7 @@ func TestTheInstructionsWithoutSystemdStartCometFcgi(t *testing.T) {
 				syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
 				cmd.Wait()
 			})
-			want := "level=INFO msg=ready socket=unix:" + dir + "/comet.sock settings=" + dir + "/bin/comet.yaml"
+			want := "level=INFO msg=ready socket=unix:" + dir + "/comet.sock"
 			read.SetReadDeadline(time.Now().Add(patience))
 			lines := bufio.NewScanner(read)
 			for lines.Scan() && lines.Text() != want {
