@@ -17,6 +17,7 @@ import (
 // Every command of every README works as written, in order, on a machine with systemd but without NovComet.
 // CONTRIBUTING.md says how the commands are written.
 func TestManual(t *testing.T) {
+	t.Parallel()
 	root, err := docs.Root()
 	if err != nil {
 		t.Fatal(err)
