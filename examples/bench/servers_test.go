@@ -26,7 +26,7 @@ func TestEveryFigureOfAStreamThroughAServerIsMeasured(t *testing.T) {
 		}
 	}
 	read(t, file, func(text []byte) error { return json.Unmarshal(text, &report) })
-	if len(report.Measurements) != 1 || report.Measurements[0].Program != "go" {
+	if len(report.Measurements) != 1 || report.Measurements[0].Program != "apache-cgi" {
 		t.Fatalf("measured: %+v", report.Measurements)
 	}
 	for _, f := range through {

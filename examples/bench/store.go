@@ -73,7 +73,7 @@ func startOn(ctx context.Context, redis string) (*subject, error) {
 	}
 	socket := filepath.Join(directory, "sock")
 	cmd := exec.Command(program, "--listen", "unix:"+socket)
-	cmd.Env = []string{"COMET_CONFIG=/dev/null", fmt.Sprintf("COMET_TRIES=%d", tries), "COMET_SLEEP=" + sleep.String(),
+	cmd.Env = []string{"COMET_CONFIG=/dev/null", "COMET_LOG=error", fmt.Sprintf("COMET_TRIES=%d", tries), "COMET_SLEEP=" + sleep.String(),
 		"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=" + redis}
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // A Ctrl-C reaches this process alone.

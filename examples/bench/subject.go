@@ -99,7 +99,7 @@ func (s *subject) startAlone(ctx context.Context, socket string) (stop func(), e
 			return nil, err
 		}
 		cmd = exec.Command(program, "--listen", "unix:"+socket)
-		cmd.Env = []string{"COMET_CONFIG=/dev/null", "COMET_TRIES=1000", "COMET_SLEEP=2s", "COMET_FILE_DIRECTORY=" + s.directory}
+		cmd.Env = []string{"COMET_CONFIG=/dev/null", "COMET_LOG=error", "COMET_TRIES=1000", "COMET_SLEEP=2s", "COMET_FILE_DIRECTORY=" + s.directory}
 	}
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // A Ctrl-C reaches this process alone.
