@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -92,8 +93,34 @@ func (s *Server) Kill() {
 	s.running = nil
 }
 
-// Freeze lets the server answer nothing any more, though the kernel still accepts connections for it. Thaw undoes it.
-func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
+// Freeze stops the server, and returns when all of its threads have stopped. The kernel still accepts connections for it.
+// Thaw undoes it.
+func (s *Server) Freeze() {
+	s.t.Helper()
+	s.signal(syscall.SIGSTOP)
+	for deadline := time.Now().Add(10 * time.Second); !s.stopped(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatal("memcached does not stop")
+		}
+	}
+}
+
+// stopped reports whether every thread of the server has stopped: state T in /proc/PID/task/TID/stat.
+func (s *Server) stopped() bool {
+	s.t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.running.Process.Pid))
+	if err != nil || len(threads) == 0 {
+		s.t.Fatalf("reading the threads of memcached: %v", err)
+	}
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		_, state, _ := strings.Cut(string(stat), ") ")
+		if err == nil && !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
+}
 
 // Thaw undoes Freeze.
 func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
