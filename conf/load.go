@@ -30,7 +30,7 @@ func Read(from Source) (Loaded, error) {
 }
 
 // Again reads the same file again, also if it was found by a search: another file may allow more. A file that is the beginning
-// of the one that l was read from is an error, because it has probably been cut.
+// of the one that l was read from is an error, and so is one that no longer sets a key that restricts: it has probably been cut.
 func (l Loaded) Again() (Loaded, error) {
 	if l.file.path == "" {
 		return l.from.load(file{})
@@ -43,7 +43,16 @@ func (l Loaded) Again() (Loaded, error) {
 		return Loaded{}, errors.Errorf("%s: is only the beginning of the file in force, so it may have been cut: "+
 			"if you have removed its end, add a comment line at the end", f.path)
 	}
-	return l.from.load(f)
+	again, err := l.from.load(f)
+	if err != nil {
+		return Loaded{}, err
+	}
+	for _, key := range []string{"publish.allow", "publish.methods", "publish.rate", "subscribe.allow", "subscribe.signed"} {
+		if l.Sets(key) && !again.Sets(key) {
+			return Loaded{}, errors.Errorf("%s: no longer sets %s, so it may have been cut: set it, also where you want the default", f.path, key)
+		}
+	}
+	return again, nil
 }
 
 // File is the path of the file that was read, "" if there is none.

@@ -72,6 +72,7 @@ func TestLoaded_AgainReadsTheSameFile(t *testing.T) {
 		{"emptied", "", "is only the beginning of the file in force"},
 		{"without a value", "publish:\n  allow:\ntries: 7\n", "publish.allow has no value"},
 		{"with a mistake", "tries: many", `"many" is not a whole number`},
+		{"cut, with another beginning", "# new\ntries: 7\n", "no longer sets publish.allow"},
 	} {
 		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
 			t.Fatal(err)

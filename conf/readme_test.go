@@ -71,7 +71,7 @@ func cell(value any) string {
 // The first lines of code are a file that an administrator copies, and so are those that switch tokens on.
 func TestREADME_ExamplesAreValid(t *testing.T) {
 	text := readme(t)
-	for _, begin := range []string{"publish:\n", "subscribe: { signed"} {
+	for _, begin := range []string{"publish:\n", "publish: { allow: none }\nsubscribe: { allow: private-*, signed"} {
 		_, rest, found := strings.Cut(text, "\n```yaml\n"+begin)
 		if !found {
 			t.Fatalf("no example begins with %q", begin)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/pkg/errors"
 )
@@ -159,7 +160,7 @@ func read(path string) (file, error) {
 	if filepath.Clean(path) == os.DevNull {
 		return file{}, nil
 	}
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // A FIFO would wait for a program that writes to it.
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !absent(path):
 		return file{}, errors.Wrap(err, "configuration: a symbolic link leads nowhere")
@@ -167,9 +168,23 @@ func read(path string) (file, error) {
 		return file{}, errors.Wrap(err, "configuration")
 	}
 	defer f.Close()
+	before, err := f.Stat()
+	if err != nil {
+		return file{}, errors.Wrap(err, "configuration")
+	}
+	if !before.Mode().IsRegular() {
+		return file{}, errors.Errorf("%s: is not a regular file: give the path of a comet.yaml, or /dev/null for no file", path)
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return file{}, errors.Wrap(err, "configuration")
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return file{}, errors.Wrap(err, "configuration")
+	}
+	if after.ModTime() != before.ModTime() || after.Size() != before.Size() {
+		return file{}, errors.Errorf("%s: changed while it was read: write a new file and rename it over this one", path)
 	}
 	if len(text) > maxFile {
 		return file{}, errors.Errorf("%s: is larger than 1 MiB, so it is not a comet.yaml: give the path of one", path)

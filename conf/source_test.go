@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 
 	"novcomet/conf"
@@ -32,10 +33,15 @@ func TestAFileThatIsNamedMustBeReadable(t *testing.T) {
 	if err := os.Symlink(missing, dangling); err != nil {
 		t.Fatal(err)
 	}
+	fifo := filepath.Join(dir, "fifo.yaml")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for path, says := range map[string]string{
+		fifo:             "is not a regular file",
 		missing:          "no such file or directory",
 		dangling:         "a symbolic link leads nowhere",
-		dir:              "is a directory",
+		dir:              "is not a regular file",
 		large:            "larger than 1 MiB",
 		"/dev/null/what": "not a directory",
 	} {
@@ -95,7 +101,7 @@ func TestLoad_DevNullMeansNoFile(t *testing.T) {
 		}
 	}
 	_, err := conf.Load(conf.Source{File: link})
-	mustSay(t, err, link+": sets no key")
+	mustSay(t, err, link+": is not a regular file")
 }
 
 // The program is looked for under the path it was called by, then where it really is.
