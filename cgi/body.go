@@ -18,7 +18,7 @@ func bodyOf(variables map[string]string, stdin io.Reader, patience time.Duration
 	body := &patient{reader: stdin, patience: patience}
 	method := variables["REQUEST_METHOD"]
 	switch length := variables["CONTENT_LENGTH"]; {
-	case length != "" && length != "-1": // -1: not known, as Caddy says it
+	case length != "":
 		n, _ := strconv.ParseInt(length, 10, 64) // The gateway refuses what is not a number.
 		return io.LimitReader(body, n)
 	case method != http.MethodPost && method != http.MethodPut, isTerminal(stdin):

@@ -65,6 +65,9 @@ func (s *server) handle(c *connection) {
 func (p *policy) open(ctx context.Context, r *request) core.Opened {
 	switch {
 	case r.refused == nil:
+		if r.variables["CONTENT_LENGTH"] == "-1" { // Caddy sends it for a chunked body.
+			delete(r.variables, "CONTENT_LENGTH")
+		}
 		return p.gateway.Open(ctx, r.variables, bytes.NewReader(r.body))
 	case errors.Is(r.refused, errPairs):
 		return core.Opened{Answer: p.gateway.Refuse(r.variables, http.StatusBadRequest, r.refused.Error())}

@@ -120,7 +120,7 @@ func TestAttacks(t *testing.T) {
 		{name: "too large a form", body: "publish=a&" + strings.Repeat("x", 70_000), status: 413},
 		{name: "a wait without end", query: "subscribed[a]=now&wait=1e308", status: 200},
 		{name: "a length that is none", body: "publish=a", variables: []string{"CONTENT_LENGTH", "1e3"}, status: 400},
-		{name: "a negative length", query: "publish=a", body: "x", variables: []string{"CONTENT_LENGTH", "-5"}, status: 400},
+		{name: "a negative length", query: "publish=a", body: "x", variables: []string{"CONTENT_LENGTH", "-1"}, status: 400},
 		{name: "more than the length", query: "publish=a", body: "xyz", variables: []string{"CONTENT_LENGTH", "2"}, status: 400},
 	} {
 		t.Run(test.name, func(t *testing.T) {

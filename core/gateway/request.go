@@ -17,9 +17,6 @@ import (
 // whose Host or path is no part of a URL. Both are kept from it, and put into the request afterwards.
 func Request(variables map[string]string, body io.Reader) (*http.Request, error) {
 	host, uri, length := variables["HTTP_HOST"], variables["REQUEST_URI"], variables["CONTENT_LENGTH"]
-	if length == "-1" { // Caddy's way to say that it does not know the length.
-		length = ""
-	}
 	if strings.Trim(length, "0123456789") != "" {
 		return nil, errors.Errorf("CONTENT_LENGTH is %.40q: give a number of bytes", length)
 	}
