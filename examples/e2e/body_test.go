@@ -101,7 +101,7 @@ func TestBody_OfDataMaxBytesGetsThroughEveryServer(t *testing.T) {
 	}
 }
 
-// lighttpd passes a body on as it comes where it is told to. When the client leaves, it closes the program's input and then ends the
+// With server.stream-request-body, lighttpd passes a body on as it arrives. When the client leaves, it closes the program's input and then ends the
 // program with a signal. Whether the program sees the short body before is a matter of chance, so many clients leave.
 func TestBody_CutOffByAClientThatLeavesPublishesNothing(t *testing.T) {
 	const clients = 50

@@ -192,7 +192,7 @@ func TestTheInstructionsWithoutSystemdStartCometFcgi(t *testing.T) {
 	}
 }
 
-// Whoever starts comet-fcgi first makes the directory, and the others find it as they would make it.
+// systemd, an administrator and cron make the directory with the same owner and mode, whichever is first.
 func TestTheDirectoryOfTheSocketHasOneOwner(t *testing.T) {
 	makes := regexp.MustCompile(`install -d [^;\n]*/run/novcomet\b[^/]`)
 	for _, file := range [][]string{{"systemd", "comet-fcgi.socket"}, {"systemd", "comet-fcgi@.socket"}, {"README.md"}} {
