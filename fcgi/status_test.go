@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +21,14 @@ func shown(accept string) map[string]string {
 	variables["COMET_STATUS"] = "on"
 	variables["HTTP_ACCEPT"] = accept
 	return variables
+}
+
+// wantWaiting waits until so many polls and streams wait in the process that listens at the path.
+func wantWaiting(t *testing.T, path string, n int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d polls wait", n), func() bool {
+		return strings.Contains(ask(t, path, shown("*/*"), "").body, fmt.Sprintf(`"waiting":%d,`, n))
+	})
 }
 
 // status asks the server for its figures.
