@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"novcomet/fcgi/check"
+	"novcomet/fcgi/internal/check"
 )
 
 const checkCommand = "check" // before the URL, if any

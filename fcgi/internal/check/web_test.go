@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"novcomet/core"
-	"novcomet/fcgi/check"
+	"novcomet/fcgi/internal/check"
 )
 
 // at serves a handler, and returns its URL.

@@ -19,7 +19,7 @@ import (
 
 	"novcomet/conf"
 	"novcomet/core"
-	"novcomet/fcgi/check"
+	"novcomet/fcgi/internal/check"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

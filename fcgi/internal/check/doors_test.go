@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"novcomet/core"
-	"novcomet/fcgi/check"
+	"novcomet/fcgi/internal/check"
 )
 
 func TestCheck_FindsAnotherURLWithFewerRestrictions(t *testing.T) {
