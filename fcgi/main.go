@@ -51,7 +51,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	}
 	switch options.command {
 	case checkCommand:
-		return inspect(ctx, options, environ, stdout, stderr)
+		return runCheck(ctx, options, environ, stdout, stderr)
 	case publishCommand:
 		err = publish(ctx, options.source(environ), options.publication)
 	default:

@@ -19,12 +19,13 @@ type options struct {
 
 	command     string // instead of serving; empty: none
 	publication publishing
-	check       checking
+	check       checkFlags
 }
 
 // ofCommand says which command a flag is for alone.
 var ofCommand = []struct{ flag, command string }{
 	{"data", publishCommand}, {"wait", checkCommand}, {"event", checkCommand}, {"json", checkCommand},
+	{"verbose", checkCommand},
 }
 
 var errHelp = pflag.ErrHelp
@@ -45,7 +46,7 @@ func parseOptions(args []string) (options, error) {
 		case publishCommand:
 			err = o.publication.take(arguments[1:], flags)
 		case checkCommand:
-			err = o.check.take(arguments[1:])
+			err = o.check.parse(arguments[1:])
 		default:
 			err = fmt.Errorf("%q is not a command: give flags, publish ID or check; --help lists them", o.command)
 		}

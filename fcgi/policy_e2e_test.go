@@ -17,7 +17,7 @@ func TestStart_IsRefusedWhereOnlySecondsAreKept(t *testing.T) {
 	}
 	wantText(t, p.stderr.String(), "file.directory", directory, "units of 1s", "/dev/shm")
 
-	status, said := inspected(t, asProgram, directory, nil, nil)
+	status, said := runChecked(t, asProgram, directory, nil, nil)
 	if status != 1 {
 		t.Errorf("check: status %d, want 1", status)
 	}

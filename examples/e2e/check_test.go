@@ -85,7 +85,7 @@ var mistakes = []seeded{
 			}
 			return ""
 		},
-		want: []string{"problem socket: may not connect", "problem socket: socket.group", "problem URL: HTTP 502"},
+		want: []string{"warning socket: may not connect", "warning socket: socket.group", "problem URL: HTTP 502", "problem URL: socket.group"},
 	}, {
 		name: "the socket is open to every user", server: launch.Nginx,
 		spoil: func(t *testing.T, site *launch.Site) string {

@@ -1,97 +1,134 @@
 package check
 
 import (
+	"bytes"
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
 
-// publishing looks at who may publish by URL, and reports whether the check can publish at all: by URL, or else in the store.
-func (w *web) publishing(ctx context.Context) bool {
-	const check = "publish"
-	a := w.byURL(ctx)
+// checkPublish tests whether everybody may publish by URL. It reports whether the check itself can
+// publish, by URL or in the store.
+func (c *checker) checkPublish(ctx context.Context) bool {
+	c.topic = "publish"
+	const readLog = "read the web server's error log"
+	a := c.publishByURL(ctx)
+	c.viaURL = a.succeeded()
 	switch {
-	case a.err != nil:
-		w.problem(check, "read the web server's error log", "a publication is not answered: %s", reason(a.err))
-		w.closed = true
-	case a.status == http.StatusOK && a.body == "true":
-		w.warn(check, "set publish.allow, or COMET_PUBLISH_ALLOW for one location; do nothing if only this machine can reach the URL",
+	case c.viaURL:
+		c.warn("set publish.allow, or COMET_PUBLISH_ALLOW for one location; "+
+			"do nothing if only this machine can reach the URL",
 			"everybody who reaches the URL as this check does can publish without a name")
 		return true
+	case a.err != nil:
+		c.problem(readLog, "a publication is not answered: %s", a.err)
 	case a.body == "false":
-		w.problem(check, "see directory and store above, and read the log", "HTTP %d false: the store does not accept a publication", a.status)
-		w.closed = true
+		c.problem("correct what the lines directory and store name, and read the log",
+			"HTTP %d false: the store does not accept a publication", a.status)
 	case a.status == http.StatusTooManyRequests:
-		w.ok(check, "publish.rate refuses it for now: %s", a.Error)
-		w.closed = true
+		c.ok("publish.rate refuses it for now: %s", a.Error)
 	case a.status/100 == 4:
-		w.ok(check, "HTTP %d: not everybody who reaches the URL can publish", a.status)
-		w.closed = true
+		c.ok("HTTP %d: not everybody who reaches the URL can publish", a.status)
 	default:
-		w.problem(check, "read the web server's error log", "HTTP %d is not an answer to a publication: %.60s", a.status, a.body)
-		w.closed = true
+		c.problem(readLog, "HTTP %d is not an answer to a publication: %.60s", a.status, a.body)
 	}
-	if w.store == nil {
-		w.ok(check, "the check can't publish, so delivery was not tested")
+	if c.store == nil {
+		c.ok("the check can't publish, so delivery was not tested")
 		return false
 	}
-	if _, err := w.store.Publish(ctx, w.id); err != nil {
-		w.ok(check, "the check can't publish in the store %s either, so delivery was not tested: %v", w.config.Store, err)
+	if _, err := c.store.Publish(ctx, c.id); err != nil {
+		c.ok("the check can't publish in the store %s either, so delivery was not tested: %v", c.config.Store, err)
 		return false
 	}
 	return true
 }
 
-func (w *web) byURL(ctx context.Context, header ...string) answer {
-	return w.ask(ctx, quick, "publish="+url.QueryEscape(w.id.String()), header...)
+// succeeded reports whether the answer confirms a publication.
+func (a answer) succeeded() bool {
+	return a.err == nil && a.status == http.StatusOK && a.body == "true"
 }
 
-// publish publishes the event in the way that is open, and returns when that had begun.
-func (w *web) publish(ctx context.Context) (begin time.Time, err error) {
+func (c *checker) publishByURL(ctx context.Context, header ...string) answer {
+	return c.client.get(ctx, quick, publishQuery(c.id.String()), header...)
+}
+
+// publish publishes the event, and returns when that began.
+func (c *checker) publish(ctx context.Context) (begin time.Time, err error) {
 	begin = time.Now()
-	if w.closed {
-		_, err = w.store.Publish(ctx, w.id)
-		return begin, err
+	if c.viaURL {
+		err = c.publishByURL(ctx).err
+	} else {
+		_, err = c.store.Publish(ctx, c.id)
 	}
-	return begin, w.byURL(ctx).err
+	return begin, err
 }
 
-// foreign looks at whether the page of another site can make a visitor's browser publish.
-func (w *web) foreign(ctx context.Context) {
-	const check = "other sites"
-	a := w.byURL(ctx, "Origin", "https://novcomet-check.invalid", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors")
+// checkOtherSites tests whether a page of another site can make a visitor's browser publish.
+func (c *checker) checkOtherSites(ctx context.Context) {
+	c.topic = "other sites"
+	a := c.publishByURL(ctx,
+		"Origin", "https://novcomet-check.invalid", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors")
 	switch {
-	case a.err != nil:
-	case a.status == http.StatusOK && a.body == "true":
-		w.problem(check, "pass Origin, Referer and Sec-Fetch-Site on to NovComet, and list in origins only sites that may publish",
+	case a.succeeded():
+		c.problem("pass Origin, Referer and Sec-Fetch-Site on to NovComet, and list in origins only sites that may publish",
 			"the page of any other site can make a visitor's browser publish here")
-	default:
-		w.ok(check, "HTTP %d: their pages can't publish here", a.status)
+	case a.err == nil:
+		c.ok("HTTP %d: their pages can't publish here", a.status)
 	}
 }
 
-// own looks at whether NovComet recognizes the site's own pages. Without https a browser does not say that a page is of
-// the same site; then NovComet compares the page's origin with Host, which a proxy may have changed. The origin is compared
-// before publish.allow, so that this shows even where nobody may publish.
-func (w *web) own(ctx context.Context) {
-	const check = "own pages"
-	header := []string{"Origin", w.url.Scheme + "://" + w.url.Host}
-	if w.url.Scheme == "https" {
+// checkOwnPages tests whether NovComet recognizes the site's own pages. Without Sec-Fetch-Site, which
+// browsers send only over https, NovComet compares the page's origin with Host. A proxy may have changed
+// Host. NovComet compares before it applies publish.allow, so this test works even if nobody may publish.
+func (c *checker) checkOwnPages(ctx context.Context) {
+	c.topic = "own pages"
+	u := c.client.url
+	header := []string{"Origin", u.Scheme + "://" + u.Host}
+	if u.Scheme == "https" {
 		header = append(header, "Sec-Fetch-Site", "same-origin")
 	}
 	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		a := w.send(ctx, quick, method, "publish="+url.QueryEscape(w.id.String()), nil, header...)
+		a := c.client.send(ctx, quick, method, publishQuery(c.id.String()), nil, header...)
 		switch {
 		case a.err != nil || a.status == http.StatusMethodNotAllowed:
 			continue
 		case a.status == http.StatusForbidden && strings.Contains(a.Error, "another site"):
-			w.problem(check, "pass on Host (nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On), or list the site in origins",
-				"HTTP 403: a page of this site is taken for another site's: NovComet does not get %s as Host", w.url.Host)
+			c.problem("pass on Host (nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On), "+
+				"or list the site in origins",
+				"HTTP 403: NovComet refuses pages of this site as another site's: it does not get %s as Host", u.Host)
 		default:
-			w.ok(check, "HTTP %d: they are recognized", a.status)
+			c.ok("HTTP %d: they are recognized", a.status)
 		}
 		return
 	}
+}
+
+// checkData tests whether the web server passes on as much data as an event may carry. The data is the
+// body of a poll, which NovComet ignores, so nothing is published.
+func (c *checker) checkData(ctx context.Context) {
+	c.topic = "data"
+	const raise = "let the web server pass as much as data.max_bytes: nginx client_max_body_size, " +
+		"mod_fcgid FcgidMaxRequestLen, Apache LimitRequestBody, lighttpd server.max-request-size, and proxies in front"
+	size := c.config.Data.MaxBytes
+	a := c.postPoll(ctx, size)
+	switch {
+	case a.isJSON && a.S != nil:
+		c.ok("a body of %d bytes (data.max_bytes) gets through", size)
+	case a.isJSON && a.Error != "":
+		c.warn("use --config with the settings file of the comet-fcgi behind the URL",
+			"NovComet refuses a body of %d bytes, which data.max_bytes allows here: %v", size, a)
+	case c.postPoll(ctx, 1).S == nil:
+		c.ok("not tested: POST does not get through")
+	default:
+		c.problem(raise, "a body of %d bytes, which data.max_bytes allows, does not get through: %v", size, a)
+	}
+}
+
+// postPoll sends a poll that does not wait, with a body of this size. Expect lets a web server refuse the
+// size before the body is sent.
+func (c *checker) postPoll(ctx context.Context, size int) answer {
+	body := bytes.Repeat([]byte("x"), size)
+	return c.client.send(ctx, time.Minute, http.MethodPost, immediateQuery(c.id.String()), body,
+		"Content-Type", "application/octet-stream", "Expect", "100-continue")
 }

@@ -1,54 +1,128 @@
 package check
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
 
-// Verdict is what a finding means.
+	"github.com/pkg/errors"
+
+	"novcomet/conf"
+)
+
+// Verdict is the result of a check.
 type Verdict string
 
 // The verdicts, from the best to the worst.
 const (
 	OK      Verdict = "ok"
-	Warning Verdict = "warning" // it works, but not for everybody or not well
-	Problem Verdict = "problem" // it does not work
+	Warning Verdict = "warning" // NovComet works, but not for everybody or not well
+	Problem Verdict = "problem" // NovComet does not work
 )
 
-// Finding is one thing that was looked at.
+// Finding is one result.
 type Finding struct {
-	Check   string  `json:"check"` // what was looked at: "directory"
+	Check   string  `json:"check"` // the subject: "directory"
 	Verdict Verdict `json:"verdict"`
 	Found   string  `json:"found"`
-	Do      string  `json:"do,omitempty"` // what to do about it
+	Do      string  `json:"do,omitempty"` // the remedy
 }
 
-// Report is all that was found.
+// Report has all findings, in the order of the checks.
 type Report struct {
 	Findings []Finding `json:"findings"`
-	// Settings is the configuration in force, and where each value comes from.
-	Settings []setting `json:"settings,omitempty"`
+	// Settings are all settings in force.
+	Settings []conf.Value `json:"settings,omitempty"`
+
+	changed []conf.Value // the settings that differ from the defaults
+	topic   string       // the Check of the next finding
 }
 
-// Verdict is the worst of all.
+// Verdict returns the worst verdict.
 func (r *Report) Verdict() Verdict {
 	worst := OK
 	for _, f := range r.Findings {
-		switch {
-		case f.Verdict == Problem:
-			return Problem
-		case f.Verdict == Warning:
-			worst = Warning
+		if f.Verdict == Problem || worst == OK {
+			worst = f.Verdict
 		}
 	}
 	return worst
 }
 
-func (r *Report) ok(check, format string, values ...any) {
-	r.Findings = append(r.Findings, Finding{check, OK, fmt.Sprintf(format, values...), ""})
+func (r *Report) ok(format string, values ...any)          { r.add(OK, "", format, values...) }
+func (r *Report) warn(do, format string, values ...any)    { r.add(Warning, do, format, values...) }
+func (r *Report) problem(do, format string, values ...any) { r.add(Problem, do, format, values...) }
+
+func (r *Report) add(v Verdict, do, format string, values ...any) {
+	r.Findings = append(r.Findings, Finding{r.topic, v, fmt.Sprintf(format, values...), do})
 }
 
-func (r *Report) warn(check, do, format string, values ...any) {
-	r.Findings = append(r.Findings, Finding{check, Warning, fmt.Sprintf(format, values...), do})
+// Text writes the report for people: the settings that differ from the defaults, then a line for each
+// finding, with the remedy below. If verbose is true, it writes all settings.
+func (r *Report) Text(w io.Writer, verbose bool) error {
+	var b strings.Builder
+	settings := r.changed
+	if verbose {
+		settings = r.Settings
+	}
+	keyWidth, valueWidth := 0, 0
+	for _, s := range settings {
+		keyWidth, valueWidth = max(keyWidth, len(s.Key)), max(valueWidth, len(s.Value))
+	}
+	for _, s := range settings {
+		fmt.Fprintf(&b, "%-*s  %-*s  %s\n", keyWidth, s.Key, valueWidth, s.Value, s.From)
+	}
+	if len(settings) > 0 {
+		b.WriteByte('\n')
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "%-7s  %-13s  %s\n", f.Verdict, f.Check, printable(f.Found))
+		if f.Do != "" {
+			fmt.Fprintf(&b, "%-7s  %-13s  → %s\n", "", "", printable(f.Do))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return errors.Wrap(err, "print the report")
 }
 
-func (r *Report) problem(check, do, format string, values ...any) {
-	r.Findings = append(r.Findings, Finding{check, Problem, fmt.Sprintf(format, values...), do})
+// JSON writes the report for programs: {"verdict": …, "findings": […], "settings": […]}.
+func (r *Report) JSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return errors.Wrap(e.Encode(struct {
+		Verdict Verdict `json:"verdict"`
+		*Report
+	}{r.Verdict(), r}), "print the report")
+}
+
+// printable replaces control characters, which would change what a terminal shows. A web server may have
+// sent them.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || 0x7f <= r && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// abbreviate names the first three.
+func abbreviate(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// round shortens a duration to about three digits.
+func round(d time.Duration) time.Duration {
+	unit := time.Microsecond
+	for d > 1000*unit {
+		unit *= 10
+	}
+	return d.Round(unit)
 }

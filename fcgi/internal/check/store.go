@@ -2,69 +2,59 @@ package check
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"novcomet/core"
 )
 
-// reach looks at whether the store can be looked at, how long that takes and what its clock says.
-func (c *checker) reach(ctx context.Context) {
-	const check = "store"
-	const looks = 5
-	const slow, apart = 100 * time.Millisecond, time.Second
-	store, shut, err := c.Store(c.config)
+// checkStore measures how long a check of the store takes, and compares clocks. It returns a function
+// that closes the store.
+func (c *checker) checkStore(ctx context.Context) (closeStore func()) {
+	c.topic = "store"
+	const rounds, slow, skew = 5, 100 * time.Millisecond, time.Second
+	store, shut, err := c.options.OpenStore(c.config)
 	if err != nil {
-		c.problem(check, "correct it", "%v", err)
-		return
+		c.problem("correct the settings of the store", "%v", err)
+		return func() {}
 	}
-	c.store, c.shut = store, shut
-	var took []time.Duration
-	var ahead time.Duration
-	for range looks {
+	c.store = store
+	closeStore = func() { _ = shut() } // Nothing is lost: the store was only read.
+	best, ahead := time.Hour, time.Duration(0)
+	for range rounds {
 		begin := time.Now()
 		snapshot, err := store.Stamps(ctx, []core.ID{c.id})
 		if err == nil {
 			err = snapshot.Missed
 		}
 		if err != nil {
-			c.problem(check, "start it, or correct the group "+c.config.Store+" of comet.yaml; until it answers, polls end unchanged and nobody can publish",
+			c.problem("start it, or correct the group "+c.config.Store+" of comet.yaml; "+
+				"until it answers, polls end unchanged and nobody can publish",
 				"the store %s does not answer: %v", c.config.Store, err)
-			return
+			return closeStore
 		}
-		took = append(took, time.Since(begin))
-		ahead = snapshot.Now.Sub(core.StampOf(begin.Add(took[0] / 2)))
+		if took := time.Since(begin); took < best {
+			best, ahead = took, snapshot.Now.Sub(core.StampOf(begin.Add(took/2)))
+		}
 	}
-	slices.Sort(took)
-	switch median := took[looks/2]; {
-	case median > slow:
-		c.warn(check, "use a server that is nearer", "the store %s answers after %v", c.config.Store, short(median))
-	default:
-		c.ok(check, "the store %s answers after %v", c.config.Store, short(median))
+	if best > slow {
+		c.warn("use a server that is nearer", "the store %s answers after %v", c.config.Store, round(best))
+	} else {
+		c.ok("the store %s answers after %v", c.config.Store, round(best))
 	}
-	if ahead.Abs() > apart {
-		c.warn(check, "keep the clocks of all machines in time (NTP)", "its clock is %v %s this machine's", short(ahead.Abs()), direction(ahead))
-	}
+	c.checkClock("the store's clock", ahead, skew)
+	return closeStore
 }
 
-func direction(d time.Duration) string {
-	if d > 0 {
-		return "ahead of"
-	}
-	return "behind"
-}
-
-// short is a duration as a person reads it.
-func short(d time.Duration) time.Duration {
+// checkClock judges how far another clock is ahead of this machine's.
+func (c *checker) checkClock(whose string, ahead, tolerance time.Duration) {
+	c.topic = "clock"
+	const remedy = "synchronize the clocks of all machines (NTP)"
 	switch {
-	case d >= time.Second:
-		return d.Round(100 * time.Millisecond)
-	case d >= time.Millisecond:
-		return d.Round(100 * time.Microsecond)
+	case ahead > tolerance:
+		c.warn(remedy, "%s is %v ahead of this machine's", whose, round(ahead))
+	case ahead < -tolerance:
+		c.warn(remedy, "%s is %v behind this machine's", whose, round(-ahead))
 	default:
-		return d.Round(time.Microsecond)
+		c.ok("%s agrees with this machine's, within %v", whose, tolerance)
 	}
 }
-
-func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }

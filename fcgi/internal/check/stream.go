@@ -3,53 +3,50 @@ package check
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// stream looks at whether Server-Sent Events come when they are sent.
-func (w *web) stream(ctx context.Context, delivers bool) {
-	const check = "stream"
-	const pass = "nginx: fastcgi_pass_header X-Accel-Buffering, and no fastcgi_ignore_headers or proxy_ignore_headers for it; Apache: flushpackets=on; mod_fcgid: FcgidOutputBufferSize 0; and no gzip for text/event-stream"
+// checkStream tests whether the parts of a stream arrive when they are sent.
+func (c *checker) checkStream(ctx context.Context, delivers bool) {
+	c.topic = "stream"
+	const timeout = 5 * time.Second
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	lines := make(chan string, 100)
-	ended := make(chan error, 1)
+	lines, end := make(chan string, 100), make(chan error, 1)
 	begin := time.Now()
-	go func() { ended <- w.listen(ctx, lines) }()
-
-	// The first bytes come at once, and then the event that it has not seen so far.
-	if !w.hears(lines, ended, ": NovComet", 5*time.Second, check, pass) {
+	go func() { end <- c.readStream(ctx, lines) }()
+	if !c.expectLine(lines, end, ": NovComet", timeout) {
 		return
 	}
-	first := time.Since(begin)
+	first := round(time.Since(begin))
 	if !delivers {
-		w.ok(check, "the first bytes arrive after %v", short(first))
+		c.ok("the first bytes arrive after %v", first)
 		return
 	}
-	published, err := w.publish(ctx)
+	published, err := c.publish(ctx)
 	if err != nil {
-		return // It has been said.
+		c.problem("read the log", "a publication failed: %v", err)
+		return
 	}
-	if w.hears(lines, ended, "event:", w.longest(5*time.Second), check, pass) {
-		w.ok(check, "the first bytes arrive after %v, an event after %v", short(first), short(time.Since(published)))
+	if c.expectLine(lines, end, "event:", c.deliveryTimeout(timeout)) {
+		c.ok("the first bytes arrive after %v, an event after %v", first, round(time.Since(published)))
 	}
 }
 
-// listen reads a stream line by line.
-func (w *web) listen(ctx context.Context, lines chan<- string) error {
-	cursor := w.cursor
-	if cursor == "" {
-		cursor = "now"
-	}
-	response, err := w.get(ctx, subscription(w.id.String(), cursor), "Accept", "text/event-stream")
+// readStream sends the lines of a stream to the channel until the stream or ctx ends.
+func (c *checker) readStream(ctx context.Context, lines chan<- string) error {
+	query := pollQuery(c.id.String(), c.cursor)
+	response, err := c.client.open(ctx, http.MethodGet, query, nil, "Accept", "text/event-stream")
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	if kind := response.Header.Get("Content-Type"); response.StatusCode != http.StatusOK || !strings.HasPrefix(kind, "text/event-stream") {
-		return errNoStream{response.StatusCode, kind}
+	contentType := response.Header.Get("Content-Type")
+	if response.StatusCode != http.StatusOK || !strings.HasPrefix(contentType, "text/event-stream") {
+		return fmt.Errorf("the answer is HTTP %d, %s, not a stream", response.StatusCode, contentType)
 	}
 	in := bufio.NewScanner(response.Body)
 	for in.Scan() {
@@ -62,34 +59,26 @@ func (w *web) listen(ctx context.Context, lines chan<- string) error {
 	return in.Err()
 }
 
-// errNoStream is about an answer that is something else.
-type errNoStream struct {
-	status int
-	kind   string
-}
-
-func (e errNoStream) Error() string {
-	return "the answer is " + http.StatusText(e.status) + ", " + e.kind + ", not a stream"
-}
-
-// hears waits for a line that begins so.
-func (w *web) hears(lines <-chan string, ended <-chan error, wanted string, patience time.Duration, check, do string) bool {
-	late := time.After(patience)
+// expectLine waits for a line with this prefix. It reports a problem if none arrives.
+func (c *checker) expectLine(lines <-chan string, end <-chan error, prefix string, timeout time.Duration) bool {
+	const pass = "nginx: fastcgi_pass_header X-Accel-Buffering, and no fastcgi_ignore_headers or proxy_ignore_headers " +
+		"for it; Apache: flushpackets=on; mod_fcgid: FcgidOutputBufferSize 0; and no gzip for text/event-stream"
+	late := time.After(timeout)
 	for {
 		select {
 		case line := <-lines:
-			if strings.HasPrefix(line, wanted) {
+			if strings.HasPrefix(line, prefix) {
 				return true
 			}
-		case err := <-ended:
+		case err := <-end:
 			if err == nil {
-				w.problem(check, "raise max_waiting, or try again when fewer browsers wait", "the stream ends at once")
+				c.problem(freeConnections, "the stream ends at once")
 			} else {
-				w.problem(check, do, "the stream fails: %s", reason(err))
+				c.problem(pass, "the stream fails: %s", cause(err))
 			}
 			return false
 		case <-late:
-			w.problem(check, do, "nothing arrives within %v: the web server or a proxy keeps it back (buffering)", patience)
+			c.problem(pass, "nothing arrives within %v: the web server or a proxy keeps it back (buffering)", timeout)
 			return false
 		}
 	}

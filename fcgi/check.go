@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"novcomet/conf"
+	"novcomet/fcgi/internal/check"
+)
+
+const checkCommand = "check"
+
+// checkFlags are the flags and arguments of the command check.
+type checkFlags struct {
+	url           string
+	wait          time.Duration
+	event         string
+	json, verbose bool
+}
+
+func (c *checkFlags) addTo(flags *pflag.FlagSet) {
+	flags.DurationVar(&c.wait, "wait", 0,
+		"check: wait at most this `TIME`, such as 10s, for the answer to a poll: time-outs that are shorter are found "+
+			"(default: until it is answered)")
+	flags.StringVar(&c.event, "event", "",
+		"check: subscribe to and publish this `ID` (default: one of its own, novcomet-check-…)")
+	flags.BoolVar(&c.json, "json", false, "check: print JSON")
+	flags.BoolVar(&c.verbose, "verbose", false, "check: print all settings, not only those that differ from the defaults")
+}
+
+// parse reads the arguments after the command.
+func (c *checkFlags) parse(arguments []string) error {
+	if len(arguments) > 1 {
+		return fmt.Errorf("%q: check takes one URL: comet-fcgi check http://localhost/comet.php", arguments[1])
+	}
+	if len(arguments) == 1 {
+		c.url = arguments[0]
+	}
+	return nil
+}
+
+// runCheck prints a report, and returns the exit status: 1 if there is a problem.
+func runCheck(ctx context.Context, o options, environ []string, stdout, stderr io.Writer) int {
+	report, err := check.Run(ctx, check.Options{
+		Source: o.source(environ), URL: o.check.url, Wait: o.check.wait, Event: o.check.event,
+		OpenStore: openStore, Connections: connectionsWith, SourceOf: sourceOf,
+	})
+	if err != nil {
+		fmt.Fprintf(stderr, "comet-fcgi: %v\n", err)
+		return 2
+	}
+	if o.check.json {
+		err = report.JSON(stdout)
+	} else {
+		err = report.Text(stdout, o.check.verbose)
+	}
+	if err != nil || report.Verdict() == check.Problem {
+		return 1
+	}
+	return 0
+}
+
+// sourceOf returns where a comet-fcgi with these arguments and this environment has its settings from.
+func sourceOf(args, environ []string) (conf.Source, error) {
+	o, err := parseOptions(args)
+	if err == nil && o.command != "" {
+		err = fmt.Errorf("comet-fcgi %s is not a server", o.command)
+	}
+	return o.source(environ), err
+}

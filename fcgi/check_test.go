@@ -1,0 +1,231 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// runChecked runs comet-fcgi check in this part, and returns its exit status and what it printed.
+func runChecked(t *testing.T, part, directory string, args, env []string) (status int, stdout string) {
+	t.Helper()
+	p := start(t, directory, arrangement{part: part, args: append([]string{checkCommand}, args...), env: env})
+	return p.status(), p.stdout.String()
+}
+
+func TestCheck_ExitStatusIsOneIfThereIsAProblem(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	for _, test := range []struct {
+		name   string
+		part   string
+		args   []string
+		env    []string
+		status int
+		stdout []string
+	}{
+		{"no problem", asProgram, nil, nil, 0, []string{"ok       directory      " + directory, "ok       store"}},
+		{"all settings", asProgram, []string{"--verbose"}, nil, 0, []string{"max_serving ", " default\n"}},
+		{"JSON", asProgram, []string{"--json"}, nil, 0,
+			[]string{`"verdict": "ok"`, `"from": "environment variable COMET_FILE_DIRECTORY"`}},
+		{"no directory", asProgram, nil, []string{"COMET_FILE_DIRECTORY=/nonexistent"}, 1,
+			[]string{"problem  directory", "→ "}},
+		{"no web server", asProgram, []string{"http://127.0.0.1:1/comet.php"}, nil, 1,
+			[]string{"problem  URL", "connection refused"}},
+		{"nothing listens", asProgram, []string{"--listen", "127.0.0.1:1"}, nil, 1,
+			[]string{"problem  socket", "flag --listen"}},
+		{"too few open files", asCramped, nil, []string{"COMET_MAX_WAITING=100"}, 1,
+			[]string{"problem  open files", "max_waiting is 100", "LimitNOFILE"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			status, stdout := runChecked(t, test.part, directory, test.args, test.env)
+			if status != test.status {
+				t.Errorf("status %d, want %d: %s", status, test.status, stdout)
+			}
+			wantText(t, stdout, test.stdout...)
+			if test.name == "JSON" && !json.Valid([]byte(stdout)) {
+				t.Errorf("no JSON: %s", stdout)
+			}
+		})
+	}
+}
+
+func TestCheck_RefusesInvalidArguments(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"check", "http://localhost/", "more"}, `"more"`},
+		{[]string{"check", "localhost"}, "http://localhost/comet.php"},
+		{[]string{"check", "--event", "../x", "http://localhost/"}, "../x"},
+		{[]string{"check", "--wait", "soon"}, "--wait"},
+		{[]string{"--json"}, "comet-fcgi check"},
+		{[]string{"--verbose"}, "--verbose is for comet-fcgi check"},
+		{[]string{"--event=a", "--listen", "127.0.0.1:1"}, "--event is for comet-fcgi check"},
+	} {
+		p := start(t, t.TempDir(), arrangement{args: test.args})
+		if status := p.status(); status != 2 {
+			t.Errorf("%q: status %d, want 2", test.args, status)
+		}
+		wantText(t, p.stderr.String(), test.want)
+	}
+}
+
+// A web server passes a query without "=" as arguments.
+func TestCheck_IsNotOpenToVisitors(t *testing.T) {
+	t.Parallel()
+	p := start(t, t.TempDir(), arrangement{args: []string{"check"}, env: []string{"GATEWAY_INTERFACE=CGI/1.1"}})
+	if status := p.status(); status != 1 {
+		t.Errorf("status %d, want 1", status)
+	}
+	wantText(t, p.stdout.String(), "Status: 500", "comet.cgi")
+}
+
+func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
+	t.Parallel()
+	directory := shortDir(t)
+	program := filepath.Join(directory, "comet-fcgi") // The name of the process.
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, program); err != nil {
+		t.Fatal(err)
+	}
+	env := append(hermetic(directory), part+"="+asProgram)
+	settings := func(name, text string) string {
+		file := filepath.Join(directory, name)
+		if err := os.WriteFile(file, []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	address := func(name string) string { return "unix:" + filepath.Join(directory, name) }
+	// run starts a comet-fcgi, and returns "process N".
+	run := func(socket *os.File, args ...string) string {
+		cmd := exec.CommandContext(t.Context(), program, args...)
+		log := &text{}
+		cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stderr = directory, env, socket, log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait() // It was killed.
+		})
+		eventually(t, "comet-fcgi is ready", func() bool { return strings.Contains(log.String(), "msg=ready") })
+		return fmt.Sprint("process ", cmd.Process.Pid)
+	}
+	inherited, _ := boundSocket(t)
+	inFile := settings("in-file.yaml", "listen: "+address("a"))
+	byFlag := settings("by-flag.yaml", "tries: 5")
+	passed := settings("passed.yaml", "tries: 5")
+	unused := settings("unused.yaml", "tries: 5")
+	processes := map[string]string{
+		inFile: run(nil, "--config", inFile),
+		byFlag: run(nil, "--config="+filepath.Base(byFlag), "--listen", address("b")),
+		passed: run(inherited, "--config", passed),
+		unused: "no running comet-fcgi with these settings was found",
+	}
+	for _, test := range []struct {
+		name, file string
+		args       []string
+		want       []string
+	}{
+		{"the file names the socket", inFile, nil, []string{"answers on " + directory + "/a\n"}},
+		{"a flag names the socket", byFlag, nil, []string{"answers on " + directory + "/b\n"}},
+		{"both have the flag", byFlag, []string{"--listen", address("b")}, []string{"answers on " + directory + "/b\n"}},
+		{"another program passes the socket", passed, nil, []string{"ok       socket         not tested"}},
+		{"nothing runs with this file", unused, nil, []string{"of this check"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			args := append([]string{"--config", test.file}, test.args...)
+			_, stdout := runChecked(t, asProgram, directory, args, nil)
+			wantText(t, stdout, test.want...)
+			for file, process := range processes {
+				if found := strings.Contains(stdout, process); found != (file == test.file) {
+					t.Errorf("%q is mentioned: %v; want %v:\n%s", process, found, !found, stdout)
+				}
+			}
+		})
+	}
+}
+
+func TestCheck_NamesTheFilesWhoseDataMayNotBeRead(t *testing.T) {
+	t.Parallel()
+	directory := shortDir(t)
+	for name, mode := range map[string]os.FileMode{"closed.comet": 0, "open.comet": 0o666, "another-file": 0} {
+		path := filepath.Join(directory, name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(directory, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, directory, arrangement{args: []string{checkCommand}, ordinary: true})
+	if status := p.status(); status != 0 {
+		t.Errorf("status %d, want 0", status)
+	}
+	wantText(t, p.stdout.String(), " may not read closed.comet:", "chmod 0644", " may not publish closed.comet by URL")
+}
+
+func TestCheck_InANamespaceOfItsOwn(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may mount a file system")
+	}
+	directory := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, mount string
+		status      int
+		want        string
+	}{
+		{"nothing is invented without /proc", "tmpfs /proc", 0, "no running comet-fcgi with these settings was found"},
+		{"a file system without room is a problem", "-o size=16k tmpfs " + directory, 1, "is full: 16384 bytes are left"},
+		{"a file system without inodes is a problem", "-o nr_inodes=1 tmpfs " + directory, 1, "is full: no inode is left"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			script := "mount -t tmpfs " + test.mount + ` && exec "$0" check`
+			cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-c", script, self)
+			cmd.Env = append(hermetic(directory), part+"="+asProgram)
+			output, err := cmd.CombinedOutput()
+			if strings.Contains(string(output), "Operation not permitted") {
+				t.Skip("this machine does not permit it")
+			}
+			if status := cmd.ProcessState.ExitCode(); status != test.status {
+				t.Errorf("status %d, want %d: %v", status, test.status, err)
+			}
+			wantText(t, string(output), test.want)
+		})
+	}
+}
+
+func TestCheck_FindsThatNoInotifyInstanceIsLeft(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become a user whose instances no other program needs")
+	}
+	directory := shortDir(t)
+	if err := os.Chmod(directory, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	status, stdout := runChecked(t, asDeaf, directory, nil, nil)
+	if status != 1 {
+		t.Errorf("status %d, want 1", status)
+	}
+	wantText(t, stdout, "problem  inotify", "fs.inotify.max_user_instances")
+}

@@ -1,0 +1,146 @@
+package check_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"novcomet/conf"
+	"novcomet/core"
+	"novcomet/fcgi/internal/check"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// installation is what a test examines.
+type installation struct {
+	env         []string
+	listen      string
+	store       core.Store // default: files
+	storeError  error
+	connections int // default: enough
+	url         string
+	wait        time.Duration
+	event       string
+}
+
+func (i installation) options(t *testing.T) check.Options {
+	source := conf.Source{
+		File:    os.DevNull,
+		Environ: append([]string{"COMET_FILE_DIRECTORY=" + t.TempDir(), "COMET_TRIES=2", "COMET_SLEEP=500ms"}, i.env...),
+		Flags:   map[string]string{},
+	}
+	if i.listen != "" {
+		source.Flags["listen"] = i.listen
+	}
+	connections := 10_000
+	if i.connections != 0 {
+		connections = i.connections
+	}
+	return check.Options{
+		Source: source, URL: i.url, Wait: i.wait, Event: i.event,
+		OpenStore: func(c conf.Config) (core.Store, func() error, error) {
+			store := i.store
+			if store == nil {
+				store = &core.Files{Directory: c.File.Directory, Mode: c.File.Mode}
+			}
+			return store, func() error { return nil }, i.storeError
+		},
+		Connections: func(uint64) int { return connections },
+		SourceOf:    func(_, environ []string) (conf.Source, error) { return conf.Source{Environ: environ}, nil },
+	}
+}
+
+func (i installation) check(t *testing.T) *check.Report {
+	t.Helper()
+	report, err := check.Run(t.Context(), i.options(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// wantFinding fails unless the report has a finding with these words.
+func wantFinding(t *testing.T, r *check.Report, verdict check.Verdict, about string, words ...string) {
+	t.Helper()
+	for _, f := range r.Findings {
+		missing := f.Check != about || f.Verdict != verdict
+		for _, word := range words {
+			missing = missing || !strings.Contains(f.Found+f.Do, word)
+		}
+		if !missing {
+			return
+		}
+	}
+	t.Errorf("no %s about %s with %q in:\n%s", verdict, about, words, textOf(t, r))
+}
+
+func textOf(t *testing.T, r *check.Report) string {
+	t.Helper()
+	var b strings.Builder
+	if err := r.Text(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// endpoint returns NovComet with a directory of its own.
+func endpoint(t *testing.T, access *core.Access) (h http.Handler, directory string) {
+	t.Helper()
+	directory = t.TempDir()
+	files := &core.Files{Directory: directory, Mode: 0o600, Fine: true}
+	e := core.NewEndpoint(files, core.Settings{Tries: 2, Sleep: 500 * time.Millisecond, Access: access})
+	t.Cleanup(e.Close)
+	return e, directory
+}
+
+func patterns(t *testing.T, allowed ...string) core.Patterns {
+	t.Helper()
+	p, err := core.ParsePatterns(allowed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestRun_RefusesInvalidOptions(t *testing.T) {
+	t.Parallel()
+	for _, i := range []installation{
+		{url: "localhost/comet.php"}, {url: "ftp://localhost/"}, {url: "http://"}, {url: ":"}, {event: "../x"},
+	} {
+		if _, err := check.Run(t.Context(), i.options(t)); err == nil {
+			t.Errorf("%+v: no error", i)
+		}
+	}
+}
+
+func TestRun_FindsNoProblemInAGoodInstallationAndLeavesNoFile(t *testing.T) {
+	t.Parallel()
+	e, directory := endpoint(t, nil)
+	r := installation{url: serve(t, e), env: []string{"COMET_FILE_DIRECTORY=" + directory}}.check(t)
+	for _, about := range []string{"URL", "header", "clock", "delivery", "cache", "stream", "time-out"} {
+		wantFinding(t, r, check.OK, about)
+	}
+	wantFinding(t, r, check.Warning, "publish", "publish.allow")
+	if r.Verdict() != check.Warning {
+		t.Errorf("verdict %s:\n%s", r.Verdict(), textOf(t, r))
+	}
+	if files, err := filepath.Glob(filepath.Join(directory, "*")); err != nil || len(files) > 0 {
+		t.Errorf("the check leaves %q behind (%v)", files, err)
+	}
+}
+
+func TestRun_KeepsAnEventOfTheAdministrator(t *testing.T) {
+	t.Parallel()
+	e, directory := endpoint(t, nil)
+	r := installation{url: serve(t, e), env: []string{"COMET_FILE_DIRECTORY=" + directory}, event: "news"}.check(t)
+	wantFinding(t, r, check.OK, "delivery")
+	if _, err := os.Stat(filepath.Join(directory, "news.comet")); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,68 @@
+package check_test
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"novcomet/fcgi/internal/check"
+)
+
+// serve serves a handler, and returns its URL.
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL + "/comet.php"
+}
+
+// respond returns a handler that always gives the same answer.
+func respond(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}
+}
+
+func TestURL_WhatIsNotNovCometIsNamed(t *testing.T) {
+	t.Parallel()
+	const html, json, plain = "text/html", "application/json", "text/plain"
+	hangs := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	redirects := http.RedirectHandler("https://example.com/", http.StatusMovedPermanently)
+	for name, test := range map[string]struct {
+		handler http.Handler
+		verdict check.Verdict
+		words   []string
+	}{
+		"an old comet.php":      {http.HandlerFunc(hangs), check.Problem, []string{"wait=0 was not answered", "old comet.php"}},
+		"one that never waits":  {respond(200, html, `{"s":0}`), check.Problem, []string{"old comet.php"}},
+		"a page":                {respond(200, html, "<!DOCTYPE html><title>x"), check.Problem, []string{"HTML page"}},
+		"a script's source":     {respond(200, plain, "<?php echo 1;"), check.Problem, []string{"source of a PHP script"}},
+		"something else":        {respond(200, plain, "hello"), check.Problem, []string{"something else"}},
+		"a status location":     {respond(200, json, `{"program":"comet-fcgi","waiting":0}`), check.Problem, []string{"COMET_STATUS"}},
+		"a password":            {respond(401, html, "<html>"), check.Problem, []string{"does not let this machine in"}},
+		"a private event":       {respond(403, json, `{"error":"not allowed"}`), check.Warning, []string{"--event", "not allowed"}},
+		"comet-fcgi as CGI":     {respond(500, json, `{"error":"this is comet-fcgi"}`), check.Problem, []string{"HTTP 500", "this is comet-fcgi"}},
+		"a redirection":         {redirects, check.Problem, []string{"leads to https://example.com/"}},
+		"a gateway without one": {respond(503, html, "<html>"), check.Problem, []string{"does not reach comet-fcgi", "socket.group"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantFinding(t, installation{url: serve(t, test.handler)}.check(t), test.verdict, "URL", test.words...)
+		})
+	}
+}
+
+func TestURL_AnInvalidCertificateIsNamed(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(respond(200, "text/html", ""))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // It logs that the client gives up.
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	r := installation{url: server.URL + "/comet.php"}.check(t)
+	wantFinding(t, r, check.Problem, "URL", "certificate signed by unknown authority", "correct the certificate")
+}
