@@ -155,6 +155,18 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a check by another user is warned", func(t *testing.T) {
+		if os.Geteuid() != 0 {
+			t.Skip("only root can become another user")
+		}
+		if err := os.Chmod(directory, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		p := start(t, directory, arrangement{args: []string{checkCommand, "--config", inFile}, ordinary: true})
+		p.status()
+		wantText(t, p.stdout.String(), "warning  process        comet-fcgi runs as "+processes[inFile]+" of root",
+			"sudo -u root comet-fcgi check", "warning  socket", "may not connect")
+	})
 }
 
 func TestCheck_NamesTheFilesWhoseDataMayNotBeRead(t *testing.T) {
@@ -179,7 +191,7 @@ func TestCheck_NamesTheFilesWhoseDataMayNotBeRead(t *testing.T) {
 	wantText(t, p.stdout.String(), " may not read closed.comet:", "chmod 0644", " may not publish closed.comet by URL")
 }
 
-func TestCheck_InANamespaceOfItsOwn(t *testing.T) {
+func TestCheck_NoticesAFullFileSystemAndNeedsNoProc(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("only root may mount a file system")

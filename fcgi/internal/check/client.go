@@ -93,7 +93,8 @@ func (c *client) send(
 	defer response.Body.Close()
 	const most = 1 << 20
 	body, err := io.ReadAll(io.LimitReader(response.Body, most))
-	a = answer{status: response.StatusCode, header: response.Header, body: strings.TrimSpace(string(body)), err: cause(err)}
+	text := strings.TrimSpace(string(body))
+	a = answer{status: response.StatusCode, header: response.Header, body: text, err: cause(err)}
 	a.isJSON = strings.HasPrefix(a.body, "{") && json.Unmarshal(body, &a) == nil
 	return a
 }

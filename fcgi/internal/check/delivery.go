@@ -51,7 +51,7 @@ func (c *checker) checkWakeup(ctx context.Context) {
 		c.ok("a poll is answered %v after a publication", round(best))
 		return
 	}
-	c.warn("correct what the line inotify names, and run the check on the machine of comet-fcgi; "+
+	c.warn("see inotify above, and run the check on the machine of comet-fcgi; "+
 		"until then publications are noticed up to one sleep late",
 		"a poll is answered only %v after a publication", round(best))
 }
@@ -78,11 +78,11 @@ func (c *checker) publishToPoll(ctx context.Context) (took time.Duration, ok boo
 	a := <-answers
 	switch {
 	case a.err != nil:
-		c.problem("correct what the lines inotify, store and cache name",
+		c.problem("see inotify, store and cache above",
 			"no poll is answered within %v after a publication: %s", timeout, a.err)
 		return 0, false
 	case a.S == nil || *a.S != 1 || !c.keepCursor(a):
-		c.problem("correct what the lines directory and store name, "+
+		c.problem("see directory and store above, "+
 			"and use --config with the settings file of the comet-fcgi behind the URL",
 			"a poll does not get the publication: %v", a)
 		return 0, false

@@ -24,7 +24,7 @@ func (c *checker) checkPublish(ctx context.Context) bool {
 	case a.err != nil:
 		c.problem(readLog, "a publication is not answered: %s", a.err)
 	case a.body == "false":
-		c.problem("correct what the lines directory and store name, and read the log",
+		c.problem("see directory and store above, and read the log",
 			"HTTP %d false: the store does not accept a publication", a.status)
 	case a.status == http.StatusTooManyRequests:
 		c.ok("publish.rate refuses it for now: %s", a.Error)

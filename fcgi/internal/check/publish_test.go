@@ -48,7 +48,8 @@ func TestPublish_OwnPagesAreRecognized(t *testing.T) {
 
 func TestPublish_ABodyOfDataMaxBytesGetsThrough(t *testing.T) {
 	t.Parallel()
-	const html = "<html>too large</html>"
+	page := func(status int) http.HandlerFunc { return respond(status, "text/html", "<html>") }
+	tooMuch := respond(413, "application/json", `{"error":"too much"}`)
 	for _, test := range []struct {
 		name    string
 		limit   int64
@@ -56,11 +57,11 @@ func TestPublish_ABodyOfDataMaxBytesGetsThrough(t *testing.T) {
 		verdict check.Verdict
 		words   []string
 	}{
-		{"no limit", 2_000_000, respond(413, "text/html", html), check.OK, []string{"2000000 bytes", "gets through"}},
-		{"nginx", 1_999_999, respond(413, "text/html", html), check.Problem, []string{"HTTP 413", "2000000 bytes", "client_max_body_size"}},
-		{"mod_fcgid", 131_072, respond(500, "text/html", html), check.Problem, []string{"HTTP 500", "FcgidMaxRequestLen"}},
-		{"NovComet", 1_000_000, respond(413, "application/json", `{"error":"too much"}`), check.Warning, []string{"too much", "--config"}},
-		{"no POST", 0, respond(403, "text/html", html), check.OK, []string{"POST does not get through"}},
+		{"no limit", 2_000_000, page(413), check.OK, []string{"2000000 bytes", "gets through"}},
+		{"nginx", 1_999_999, page(413), check.Problem, []string{"HTTP 413", "2000000 bytes", "client_max_body_size"}},
+		{"mod_fcgid", 131_072, page(500), check.Problem, []string{"HTTP 500", "FcgidMaxRequestLen"}},
+		{"NovComet", 1_000_000, tooMuch, check.Warning, []string{"too much", "--config"}},
+		{"no POST", 0, page(403), check.OK, []string{"POST does not get through"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -43,8 +43,10 @@ func TestReport_TextShowsOnlySettingsThatDifferFromTheDefaults(t *testing.T) {
 			t.Fatal(err)
 		}
 		settings, _, _ := strings.Cut(b.String(), "\n\n")
-		if lines := strings.Count(settings, "\n") + 1; lines != len(r.Settings) || !strings.Contains(settings, "  default\n") {
-			t.Errorf("%d lines, want %d:\n%s", lines, len(r.Settings), settings)
+		lines := strings.Split(settings, "\n")
+		if len(lines) != len(r.Settings) || !strings.HasSuffix(lines[2], "  environment variable COMET_FILE_DIRECTORY") ||
+			!strings.HasSuffix(lines[3], "  default") {
+			t.Errorf("%d lines, want %d:\n%s", len(lines), len(r.Settings), settings)
 		}
 	})
 }

@@ -101,8 +101,11 @@ func (c *checker) checkHost(ctx context.Context) (closeStore func()) {
 
 // checkSite examines what a browser gets from the URL. A long poll waits all the while.
 func (c *checker) checkSite(ctx context.Context) {
-	usable := c.checkURL(ctx)
-	c.checkOtherURLs(ctx)
+	first := c.client.poll(ctx, c.id.String())
+	usable := c.checkURL(first)
+	if first.err == nil {
+		c.checkOtherURLs(ctx)
+	}
 	if !usable {
 		return
 	}

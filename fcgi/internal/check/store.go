@@ -18,7 +18,7 @@ func (c *checker) checkStore(ctx context.Context) (closeStore func()) {
 		return func() {}
 	}
 	c.store = store
-	closeStore = func() { _ = shut() } // Nothing is lost: the store was only read.
+	closeStore = func() { _ = shut() } // An error changes no finding.
 	best, ahead := time.Hour, time.Duration(0)
 	for range rounds {
 		begin := time.Now()
@@ -27,8 +27,11 @@ func (c *checker) checkStore(ctx context.Context) (closeStore func()) {
 			err = snapshot.Missed
 		}
 		if err != nil {
-			c.problem("start it, or correct the group "+c.config.Store+" of comet.yaml; "+
-				"until it answers, polls end unchanged and nobody can publish",
+			remedy := "start it, or correct the group " + c.config.Store + " of comet.yaml"
+			if c.config.Store == "files" {
+				remedy = "see directory above"
+			}
+			c.problem(remedy+"; until it answers, polls end unchanged and nobody can publish",
 				"the store %s does not answer: %v", c.config.Store, err)
 			return closeStore
 		}

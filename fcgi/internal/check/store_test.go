@@ -28,26 +28,30 @@ func (r remoteStore) Publish(context.Context, core.ID) (core.Stamp, error) { ret
 func TestStore(t *testing.T) {
 	t.Parallel()
 	const ok, warning, problem = check.OK, check.Warning, check.Problem
+	gone := fmt.Errorf("%w: connection refused", core.ErrUnavailable)
 	for _, test := range []struct {
 		name    string
-		i       installation
+		store   remoteStore
 		verdict check.Verdict
 		about   string
 		words   []string
 	}{
-		{"good", installation{store: remoteStore{}}, ok, "store", []string{"answers after"}},
-		{"the clock agrees", installation{store: remoteStore{}}, ok, "clock", []string{"the store's clock agrees"}},
-		{"not started", installation{store: remoteStore{err: fmt.Errorf("%w: connection refused", core.ErrUnavailable)}},
-			problem, "store", []string{"connection refused", "start it"}},
-		{"invalid settings", installation{storeError: errors.New("redis.password_file: no such file")},
-			problem, "store", []string{"redis.password_file"}},
-		{"slow", installation{store: remoteStore{delay: 150 * time.Millisecond}}, warning, "store", []string{"answers after", "nearer"}},
-		{"clock behind", installation{store: remoteStore{behind: time.Minute}}, warning, "clock", []string{"1m0s behind", "NTP"}},
-		{"clock ahead", installation{store: remoteStore{behind: -time.Minute}}, warning, "clock", []string{"1m0s ahead of", "NTP"}},
+		{"good", remoteStore{}, ok, "store", []string{"answers after"}},
+		{"not started", remoteStore{err: gone}, problem, "store", []string{"connection refused", "start it"}},
+		{"slow", remoteStore{delay: 150 * time.Millisecond}, warning, "store", []string{"answers after", "nearer"}},
+		{"the clock agrees", remoteStore{}, ok, "clock", []string{"the store's clock agrees"}},
+		{"the clock is behind", remoteStore{behind: time.Minute}, warning, "clock", []string{"1m0s behind", "NTP"}},
+		{"the clock is ahead", remoteStore{behind: -time.Minute}, warning, "clock", []string{"1m0s ahead of", "NTP"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			wantFinding(t, test.i.check(t), test.verdict, test.about, test.words...)
+			r := installation{store: test.store, env: []string{"COMET_STORE=redis"}}.check(t)
+			wantFinding(t, r, test.verdict, test.about, test.words...)
 		})
 	}
+	t.Run("invalid settings", func(t *testing.T) {
+		t.Parallel()
+		r := installation{storeError: errors.New("redis.password_file: no such file")}.check(t)
+		wantFinding(t, r, problem, "store", "redis.password_file")
+	})
 }

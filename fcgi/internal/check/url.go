@@ -1,7 +1,6 @@
 package check
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"net/http"
@@ -9,12 +8,11 @@ import (
 	"time"
 )
 
-// checkURL finds out what answers at the URL. It reports whether this is NovComet and lets the check
-// subscribe.
-func (c *checker) checkURL(ctx context.Context) bool {
+// checkURL judges the answer to a poll that does not wait. It reports whether NovComet answers and lets the
+// check subscribe.
+func (c *checker) checkURL(a answer) bool {
 	c.topic = "URL"
 	const mapURL = "map the URL to NovComet, as the files in examples/ do"
-	a := c.client.poll(ctx, c.id.String())
 	invalid := new(tls.CertificateVerificationError)
 	switch {
 	case errors.As(a.err, &invalid):

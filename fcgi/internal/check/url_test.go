@@ -30,25 +30,28 @@ func respond(status int, contentType, body string) http.HandlerFunc {
 
 func TestURL_WhatIsNotNovCometIsNamed(t *testing.T) {
 	t.Parallel()
+	const problem, warning = check.Problem, check.Warning
 	const html, json, plain = "text/html", "application/json", "text/plain"
 	hangs := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	redirects := http.RedirectHandler("https://example.com/", http.StatusMovedPermanently)
+	status := `{"program":"comet-fcgi","waiting":0}`
+	private := respond(403, json, `{"error":"no"}`)
 	for name, test := range map[string]struct {
 		handler http.Handler
 		verdict check.Verdict
 		words   []string
 	}{
-		"an old comet.php":      {http.HandlerFunc(hangs), check.Problem, []string{"wait=0 was not answered", "old comet.php"}},
-		"one that never waits":  {respond(200, html, `{"s":0}`), check.Problem, []string{"old comet.php"}},
-		"a page":                {respond(200, html, "<!DOCTYPE html><title>x"), check.Problem, []string{"HTML page"}},
-		"a script's source":     {respond(200, plain, "<?php echo 1;"), check.Problem, []string{"source of a PHP script"}},
-		"something else":        {respond(200, plain, "hello"), check.Problem, []string{"something else"}},
-		"a status location":     {respond(200, json, `{"program":"comet-fcgi","waiting":0}`), check.Problem, []string{"COMET_STATUS"}},
-		"a password":            {respond(401, html, "<html>"), check.Problem, []string{"does not let this machine in"}},
-		"a private event":       {respond(403, json, `{"error":"not allowed"}`), check.Warning, []string{"--event", "not allowed"}},
-		"comet-fcgi as CGI":     {respond(500, json, `{"error":"this is comet-fcgi"}`), check.Problem, []string{"HTTP 500", "this is comet-fcgi"}},
-		"a redirection":         {redirects, check.Problem, []string{"leads to https://example.com/"}},
-		"a gateway without one": {respond(503, html, "<html>"), check.Problem, []string{"does not reach comet-fcgi", "socket.group"}},
+		"an old comet.php":      {http.HandlerFunc(hangs), problem, []string{"wait=0 was not answered", "old comet.php"}},
+		"one that never waits":  {respond(200, html, `{"s":0}`), problem, []string{"old comet.php"}},
+		"a page":                {respond(200, html, "<!DOCTYPE html><title>x"), problem, []string{"HTML page"}},
+		"a script's source":     {respond(200, plain, "<?php echo 1;"), problem, []string{"source of a PHP script"}},
+		"something else":        {respond(200, plain, "hello"), problem, []string{"something else"}},
+		"a status location":     {respond(200, json, status), problem, []string{"COMET_STATUS"}},
+		"a password":            {respond(401, html, "<html>"), problem, []string{"does not let this machine in"}},
+		"a private event":       {private, warning, []string{"--event", "refuses the check: no"}},
+		"invalid settings":      {respond(500, json, `{"error":"bad"}`), problem, []string{"HTTP 500: bad"}},
+		"a redirection":         {redirects, problem, []string{"leads to https://example.com/"}},
+		"a gateway without one": {respond(503, html, "<html>"), problem, []string{"does not reach", "socket.group"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
