@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/pkg/errors"
@@ -67,12 +68,12 @@ func (r *Report) Text(w io.Writer, verbose bool) error {
 	if verbose {
 		settings = r.Settings
 	}
-	keyWidth, valueWidth := 0, 0
+	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, s := range settings {
-		keyWidth, valueWidth = max(keyWidth, len(s.Key)), max(valueWidth, len(s.Value))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", s.Key, s.Value, s.From)
 	}
-	for _, s := range settings {
-		fmt.Fprintf(&b, "%-*s  %-*s  %s\n", keyWidth, s.Key, valueWidth, s.Value, s.From)
+	if err := table.Flush(); err != nil {
+		return errors.Wrap(err, "print the settings")
 	}
 	if len(settings) > 0 {
 		b.WriteByte('\n')
