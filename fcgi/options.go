@@ -91,7 +91,7 @@ func usage() string {
   a listening socket on fd 0                            (spawn-fcgi, mod_fcgid, lighttpd)
   listen: unix:/run/novcomet/comet.sock                 (in comet.yaml)
 It also publishes, in the store of comet.yaml, and ends: comet-fcgi publish ID [--data FILE]
-And it looks at whether all is right, and ends: comet-fcgi check http://localhost/comet.php
+It examines an installation, and ends: comet-fcgi check http://localhost/comet.php
 
 ` + flagSet(new(options)).FlagUsages()
 }
