@@ -108,8 +108,8 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 	}
 	address := func(name string) string { return "unix:" + filepath.Join(directory, name) }
 	// run starts a comet-fcgi, and returns "process N".
-	run := func(socket *os.File, args ...string) string {
-		cmd := exec.CommandContext(t.Context(), program, args...)
+	run := func(socket *os.File, command string, args ...string) string {
+		cmd := exec.CommandContext(t.Context(), command, args...)
 		log := &text{}
 		cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stderr = directory, env, socket, log
 		if err := cmd.Start(); err != nil {
@@ -126,11 +126,11 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 	inFile := settings("in-file.yaml", "listen: "+address("a"))
 	byFlag := settings("by-flag.yaml", "tries: 5")
 	passed := settings("passed.yaml", "tries: 5")
-	unused := settings("unused.yaml", "tries: 5")
+	unused := settings("unused.yaml", "listen: "+address("c"))
 	processes := map[string]string{
-		inFile: run(nil, "--config", inFile),
-		byFlag: run(nil, "--config="+filepath.Base(byFlag), "--listen", address("b")),
-		passed: run(inherited, "--config", passed),
+		inFile: run(nil, program, "--config", inFile),
+		byFlag: run(nil, program, "--config="+filepath.Base(byFlag), "--listen", address("b")),
+		passed: run(inherited, program, "--config", passed),
 		unused: "no running comet-fcgi with these settings was found",
 	}
 	for _, test := range []struct {
@@ -142,7 +142,7 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 		{"a flag names the socket", byFlag, nil, []string{"answers on " + directory + "/b\n"}},
 		{"both have the flag", byFlag, []string{"--listen", address("b")}, []string{"answers on " + directory + "/b\n"}},
 		{"another program passes the socket", passed, nil, []string{"ok       socket         not tested"}},
-		{"nothing runs with this file", unused, nil, []string{"of this check"}},
+		{"nothing runs with this file", unused, nil, []string{"of this check", "no such file"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			args := append([]string{"--config", test.file}, test.args...)
@@ -155,10 +155,15 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 			}
 		})
 	}
+	if os.Geteuid() != 0 {
+		return // Only root can start a container, and become another user.
+	}
+	t.Run("in a container", func(t *testing.T) {
+		run(nil, "unshare", "--pid", "--fork", "--kill-child", program, "--config", unused)
+		_, stdout := runChecked(t, asProgram, directory, []string{"--config", unused}, nil)
+		wantText(t, stdout, processes[unused])
+	})
 	t.Run("a check by another user is warned", func(t *testing.T) {
-		if os.Geteuid() != 0 {
-			t.Skip("only root can become another user")
-		}
 		if err := os.Chmod(directory, 0o755); err != nil {
 			t.Fatal(err)
 		}

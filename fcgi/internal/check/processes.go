@@ -13,12 +13,15 @@ import (
 	"novcomet/conf"
 )
 
-// running returns the processes with this name. Without /proc it returns none.
+// running returns the processes with this name, except those in containers, where paths and addresses mean
+// something else. Without /proc it returns none.
 func running(name string) []procfs.Proc {
 	all, _ := procfs.AllProcs()
+	own, _ := os.Readlink("/proc/self/ns/pid")
 	return slices.DeleteFunc(all, func(p procfs.Proc) bool {
 		itsName, err := p.Comm()
-		return err != nil || itsName != name
+		namespace, errNamespace := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", p.PID)) // Its user and root may read it.
+		return err != nil || itsName != name || errNamespace == nil && namespace != own
 	})
 }
 
