@@ -4,34 +4,50 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/coreos/go-systemd/v22/journal"
+
 	"novcomet/conf"
 	"novcomet/core/gateway"
 )
 
-// journal is the log of a process that goes on for months: the level can be changed, and a problem that occurs again and again is
-// said once a minute.
-type journal struct {
+// serverLog is the log of comet-fcgi. It groups repeated problems (dedup.go) and never waits for the reader of standard
+// error (logqueue.go). A reload can change its level.
+type serverLog struct {
 	*slog.Logger
-	each     *slog.Logger // says everything, also again: it answers an administrator, who has just done something
-	level    slog.LevelVar
-	repeated *repeated
+	verbatim *slog.Logger // groups nothing; for what a start or reload has to report
+
+	level slog.LevelVar
+	dedup *dedupHandler
+	queue *logQueue
 }
 
-func newJournal(stderr io.Writer, config conf.Config) *journal {
-	j := &journal{}
-	j.follow(config)
-	handler := gateway.LogHandler(stderr, &j.level, config.LogFormat)
-	j.repeated = newRepeated(handler)
-	j.Logger, j.each = slog.New(j.repeated), slog.New(handler)
-	return j
+func newServerLog(stderr io.Writer, config conf.Config, withTime bool) *serverLog {
+	l := &serverLog{}
+	l.setLevel(config)
+	handler := func(w io.Writer, level slog.Leveler) slog.Handler {
+		return gateway.LogHandler(w, level, config.LogFormat, withTime)
+	}
+	l.queue = newLogQueue(stderr, slog.New(handler(stderr, slog.LevelWarn)))
+	lines := handler(l.queue, &l.level)
+	l.dedup = newDedupHandler(lines)
+	l.Logger, l.verbatim = slog.New(l.dedup), slog.New(lines)
+	return l
 }
 
-// follow takes over the level of the configuration. The format stays.
-func (j *journal) follow(config conf.Config) {
-	j.level.Set(map[string]slog.Level{
+func (l *serverLog) setLevel(config conf.Config) {
+	l.level.Set(map[string]slog.Level{
 		"error": slog.LevelError, "warn": slog.LevelWarn, "info": slog.LevelInfo, "debug": slog.LevelDebug,
 	}[config.Log])
 }
 
-// close says what has been counted and not been said so far.
-func (j *journal) close() { j.repeated.sayAll() }
+// close logs what has been counted and writes the queued lines.
+func (l *serverLog) close() {
+	l.dedup.flush()
+	l.queue.close()
+}
+
+// journalReadsStderr reports whether standard error goes to systemd's journal, which adds the time to each line.
+func journalReadsStderr() bool {
+	is, err := journal.StderrIsJournalStream()
+	return is && err == nil
+}

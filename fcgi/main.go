@@ -79,7 +79,7 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 		return err
 	}
 	config := settings.Config
-	log := newJournal(stderr, config)
+	log := newServerLog(stderr, config, !journalReadsStderr())
 	defer log.close()
 	policy, err := newPolicy(config, log.Logger)
 	if err != nil {
@@ -97,7 +97,7 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 	if err != nil {
 		return err
 	}
-	announce(settings, log.each)
+	announce(settings, log.verbatim)
 	server := newServer(policy, connections, config.MaxServing, log.Logger)
 	// With one goroutine that accepts, thousands of requests that are being read would keep it from its turn, until the
 	// backlog is full and the web server is refused.
@@ -107,7 +107,7 @@ func serve(ctx context.Context, options options, environ []string, stderr io.Wri
 			server.working.Go(func() { server.serve(l) })
 		}
 	}
-	ready(listeners, log.each)
+	ready(listeners, log.verbatim)
 	server.reloadAt(ctx, hangup, settings, log)
 
 	const enough = 4500 * time.Millisecond // A drain takes up to 4 s; web servers and systemd want it soon.

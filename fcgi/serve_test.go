@@ -57,7 +57,7 @@ func within(t *testing.T, store core.Store, log io.Writer) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logger := slog.New(newRepeated(slog.NewTextHandler(log, nil)))
+	logger := slog.New(newDedupHandler(slog.NewTextHandler(log, nil)))
 	return newServer(policy{gateway.New(config, store, logger), limitsOf(config), &users{}}, 100, 8, logger)
 }
 

@@ -160,22 +160,6 @@ func TestNew_AnswerCarries16TimesMaxBytes(t *testing.T) {
 	}
 }
 
-func TestALogLineHasNoTimeOfItsOwn(t *testing.T) {
-	var line strings.Builder
-	gateway.Log(&line, slog.LevelInfo).Error("it broke", slog.String("time", "now"), slog.Group("g", "time", "then"))
-	if want := "level=ERROR msg=\"it broke\" g.time=then\n"; line.String() != want {
-		t.Errorf("%q; want %q", line.String(), want)
-	}
-}
-
-func TestAnErrorIsLoggedInOneLineWithoutItsStack(t *testing.T) {
-	var line strings.Builder
-	gateway.Log(&line, slog.LevelInfo).Error("it broke", "error", errors.Wrap(errors.New("rusty"), "an old part"))
-	if want := "level=ERROR msg=\"it broke\" error=\"an old part: rusty\"\n"; line.String() != want {
-		t.Errorf("%q; want %q", line.String(), want)
-	}
-}
-
 // touchy is a store that knows whether anybody published.
 type touchy struct{ published, panics, fails bool }
 

@@ -5,21 +5,21 @@ import (
 	"log/slog"
 )
 
-// Log returns the log of a program that a web server or systemd has started: one line for each problem from that level
-// on, without the time, for both put their own before it.
-func Log(stderr io.Writer, from slog.Level) *slog.Logger {
-	return slog.New(LogHandler(stderr, from, "text"))
+// Log returns a log that writes to stderr, one line for each record of that level or above.
+func Log(stderr io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(LogHandler(stderr, level, "text", true))
 }
 
-// LogHandler is what Log writes with; the format is "text" or "json".
-func LogHandler(stderr io.Writer, from slog.Leveler, format string) slog.Handler {
+// LogHandler returns a handler that writes one line for each record of that level or above. The format is "text" or
+// "json". Without withTime the lines have no time; that is for a reader that adds its own.
+func LogHandler(stderr io.Writer, level slog.Leveler, format string, withTime bool) slog.Handler {
 	options := &slog.HandlerOptions{
-		Level: from,
+		Level: level,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey && len(groups) == 0 {
+			if a.Key == slog.TimeKey && len(groups) == 0 && a.Value.Kind() == slog.KindTime && !withTime {
 				return slog.Attr{}
 			}
-			if err, ok := a.Value.Any().(error); ok { // Without the stack that pkg/errors adds: it takes many lines.
+			if err, ok := a.Value.Any().(error); ok { // pkg/errors would add its stack, which has many lines.
 				a.Value = slog.StringValue(err.Error())
 			}
 			return a

@@ -9,7 +9,7 @@ import (
 // notice is a line of a server that is neither a warning nor worse, or a warning of what the demo has set on purpose.
 var notice = regexp.MustCompile(`:notice\] ` + // Apache
 	`|server started \(lighttpd` +
-	`|^level=INFO msg=ready ` + // comet-fcgi
+	`|^time=\S+ level=INFO msg=ready ` + // comet-fcgi
 	`|^\{"level":"info"|admin endpoint disabled|automatic HTTPS is completely disabled`) // Caddy
 
 // quiet passes whole lines on, without the notices.

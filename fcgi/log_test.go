@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"novcomet/conf"
+)
+
+// testLog returns a log without times, with these settings. written closes the log and returns all its lines.
+func testLog(t *testing.T, env ...string) (log *serverLog, written func() string) {
+	t.Helper()
+	out := &text{}
+	log = newServerLog(out, loadedFrom(t, env...), false)
+	return log, func() string {
+		log.close()
+		return out.String()
+	}
+}
+
+func loadedFrom(t *testing.T, env ...string) conf.Config {
+	t.Helper()
+	config, err := conf.Load(conf.Source{File: os.DevNull, Environ: env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func TestServerLog_HasTheLevelAndTheFormatOfTheSettings(t *testing.T) {
+	for _, test := range []struct {
+		env  []string
+		want string
+	}{
+		{nil, "level=INFO msg=i\nlevel=WARN msg=w\nlevel=ERROR msg=e error=rusty\n"},
+		{[]string{"COMET_LOG=error"}, "level=ERROR msg=e error=rusty\n"},
+		{[]string{"COMET_LOG=warn", "COMET_LOG_FORMAT=json"}, `{"level":"WARN","msg":"w"}` + "\n" + `{"level":"ERROR","msg":"e","error":"rusty"}` + "\n"},
+		{[]string{"COMET_LOG=debug"}, "level=DEBUG msg=d\nlevel=INFO msg=i\nlevel=WARN msg=w\nlevel=ERROR msg=e error=rusty\n"},
+	} {
+		log, written := testLog(t, test.env...)
+		log.Debug("d")
+		log.Info("i")
+		log.Warn("w")
+		log.Error("e", "error", errors.New("rusty"))
+		if got := written(); got != test.want {
+			t.Errorf("%q: %q, want %q", test.env, got, test.want)
+		}
+	}
+}
+
+func TestServerLog_HasATimeUnlessTheJournalReadsIt(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		stream func(stderr *unix.Stat_t) string
+		want   string
+	}{
+		{"no journal", func(*unix.Stat_t) string { return "" }, `^time=2\S+ level=INFO `},
+		{"a journal", func(s *unix.Stat_t) string { return fmt.Sprintf("JOURNAL_STREAM=%d:%d", s.Dev, s.Ino) }, `^level=INFO `},
+		{"a journal that reads something else", func(s *unix.Stat_t) string { return fmt.Sprintf("JOURNAL_STREAM=%d:%d", s.Dev, s.Ino+1) }, `^time=2\S+ level=INFO `},
+	} {
+		stderr, err := os.Create(t.TempDir() + "/stderr")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stderr.Close()
+		var is unix.Stat_t
+		if err := unix.Fstat(int(stderr.Fd()), &is); err != nil {
+			t.Fatal(err)
+		}
+		socket, path := boundSocket(t)
+		p := start(t, t.TempDir(), arrangement{stdin: socket, stderr: stderr, env: []string{test.stream(&is)}})
+		wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+		p.terminate()
+		written, err := os.ReadFile(stderr.Name())
+		if err != nil || !regexp.MustCompile(test.want).Match(written) {
+			t.Errorf("%s: %q, %v; want %s", test.name, written, err, test.want)
+		}
+	}
+}
+
+func TestServerLog_DelaysNoRequestWhenNobodyReadsIt(t *testing.T) {
+	t.Parallel()
+	read, stderr, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer stderr.Close()
+	const pipeSize, lines = 4096, 100 // The lines have more bytes than the pipe has room.
+	if _, err := unix.FcntlInt(stderr.Fd(), unix.F_SETPIPE_SZ, pipeSize); err != nil {
+		t.Fatal(err)
+	}
+	socket, path := boundSocket(t)
+	p := start(t, t.TempDir(), arrangement{stdin: socket, stderr: stderr, env: []string{"COMET_LOG=debug", "COMET_PUBLISH_ALLOW=none"}})
+	for range lines {
+		if r := ask(t, path, asked("publish=a"), ""); r.status != http.StatusForbidden {
+			t.Fatalf("HTTP %d, want 403", r.status)
+		}
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.status(); status != 0 {
+		t.Errorf("after SIGTERM: status %d, want 0", status)
+	}
+	written := make([]byte, 2*pipeSize)
+	if n, err := read.Read(written); err != nil || !strings.Contains(string(written[:n]), "level=DEBUG") {
+		t.Errorf("the log has %q, %v; want the refused requests", written[:n], err)
+	}
+}
+
+// knownFailure marks a test of what is still to be built. It fails when the test passes, so that the mark is removed then.
+func knownFailure(t *testing.T, passes bool, format string, values ...any) {
+	t.Helper()
+	if passes {
+		t.Error("this passes now: remove the mark")
+		return
+	}
+	t.Logf("known failure: "+format, values...)
+}
