@@ -27,7 +27,7 @@ func measureAll(ctx context.Context, k kind, o options, r *report, p *progress) 
 
 // measureFresh starts the program anew, and measures it under a name of its own.
 func measureFresh(ctx context.Context, k kind, name string, waiters int, o options, r *report, p *progress, how func(*subject, *measurement, func(string)) error) error {
-	say := func(what string) { p.say(fmt.Sprintf("%s, %d waiting: %s", name, waiters, what)) }
+	say := func(what string) { p.show(fmt.Sprintf("%s, %d waiting: %s", name, waiters, what)) }
 	say("starting")
 	s, err := start(ctx, k, o)
 	if err != nil {

@@ -59,7 +59,7 @@ func runServers(ctx context.Context, o options, stdout, stderr io.Writer) error 
 	for _, server := range servers {
 		m := newMeasurement(string(server), 1)
 		r.Measurements = append(r.Measurements, m)
-		progress.say("streams through " + m.Program)
+		progress.show("streams through " + m.Program)
 		if err := measureServer(ctx, server, o.samples, m); err != nil {
 			progress.done()
 			return errors.WithMessage(err, m.Program)

@@ -56,8 +56,8 @@ func runSoak(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		}
 	}
 	progress := newProgress(stderr)
-	progress.say("starting " + string(how.Server))
-	result, err := soak.Run(ctx, how, progress.say)
+	progress.show("starting " + string(how.Server))
+	result, err := soak.Run(ctx, how, progress.show)
 	progress.done()
 	if err != nil {
 		return err

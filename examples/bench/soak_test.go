@@ -10,8 +10,9 @@ import (
 
 func TestASoakSaysWhatItHasShown(t *testing.T) {
 	figures := filepath.Join(t.TempDir(), "figures.json")
-	var text, progress bytes.Buffer
-	err := run(t.Context(), []string{"--soak", "3s", "--with", "apache-cgi", "--pages", "6", "--slack", "60s", "--json", figures}, &text, &progress)
+	var text bytes.Buffer
+	terminal, wantShown := openTerminal(t)
+	err := run(t.Context(), []string{"--soak", "3s", "--with", "apache-cgi", "--pages", "6", "--slack", "60s", "--json", figures}, &text, terminal)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text.String())
 	}
@@ -20,9 +21,7 @@ func TestASoakSaysWhatItHasShown(t *testing.T) {
 			t.Errorf("no line %q:\n%s", line, text.String())
 		}
 	}
-	if !strings.Contains(progress.String(), "publications") {
-		t.Errorf("the progress was %q", progress.String())
-	}
+	wantShown(`[1-9][0-9]* publications`)
 	var report struct {
 		Machine      string
 		Judged       int
