@@ -41,7 +41,7 @@ func (s *Site) daemonOn(ctx context.Context, socket string) (*process, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	err = until(ctx, p.done, func() error {
+	err = Until(ctx, startInterval, p.done, func() error {
 		c, err := net.Dial(network, address)
 		if err != nil {
 			return err

@@ -13,6 +13,9 @@ import (
 // startTime bounds the wait for a server's first answer; a loaded machine may need some seconds.
 const startTime = 20 * time.Second
 
+// startInterval is the time between two attempts to reach a server that starts.
+const startInterval = 10 * time.Millisecond
+
 // Options say what to start. Only Server is needed.
 type Options struct {
 	Server    Server

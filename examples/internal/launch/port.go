@@ -8,9 +8,10 @@ import (
 	"github.com/pkg/errors"
 )
 
-// freePort checks that nobody listens on the port, or finds one for 0. It looks below the range from which Linux
-// takes ports for outgoing connections (32768 on), so that none of those can take it before the server does.
-func freePort(port int) (int, error) {
+// FreePort returns the port if nobody listens on it on 127.0.0.1, or finds a free one if the port is 0. It
+// searches below 32768, where Linux begins to take ports for outgoing connections, so that none of those
+// takes it before the server.
+func FreePort(port int) (int, error) {
 	if port != 0 {
 		if err := free(port); err != nil {
 			return 0, errors.Wrapf(err, "port %d cannot be had: choose another one", port)

@@ -52,7 +52,7 @@ const (
 func (s *Site) chooseMachines() error {
 	s.machines = map[string]string{redisMachine: s.options.Redis}
 	for _, machine := range []string{firstMachine, secondMachine} {
-		port, err := freePort(0)
+		port, err := FreePort(0)
 		if err != nil {
 			return err
 		}

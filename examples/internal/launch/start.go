@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/pkg/errors"
 )
@@ -42,7 +41,7 @@ func prepare(ctx context.Context, o Options) (*Site, error) {
 }
 
 func (s *Site) start(ctx context.Context, v variant) error {
-	port, err := freePort(s.options.Port)
+	port, err := FreePort(s.options.Port)
 	if err != nil {
 		return err
 	}
@@ -85,7 +84,7 @@ func (s *Site) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	return until(ctx, s.server.done, func() error {
+	return Until(ctx, startInterval, s.server.done, func() error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodHead, s.URL+"/", nil)
 		if err != nil {
 			return err
@@ -96,23 +95,4 @@ func (s *Site) answers(ctx context.Context) error {
 		}
 		return answer.Body.Close()
 	})
-}
-
-// until asks again and again, and gives up when the process has ended or the context's time is over.
-func until(ctx context.Context, ended <-chan struct{}, ready func() error) error {
-	again := time.NewTicker(10 * time.Millisecond)
-	defer again.Stop()
-	for {
-		err := ready()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ended:
-			return errors.New("its process has ended")
-		case <-ctx.Done():
-			return errors.Wrapf(err, "no answer in time (%v)", ctx.Err())
-		case <-again.C:
-		}
-	}
 }
