@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// dedupHandler is a slog.Handler that logs each problem once a minute. The first occurrence is logged at once. Further
-// ones are counted; when the minute ends, the last one is logged with their number. So a directory that cannot be
-// written does not fill a disk with a line for each publication.
+// dedupHandler is a slog.Handler that logs each problem once a minute. The first occurrence is logged at
+// once. Further ones are counted; when the minute ends, the last one is logged with their number. So a
+// directory that cannot be written does not fill a disk with a line for each publication.
 //
 // Records below slog.LevelWarn are no problems and pass unchanged.
 type dedupHandler struct {
@@ -92,8 +92,9 @@ func (g *dedupGroups) count(next slog.Handler, record slog.Record) bool {
 	return false
 }
 
-// causeOf returns the text that distinguishes two problems with the same message: a panic, or the innermost error. The
-// text of an outer error often names the event or the file, so each visitor could make a group of his own with it.
+// causeOf returns the text that distinguishes two problems with the same message: a panic, or the innermost
+// error. The text of an outer error often names the event or the file, so each visitor could make a group of
+// his own with it.
 func causeOf(record slog.Record) (cause string) {
 	record.Attrs(func(a slog.Attr) bool {
 		if a.Key != "error" && a.Key != "panic" {
@@ -127,7 +128,8 @@ func innermost(err error) error {
 	}
 }
 
-// endPeriod logs the last occurrence in the minute and starts the next one. A problem that did not occur is forgotten.
+// endPeriod logs the last occurrence in the minute and starts the next one. A problem that did not occur is
+// forgotten.
 func (g *dedupGroups) endPeriod(p problem) {
 	g.mu.Lock()
 	group := g.groups[p]

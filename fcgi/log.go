@@ -10,8 +10,8 @@ import (
 	"novcomet/core/gateway"
 )
 
-// serverLog is the log of comet-fcgi. It groups repeated problems (dedup.go) and never waits for the reader of standard
-// error (logqueue.go). A reload can change its level.
+// serverLog is the log of comet-fcgi. It groups repeated problems (dedup.go) and never waits for the reader
+// of standard error (logqueue.go). A reload can change its level.
 type serverLog struct {
 	*slog.Logger
 	verbatim *slog.Logger // groups nothing; for what a start or reload has to report
@@ -46,7 +46,8 @@ func (l *serverLog) close() {
 	l.queue.close()
 }
 
-// journalReadsStderr reports whether standard error goes to systemd's journal, which adds the time to each line.
+// journalReadsStderr reports whether standard error goes to systemd's journal, which adds the time to each
+// line.
 func journalReadsStderr() bool {
 	is, err := journal.StderrIsJournalStream()
 	return is && err == nil

@@ -42,8 +42,10 @@ func TestServerLog_HasTheLevelAndTheFormatOfTheSettings(t *testing.T) {
 	}{
 		{nil, "level=INFO msg=i\nlevel=WARN msg=w\nlevel=ERROR msg=e error=rusty\n"},
 		{[]string{"COMET_LOG=error"}, "level=ERROR msg=e error=rusty\n"},
-		{[]string{"COMET_LOG=warn", "COMET_LOG_FORMAT=json"}, `{"level":"WARN","msg":"w"}` + "\n" + `{"level":"ERROR","msg":"e","error":"rusty"}` + "\n"},
-		{[]string{"COMET_LOG=debug"}, "level=DEBUG msg=d\nlevel=INFO msg=i\nlevel=WARN msg=w\nlevel=ERROR msg=e error=rusty\n"},
+		{[]string{"COMET_LOG=warn", "COMET_LOG_FORMAT=json"},
+			`{"level":"WARN","msg":"w"}` + "\n" + `{"level":"ERROR","msg":"e","error":"rusty"}` + "\n"},
+		{[]string{"COMET_LOG=debug"},
+			"level=DEBUG msg=d\nlevel=INFO msg=i\nlevel=WARN msg=w\nlevel=ERROR msg=e error=rusty\n"},
 	} {
 		log, written := testLog(t, test.env...)
 		log.Debug("d")
@@ -58,14 +60,15 @@ func TestServerLog_HasTheLevelAndTheFormatOfTheSettings(t *testing.T) {
 
 func TestServerLog_HasATimeUnlessTheJournalReadsIt(t *testing.T) {
 	t.Parallel()
+	stream := func(device, inode uint64) string { return fmt.Sprintf("JOURNAL_STREAM=%d:%d", device, inode) }
 	for _, test := range []struct {
 		name   string
 		stream func(stderr *unix.Stat_t) string
 		want   string
 	}{
 		{"no journal", func(*unix.Stat_t) string { return "" }, `^time=2\S+ level=INFO `},
-		{"a journal", func(s *unix.Stat_t) string { return fmt.Sprintf("JOURNAL_STREAM=%d:%d", s.Dev, s.Ino) }, `^level=INFO `},
-		{"a journal that reads something else", func(s *unix.Stat_t) string { return fmt.Sprintf("JOURNAL_STREAM=%d:%d", s.Dev, s.Ino+1) }, `^time=2\S+ level=INFO `},
+		{"a journal", func(s *unix.Stat_t) string { return stream(s.Dev, s.Ino) }, `^level=INFO `},
+		{"another journal", func(s *unix.Stat_t) string { return stream(s.Dev, s.Ino+1) }, `^time=2\S+ level=INFO `},
 	} {
 		stderr, err := os.Create(t.TempDir() + "/stderr")
 		if err != nil {
@@ -100,7 +103,9 @@ func TestServerLog_DelaysNoRequestWhenNobodyReadsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	socket, path := boundSocket(t)
-	p := start(t, t.TempDir(), arrangement{stdin: socket, stderr: stderr, env: []string{"COMET_LOG=debug", "COMET_PUBLISH_ALLOW=none"}})
+	p := start(t, t.TempDir(), arrangement{
+		stdin: socket, stderr: stderr, env: []string{"COMET_LOG=debug", "COMET_PUBLISH_ALLOW=none"},
+	})
 	for range lines {
 		if r := ask(t, path, asked("publish=a"), ""); r.status != http.StatusForbidden {
 			t.Fatalf("HTTP %d, want 403", r.status)
@@ -118,7 +123,8 @@ func TestServerLog_DelaysNoRequestWhenNobodyReadsIt(t *testing.T) {
 	}
 }
 
-// knownFailure marks a test of what is still to be built. It fails when the test passes, so that the mark is removed then.
+// knownFailure marks a test of what is still to be built. It fails when the test passes, so that the mark is
+// removed then.
 func knownFailure(t *testing.T, passes bool, format string, values ...any) {
 	t.Helper()
 	if passes {

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// logQueue is a writer of log lines that never blocks. A goroutine writes the lines to out, each with one call. If out
-// is read too slowly, the queue fills; then further lines are dropped, and their number is logged when out is read again.
+// logQueue is a writer of log lines that never blocks. A goroutine writes the lines to out, each with one
+// call. If out is read too slowly, the queue fills; then further lines are dropped, and their number is
+// logged when out is read again.
 type logQueue struct {
 	out    io.Writer
 	direct *slog.Logger  // writes to out, past the queue

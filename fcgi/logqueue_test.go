@@ -46,7 +46,8 @@ func TestLogQueue_DropsAndCountsLinesWhileTheLogIsNotRead(t *testing.T) {
 				t.Fatalf("line %d is %.40q, want %.40q", i, line, want)
 			}
 		}
-		want := fmt.Sprintf("level=WARN msg=\"log lines were dropped, because the log was read too slowly\" lines=%d\n", logged-written)
+		want := fmt.Sprintf("level=WARN msg=\"log lines were dropped, because the log was read too slowly\" lines=%d\n",
+			logged-written)
 		if last := lines[1+written]; last != want {
 			t.Errorf("the last line is %q, want %q", last, want)
 		}

@@ -17,26 +17,27 @@ import (
 
 func drawable(path string) bool { return filepath.Ext(path) == ".svg" }
 
-// charts are what the chart shows: how each figure grows with the waiters.
+// charts are the figures that are drawn, in two rows of two.
 var charts = [][]struct{ key, title string }{
-	{{"memory_rest", "Memory per waiter"}, {"cpu", "CPU per answer and its next poll"}},
+	{{"memory", "Memory of each client"}, {"cpu", "CPU of an answer and the next poll"}},
 	{{"last", "From touch to the last answer"}, {"idle", "CPU while all wait"}},
 }
 
-// colours are told apart also by who sees few.
-var colours = []color.Color{color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0xd5, 0x5e, 0x00, 0xff}}
+// colors are those of the programs; people with colour blindness can distinguish them.
+var colors = []color.Color{color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0xd5, 0x5e, 0x00, 0xff}}
 
-// plot draws the charts into one file.
+// plot draws how the figures grow with the number of clients.
 func (r *report) plot(path string) error {
-	plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"} // as wide as what a browser takes instead
-	plots := make([][]*plot.Plot, len(charts))
-	for row, columns := range charts {
-		for _, chart := range columns {
+	plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"} // as wide as the font that a browser uses
+	var plots [][]*plot.Plot
+	for i, row := range charts {
+		plots = append(plots, nil)
+		for _, chart := range row {
 			p, err := r.chart(chart.key, chart.title)
 			if err != nil {
 				return errors.Wrap(err, "drawing the chart")
 			}
-			plots[row] = append(plots[row], p)
+			plots[i] = append(plots[i], p)
 		}
 	}
 	canvas := vgsvg.New(20*vg.Centimeter, 15*vg.Centimeter)
@@ -49,71 +50,62 @@ func (r *report) plot(path string) error {
 	}
 	file, err := os.Create(path)
 	if err != nil {
-		return errors.Wrap(err, "drawing the chart")
+		return errors.Wrap(err, "writing the chart")
 	}
 	defer file.Close()
 	if _, err := canvas.WriteTo(file); err != nil {
-		return errors.Wrap(err, "drawing the chart")
+		return errors.Wrap(err, "writing the chart")
 	}
-	return errors.Wrap(file.Close(), "drawing the chart")
+	return errors.Wrap(file.Close(), "writing the chart")
 }
 
-// chart draws one figure. Its scale is logarithmic, for the programs are far apart.
+// chart draws one figure of all programs, with a logarithmic scale.
 func (r *report) chart(key, title string) (*plot.Plot, error) {
-	f := many[slices.IndexFunc(many, func(f figure) bool { return f.key == key })]
+	const least = 1e-3 // A logarithmic scale has no zero.
+	f := crowdFigures[slices.IndexFunc(crowdFigures, func(f figure) bool { return f.key == key })]
 	p := plot.New()
 	p.Title.Text = title
-	p.X.Label.Text, p.Y.Label.Text = "waiters", f.unit.name
+	p.X.Label.Text, p.Y.Label.Text = "clients", f.unit.name
 	p.X.Min = 0
 	p.Legend.Left = true
-	lowest, highest := 0.0, 0.0
-	for i, k := range kinds {
+	for i, program := range programs {
 		var points plotter.XYs
-		for _, waiters := range r.sizes(k.name) {
-			if value, ok := r.median(k.name, waiters, key); ok {
-				const least = 1e-3 // Nothing at all has no place on the scale.
-				y := max(value/f.unit.size, least)
-				points = append(points, plotter.XY{X: float64(waiters), Y: y})
-				if lowest == 0 {
-					lowest = y
-				}
-				lowest, highest = min(lowest, y), max(highest, y)
+		for _, m := range r.Measurements {
+			if m.Program == program && len(m.Figures[key]) > 0 {
+				points = append(points, plotter.XY{X: float64(m.Waiters), Y: max(m.Figures[key].median()/f.unit.size, least)})
 			}
 		}
 		if len(points) == 0 {
 			continue
 		}
+		slices.SortFunc(points, func(a, b plotter.XY) int { return int(a.X - b.X) })
 		line, dots, err := plotter.NewLinePoints(points)
 		if err != nil {
 			return nil, err
 		}
-		line.Color, dots.Color, dots.Shape = colours[i], colours[i], draw.CircleGlyph{}
+		line.Color, dots.Color, dots.Shape = colors[i], colors[i], draw.CircleGlyph{}
 		line.Width = vg.Points(1.5)
 		p.Add(line, dots)
 		if key == charts[0][0].key {
-			p.Legend.Add(k.title, line, dots)
+			p.Legend.Add(program, line, dots)
 		}
 	}
 	p.Add(plotter.NewGrid())
-	if highest > 0 {
-		// Below the lowest there is room for the legend.
+	if p.Y.Max >= p.Y.Min { // There are points.
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-		p.Y.Min, p.Y.Max = decade(lowest/3, false), decade(highest, true)
+		p.Y.Min, p.Y.Max = decade(p.Y.Min/3), 10*decade(p.Y.Max) // The legend has room below the lowest point.
 	}
 	return p, nil
 }
 
-// decade returns the power of ten below or above the value.
-func decade(value float64, above bool) float64 {
+// decade returns the power of ten at or below the value.
+func decade(value float64) float64 {
 	power := 1.0
 	for power > value {
 		power /= 10
 	}
 	for power*10 <= value {
 		power *= 10
-	}
-	if above {
-		return power * 10
 	}
 	return power
 }

@@ -1,7 +1,10 @@
-// Bench measures comet-fcgi beside a plain net/http/fcgi program that speaks the same protocol: in one run, on one
-// machine, with the same requests. `go -C examples/bench run .` sends them as nginx does; with --with nginx they come through a
-// real nginx. `go -C examples/bench run . --servers` measures a stream through each web server.
-// `go -C examples/bench run . --soak 60s --with nginx` measures nothing, but tries whether anything is missed.
+// Bench measures comet-fcgi and a plain net/http/fcgi program that has the same protocol: in one run, on one
+// machine, with the same requests.
+//
+//	go -C examples/bench run .                  requests as nginx sends them; with --with nginx through a real nginx
+//	go -C examples/bench run . --servers        a stream through each web server
+//	go -C examples/bench run . --store redis    two comet-fcgi that share a Redis
+//	go -C examples/bench run . --soak 60s       no figures: is a publication missed while servers restart?
 package main
 
 import (
@@ -9,11 +12,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/pkg/errors"
 	"github.com/spf13/pflag"
+
+	"novcomet/examples/internal/launch"
 )
 
 func main() {
@@ -30,55 +38,85 @@ func main() {
 	}
 }
 
-// run measures, prints the table on stdout and tells on stderr how far it is.
+// bench is one run.
+type bench struct {
+	options
+	report   *report
+	progress *progress
+	scratch  string // a directory for programs and sockets
+	program  string // the path of comet-fcgi
+}
+
+// temporary begins the names of this process's directories.
+var temporary = fmt.Sprintf("novcomet-bench-%d-", os.Getpid())
+
+// run measures, prints the tables to stdout, and shows its progress on stderr, if that is a terminal.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	options, err := parse(args, stderr)
+	o, err := parseOptions(args, stderr)
 	if errors.Is(err, pflag.ErrHelp) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, options.time,
-		errors.Errorf("not done within %v: raise --time, or measure less (--waiters, --rounds)", options.time))
+	ctx, cancel := context.WithTimeoutCause(ctx, o.time,
+		errors.Errorf("not done within %v: raise --time, or measure less (--waiters, --rounds)", o.time))
 	defer cancel()
-	switch o := options; {
-	case o.soak != 0:
-		return runSoak(ctx, o, stdout, stderr)
-	case o.store != "":
-		return runStore(ctx, o, stdout)
-	case o.servers:
-		return runServers(ctx, o, stdout, stderr)
+	b := &bench{options: o, report: newReport(ctx, o), progress: newProgress(stderr)}
+	if b.scratch, err = os.MkdirTemp("", temporary); err != nil {
+		return errors.Wrap(err, "making a temporary directory")
 	}
-	report := newReport(ctx, options)
-	progress := newProgress(stderr)
-	for _, kind := range options.kinds() {
-		if err := measureAll(ctx, kind, options, report, progress); err != nil {
-			progress.done()
-			if ctx.Err() != nil {
-				return context.Cause(ctx) // Whatever else it led to.
-			}
-			return errors.Wrap(err, kind.name)
-		}
+	defer os.RemoveAll(b.scratch)
+	switch o.mode {
+	case soakMode:
+		err = b.runSoak(ctx, stdout)
+	case serversMode:
+		err = b.measureServers(ctx)
+	case storeMode:
+		err = b.measureStore(ctx)
+	default:
+		err = b.measurePrograms(ctx)
 	}
-	if options.streams > 0 && options.only != "plain" {
-		if err := measureReading(ctx, options, report, progress); err != nil {
-			progress.done()
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
+	b.progress.done()
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil || o.mode == soakMode {
+		return err
+	}
+	b.report.print(stdout)
+	if o.json != "" {
+		if err := writeJSON(o.json, b.report); err != nil {
 			return err
 		}
 	}
-	progress.done()
-	report.print(stdout)
-	if options.json != "" {
-		if err := writeJSON(options.json, report); err != nil {
-			return err
-		}
-	}
-	if options.plot != "" {
-		return report.plot(options.plot)
+	if o.plot != "" {
+		return b.report.plot(o.plot)
 	}
 	return nil
+}
+
+// build builds comet-fcgi from the tree, once.
+func (b *bench) build(ctx context.Context) error {
+	if b.program != "" {
+		return nil
+	}
+	source, err := launch.Source(ctx)
+	if err != nil {
+		return err
+	}
+	program := filepath.Join(b.scratch, "comet-fcgi")
+	output, err := exec.CommandContext(ctx, "go", "-C", source, "build", "-o", program, "./fcgi").CombinedOutput()
+	if err != nil {
+		return errors.Wrapf(err, "building comet-fcgi: %s", output)
+	}
+	b.program = program
+	return nil
+}
+
+// waitUntil calls ready at this interval until it returns nil, for up to a minute.
+func waitUntil(ctx context.Context, interval time.Duration, ready func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return launch.Until(ctx, interval, nil, ready)
 }

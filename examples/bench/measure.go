@@ -1,228 +1,185 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/pkg/errors"
 )
 
-// measureAll measures one program: a single waiter first, then each number of them, with a fresh process each time.
-func measureAll(ctx context.Context, k kind, o options, r *report, p *progress) error {
-	fresh := func(waiters int, how func(*subject, *measurement, func(string)) error) error {
-		return measureFresh(ctx, k, k.name, waiters, o, r, p, how)
+// measurePrograms measures each program, then streams of comet-fcgi beside polls.
+func (b *bench) measurePrograms(ctx context.Context) error {
+	for _, program := range programs {
+		if b.only == "" || b.only == program {
+			if err := b.measureProgram(ctx, program); err != nil {
+				return err
+			}
+		}
 	}
-	err := fresh(1, func(s *subject, m *measurement, say func(string)) error { return s.measureSingle(ctx, o, m, say) })
-	for _, waiters := range o.waiters {
+	if b.streams == 0 || b.only == plain {
+		return nil
+	}
+	return b.measureStreams(ctx)
+}
+
+func (b *bench) measureProgram(ctx context.Context, program string) error {
+	m := b.report.add("a single client", program, 1, singleFigures)
+	err := b.measureFresh(ctx, program, m, func(s *subject) error { return b.measureSingle(ctx, s, m) })
+	for _, n := range b.waiters {
 		if err != nil {
 			return err
 		}
-		err = fresh(waiters, func(s *subject, m *measurement, say func(string)) error {
-			return s.measureMany(ctx, waiters, o, m, say)
-		})
+		m := b.report.add(fmt.Sprintf("%d clients", n), program, n, crowdFigures)
+		err = b.measureFresh(ctx, program, m, func(s *subject) error { return b.measureCrowd(ctx, s, m) })
 	}
 	return err
 }
 
-// measureFresh starts the program anew, and measures it under a name of its own.
-func measureFresh(ctx context.Context, k kind, name string, waiters int, o options, r *report, p *progress, how func(*subject, *measurement, func(string)) error) error {
-	say := func(what string) { p.show(fmt.Sprintf("%s, %d waiting: %s", name, waiters, what)) }
-	say("starting")
-	s, err := start(ctx, k, o)
+// measureFresh starts the program anew for a measurement.
+func (b *bench) measureFresh(ctx context.Context, program string, m *measurement, measure func(*subject) error) error {
+	b.show(m, "starting")
+	s, err := b.start(ctx, program)
 	if err != nil {
-		return err
+		return errors.WithMessage(err, program)
 	}
 	defer s.stop()
-	m := newMeasurement(name, waiters)
-	r.Measurements = append(r.Measurements, m)
-	err = how(s, m, say)
-	if said := s.said(); err != nil && said != "" {
-		const enough = 1000
-		err = fmt.Errorf("%w; the end of the log:\n%s", err, said[max(0, len(said)-enough):])
+	err = measure(s)
+	if log := s.log(); err != nil && log != "" {
+		const end = 1000
+		err = fmt.Errorf("%w; the end of the log:\n%s", err, log[max(0, len(log)-end):])
 	}
-	return errors.Wrapf(err, "with %d waiting", waiters)
+	return errors.WithMessagef(err, "%s, %s", m.Program, m.table)
 }
 
-// measureMany measures one number of waiters: on one event, on an event each, and leaving.
-func (s *subject) measureMany(ctx context.Context, waiters int, o options, m *measurement, say func(string)) error {
-	const roundsWithEvents = 3
-	if err := s.createEvents(waiters); err != nil {
+func (b *bench) show(m *measurement, what string) {
+	b.progress.show(fmt.Sprintf("%s, %s: %s", m.Program, m.table, what))
+}
+
+// measureSingle measures how soon a single client has its answer. The plain program takes a second on
+// average; it sleeps meanwhile, so many clients are measured at the same time, each with an event of its own.
+func (b *bench) measureSingle(ctx context.Context, s *subject, m *measurement) error {
+	lanes, spread := 1, 5*time.Millisecond
+	if s.name == plain {
+		lanes, spread = 32, sleep // It publishes at any time between two checks.
+	}
+	b.show(m, "touching")
+	if err := s.createEvents(lanes); err != nil {
 		return err
 	}
-	c, err := newCrowd(s, waiters)
+	latencies, errs := make([]samples, lanes), make([]error, lanes)
+	n := (b.samples + lanes - 1) / lanes
+	var measuring sync.WaitGroup
+	for lane := range lanes {
+		measuring.Go(func() {
+			c := &client{subject: s}
+			defer c.leave()
+			if errs[lane] = c.subscribe(event(lane)); errs[lane] == nil {
+				latencies[lane], errs[lane] = c.samples(ctx, n, spread, func() error { return s.touch(c.id) })
+			}
+		})
+	}
+	measuring.Wait()
+	m.addQuantiles("touch", slices.Concat(latencies...))
+	return cmp.Or(errs...)
+}
+
+// measureCrowd measures many clients: that wait for one event, then for an event each, then leave.
+func (b *bench) measureCrowd(ctx context.Context, s *subject, m *measurement) error {
+	const leaves = 3
+	if err := s.createEvents(m.Waiters); err != nil {
+		return err
+	}
+	c, err := b.measureRounds(ctx, s, m, false, b.rounds)
 	if err != nil {
 		return err
 	}
 	defer c.leave()
-	say("coming")
-	if err := c.ask(ctx); err != nil {
+	b.show(m, "an event each")
+	if _, err := c.answer(func() error { return s.touch(event(0)) }); err != nil {
 		return err
 	}
-	if err := c.weigh(m, "memory"); err != nil {
-		return err
-	}
-	for range o.rounds {
-		say("answering one event")
-		if err := c.round(ctx, m, "", func() error { return s.touch(event(0)) }); err != nil {
-			return err
-		}
-		if err := c.weigh(m, "memory_rounds"); err != nil {
+	for i, one := range c.clients {
+		if err := one.subscribe(event(i)); err != nil {
 			return err
 		}
 	}
-	rounds := m.Figures["memory_rounds"]
-	m.add("memory_half", rounds[(len(rounds)-1)/2])
-	say("waiting for one event")
-	if err := c.idle(ctx, o.window, m, "idle"); err != nil {
+	if err := c.poll(ctx); err != nil {
 		return err
 	}
-	if err := c.weigh(m, "memory_rest"); err != nil {
-		return err
-	}
-	say("answering an event each")
-	touchAll := func() error {
-		for i := range c.waiters {
-			if err := s.touch(event(i)); err != nil {
+	_, err = c.answer(func() error {
+		for _, one := range c.clients {
+			if err := s.touch(one.id); err != nil {
 				return err
 			}
 		}
 		return nil
-	}
-	if _, err := c.answered(func() error { return s.touch(event(0)) }); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-	for i, w := range c.waiters {
-		if err := w.watch(event(i)); err != nil {
+	if err := c.poll(ctx); err != nil {
+		return err
+	}
+	if err := c.idle(ctx, b.window, m, "_events"); err != nil {
+		return err
+	}
+	b.show(m, "leaving")
+	for range leaves {
+		if err := measureLeaving(ctx, m, 3*time.Second, c.leave, c.waiting); err != nil {
+			return err
+		}
+		if err := c.poll(ctx); err != nil {
 			return err
 		}
 	}
-	if err := c.ask(ctx); err != nil {
-		return err
-	}
-	for range roundsWithEvents {
-		if err := c.round(ctx, m, "_events", touchAll); err != nil {
-			return err
-		}
-	}
-	say("waiting for an event each")
-	if err := c.idle(ctx, o.window, m, "idle_events"); err != nil {
-		return err
-	}
-	if err := c.weigh(m, "memory_events"); err != nil {
-		return err
-	}
-	for i := range o.leaves {
-		say("leaving")
-		if i > 0 {
-			if err := c.ask(ctx); err != nil {
+	return nil
+}
+
+// measureStreams measures streams of comet-fcgi, and as many polls beside them.
+func (b *bench) measureStreams(ctx context.Context) error {
+	const publications = 20
+	for _, kind := range []string{"streams", "polls"} {
+		m := b.report.add(fmt.Sprintf("%d streams, %d polls", b.streams, b.streams), kind, b.streams, streamFigures)
+		err := b.measureFresh(ctx, cometFCGI, m, func(s *subject) error {
+			if err := s.createEvents(1); err != nil {
 				return err
 			}
-		}
-		if err := c.measureLeaving(ctx, m); err != nil {
+			c, err := b.measureRounds(ctx, s, m, kind == "streams", publications)
+			if err == nil {
+				c.leave()
+			}
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
-	m.add("memory_gone_first", m.Figures["memory_gone"][0])
 	return nil
 }
 
-// round answers everybody, and lets them ask again.
-func (c *crowd) round(ctx context.Context, m *measurement, suffix string, publish func() error) error {
-	s := c.subject
-	if err := s.process.resetPeak(); err != nil {
-		return err
-	}
-	before, err := s.process.resident()
+// measureRounds measures clients that wait for one event, get an answer and wait again.
+func (b *bench) measureRounds(
+	ctx context.Context, s *subject, m *measurement, streams bool, rounds int,
+) (*crowd, error) {
+	b.show(m, "connecting")
+	c, err := newCrowd(s, m.Waiters, streams)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	spent, err := stopwatch(s.process)
+	err = c.poll(ctx)
+	for i := 0; err == nil && i < rounds; i++ {
+		b.show(m, "one event")
+		err = c.round(ctx, m, func() error { return s.touch(event(0)) })
+	}
+	if err == nil {
+		err = c.idle(ctx, b.window, m, "")
+	}
 	if err != nil {
-		return err
+		c.leave()
 	}
-	frontSpent, err := stopwatch(s.front...)
-	if err != nil {
-		return err
-	}
-	last, err := c.answered(publish)
-	if err != nil {
-		return err
-	}
-	if err := c.ask(ctx); err != nil {
-		return err
-	}
-	cpu, err := spent()
-	if err != nil {
-		return err
-	}
-	frontCPU, err := frontSpent()
-	if err != nil {
-		return err
-	}
-	peak, err := s.process.peak()
-	if err != nil {
-		return err
-	}
-	m.add("last"+suffix, last.Seconds())
-	m.add("cpu"+suffix, cpu/float64(len(c.waiters)))
-	m.add("peak", peak-before)
-	if len(s.front) > 0 && suffix == "" {
-		m.add("front_cpu", frontCPU/float64(len(c.waiters)))
-	}
-	return nil
-}
-
-// weigh measures the memory of one waiter.
-func (c *crowd) weigh(m *measurement, key string) error {
-	memory, err := c.subject.process.memory()
-	if err != nil {
-		return err
-	}
-	m.add(key, (memory-c.subject.empty)/float64(len(c.waiters)))
-	if len(c.subject.front) == 0 {
-		return nil
-	}
-	memory, err = c.subject.frontMemory()
-	m.add("front_memory", (memory-c.subject.frontEmpty)/float64(len(c.waiters)))
-	return err
-}
-
-// idle measures the CPU time of waiting, in a window in which no poll ends.
-func (c *crowd) idle(ctx context.Context, window time.Duration, m *measurement, key string) error {
-	const calm = 500 * time.Millisecond // A garbage collection may still be under way.
-	if err := pause(ctx, calm); err != nil {
-		return err
-	}
-	spent, err := stopwatch(c.subject.process)
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	if err := pause(ctx, window); err != nil {
-		return err
-	}
-	cpu, err := spent()
-	m.add(key, cpu/time.Since(start).Seconds())
-	return err
-}
-
-// stopwatch returns a function that says how many seconds of CPU time the processes have used since.
-func stopwatch(processes ...process) (spent func() (float64, error), err error) {
-	sum := func() (float64, error) {
-		var total time.Duration
-		for _, p := range processes {
-			cpu, err := p.cpu()
-			if err != nil {
-				return 0, err
-			}
-			total += cpu
-		}
-		return total.Seconds(), nil
-	}
-	before, err := sum()
-	return func() (float64, error) {
-		now, err := sum()
-		return now - before, err
-	}, err
+	return c, err
 }

@@ -16,29 +16,28 @@ import (
 	"github.com/pkg/errors"
 )
 
-// plainSocket is the environment variable that makes this program the plain one: it names the socket.
+// plainSocket is the environment variable that makes this program the plain one, with its socket.
 const plainSocket = "NOVCOMET_BENCH_PLAIN"
 
-// servePlain is comet.php written down for net/http/fcgi: each handler looks at its files every 2 seconds. It runs as a
-// process of its own, so that its memory is, too.
+// servePlain is comet.php as a net/http/fcgi program: each request checks its files every 2 seconds. It is a
+// process of its own, so that its memory and CPU time can be measured.
 func servePlain(socket string) error {
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		return errors.Wrap(err, "listening")
 	}
-	if err := os.Chmod(socket, 0o666); err != nil { // nginx may be another user.
-		return errors.Wrap(err, "the socket's mode")
+	if err := os.Chmod(socket, 0o666); err != nil { // nginx may run as another user.
+		return errors.Wrap(err, "changing the mode of the socket")
 	}
-	plain := &plain{directory: os.Getenv("COMET_FILE_DIRECTORY")}
-	return errors.Wrap(fcgi.Serve(listener, plain), "serving")
+	return errors.Wrap(fcgi.Serve(listener, &plainProgram{directory: os.Getenv("COMET_FILE_DIRECTORY")}), "serving")
 }
 
-type plain struct {
+type plainProgram struct {
 	directory string
 	waiting   atomic.Int64
 }
 
-func (p *plain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *plainProgram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -59,12 +58,14 @@ func (p *plain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (p *plain) file(id string) string { return filepath.Join(p.directory, filepath.Base(id)+".comet") }
+func (p *plainProgram) file(id string) string {
+	return filepath.Join(p.directory, filepath.Base(id)+".comet")
+}
 
 // wait is comet.php's loop, with precise cursors.
-func (p *plain) wait(query url.Values) map[string]any {
-	changed, at := map[string]json.RawMessage{}, map[string]string{}
+func (p *plainProgram) wait(query url.Values) map[string]any {
 	for range tries {
+		changed, at := map[string]json.RawMessage{}, map[string]string{}
 		for key := range query {
 			id := strings.TrimSuffix(strings.TrimPrefix(key, "subscribed["), "]")
 			file, err := os.Stat(p.file(id))
@@ -72,11 +73,8 @@ func (p *plain) wait(query url.Values) map[string]any {
 				continue
 			}
 			stamp := fmt.Sprintf("%d.%06d", file.ModTime().Unix(), file.ModTime().Nanosecond()/1000)
-			switch seen := at[id]; {
-			case seen == "" && query.Get(key) == "now":
-				at[id] = stamp
-			case seen == "" && query.Get(key) != stamp, seen != "" && seen != stamp:
-				changed[id], at[id] = json.RawMessage(stamp), stamp
+			if at[id] = stamp; stamp != query.Get(key) {
+				changed[id] = json.RawMessage(stamp)
 			}
 		}
 		if len(changed) > 0 {
@@ -84,5 +82,5 @@ func (p *plain) wait(query url.Values) map[string]any {
 		}
 		time.Sleep(sleep)
 	}
-	return map[string]any{"s": 0, "at": at}
+	return map[string]any{"s": 0}
 }

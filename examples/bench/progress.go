@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// progress is a line on a terminal that shows how far the bench is. Anywhere else, such as in a file, it writes nothing.
+// progress is a line on a terminal that shows how far the bench is. Anywhere else, such as in a file, it
+// writes nothing.
 type progress struct {
 	terminal io.Writer // nil: none
 	start    time.Time

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,24 +17,123 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// report is everything that was measured, and where.
+// figure is a row of a table. Figures are kept in bytes, seconds, and CPU seconds per second.
+type figure struct {
+	key   string
+	label string
+	unit  unit
+}
+
+// unit is how a figure is printed.
+type unit struct {
+	name   string
+	size   float64
+	digits int
+}
+
+var (
+	kib          = unit{"KiB", 1 << 10, 1}
+	mib          = unit{"MiB", 1 << 20, 1}
+	milliseconds = unit{"ms", 1e-3, 1}
+	microseconds = unit{"µs", 1e-6, 0}
+	ofACore      = unit{"% of a core", 1e-2, 2}
+	perSecond    = unit{"1/s", 1, 0}
+)
+
+var singleFigures = []figure{
+	{"touch_p50", "touch → answer, p50", milliseconds},
+	{"touch_p99", "touch → answer, p99", milliseconds},
+}
+
+var crowdFigures = []figure{
+	{"memory", "memory of each", kib},
+	{"memory_events", "memory of each, an event each", kib},
+	{"idle", "CPU while all wait", ofACore},
+	{"idle_events", "CPU while all wait, an event each", ofACore},
+	{"last", "touch → last answer", milliseconds},
+	{"cpu", "CPU of an answer and the next poll", microseconds},
+	{"peak", "rise of memory meanwhile", mib},
+	{"gone", "all leave → nobody waits (3,000: never)", milliseconds},
+	{"front_memory", "nginx: memory of each", kib},
+	{"front_cpu", "nginx: CPU of an answer and the next poll", microseconds},
+}
+
+var streamFigures = []figure{
+	{"memory", "memory of each", kib},
+	{"last", "touch → last client has it", milliseconds},
+	{"cpu", "CPU of an event", microseconds},
+}
+
+var storeFigures = []figure{
+	{"other_p50", "publish by URL on one → answer of the other, p50", milliseconds},
+	{"other_p99", "publish by URL on one → answer of the other, p99", milliseconds},
+	{"idle", "CPU while all wait, an event each", ofACore},
+	{"idle_elsewhere", "the same, while other events are published", ofACore},
+	{"elsewhere", "publications of these other events", perSecond},
+}
+
+var serverFigures = []figure{
+	{"first", "first bytes", milliseconds},
+	{"touch", "touch → event", milliseconds},
+	{"data", "data → event", milliseconds},
+	{"gone", "browser leaves → freed", milliseconds},
+}
+
+// samples are the values of a figure, in the order of time.
+type samples []float64
+
+func (s samples) quantile(q float64) float64 {
+	sorted := slices.Sorted(slices.Values(s))
+	return sorted[int(q*float64(len(sorted)-1)+0.5)]
+}
+
+func (s samples) median() float64 { return s.quantile(0.5) }
+
+// MarshalJSON adds the median.
+func (s samples) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"median": s.median(), "samples": []float64(s)})
+}
+
+// measurement is a column of a table.
+type measurement struct {
+	Program string             `json:"program"`
+	Waiters int                `json:"waiters"`
+	Figures map[string]samples `json:"figures"`
+
+	table string // its title
+	rows  []figure
+}
+
+func (m *measurement) add(key string, value float64) { m.Figures[key] = append(m.Figures[key], value) }
+
+// addQuantiles adds a figure's samples, their median and their 99th percentile.
+func (m *measurement) addQuantiles(key string, values samples) {
+	if len(values) > 0 {
+		m.Figures[key] = values
+		m.add(key+"_p50", values.median())
+		m.add(key+"_p99", values.quantile(0.99))
+	}
+}
+
+// report has all measurements, and where they were made.
 type report struct {
 	Date         time.Time      `json:"date"`
 	Commit       string         `json:"commit,omitempty"`
 	Machine      string         `json:"machine"`
 	Through      string         `json:"through"`
-	Rounds       int            `json:"rounds"`
 	Measurements []*measurement `json:"measurements"`
 }
 
 func newReport(ctx context.Context, o options) *report {
-	through := o.with
-	if through == "" {
-		through = "FastCGI as nginx speaks it"
+	r := &report{Date: time.Now().UTC().Truncate(time.Second), Machine: machine(), Through: o.with}
+	if r.Through == "" {
+		r.Through = "FastCGI as nginx speaks it"
 	}
-	return &report{
-		Date: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx), Machine: machine(), Through: through, Rounds: o.rounds,
+	text, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--abbrev=10").Output()
+	if err == nil {
+		r.Commit = strings.TrimSpace(string(text))
 	}
+	return r
 }
 
 func machine() string {
@@ -48,75 +148,62 @@ func machine() string {
 			model = strings.TrimLeft(line, "\t: ")
 		}
 	}
-	return fmt.Sprintf("%d × %s, Linux %s, %s", runtime.NumCPU(), model, unix.ByteSliceToString(name.Release[:]), runtime.Version())
+	release := unix.ByteSliceToString(name.Release[:])
+	return fmt.Sprintf("%d × %s, Linux %s, %s", runtime.NumCPU(), model, release, runtime.Version())
 }
 
-// median returns a figure of a program with so many waiters.
-func (r *report) median(program string, waiters int, key string) (value float64, ok bool) {
-	for _, m := range r.Measurements {
-		if m.Program == program && m.Waiters == waiters {
-			if samples := m.Figures[key]; len(samples) > 0 {
-				// Memory grows from round to round, or does not: the last one counts.
-				if key == "memory_rounds" || key == "memory_gone" {
-					return samples[len(samples)-1], true
-				}
-				return samples.median(), true
-			}
-		}
-	}
-	return 0, false
+// add adds a measurement to the table with this title.
+func (r *report) add(table, program string, waiters int, rows []figure) *measurement {
+	m := &measurement{Program: program, Waiters: waiters, Figures: map[string]samples{}, table: table, rows: rows}
+	r.Measurements = append(r.Measurements, m)
+	return m
 }
 
-// sizes returns the numbers of waiters that were measured of these programs.
-func (r *report) sizes(programs ...string) []int {
-	var sizes []int
-	for _, m := range r.Measurements {
-		if slices.Contains(programs, m.Program) {
-			sizes = append(sizes, m.Waiters)
-		}
-	}
-	slices.Sort(sizes)
-	return slices.Compact(sizes)
-}
-
-// print prints the tables: medians, and how what is on the right compares.
+// print prints the medians: a table for each title, a column for each measurement, a row for each figure.
 func (r *report) print(w io.Writer) {
-	fmt.Fprintf(w, "%s  %s\n%s; %d rounds; medians\n\n", r.Date.Format(time.DateOnly), r.Machine, r.Through, r.Rounds)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	r.compare(table, kinds[0], kinds[1], slices.Concat(single, many, front))
-	r.compare(table, kind{name: streams, title: streams}, kind{name: polls, title: polls}, reading)
-	table.Flush()
-}
-
-func (r *report) compare(table io.Writer, left, right kind, figures []figure) {
-	for _, waiters := range r.sizes(left.name, right.name) {
-		fmt.Fprintf(table, "%-55s\t%s\t%s\t\t1 :\t\n", fmt.Sprintf("%d waiting", waiters), left.title, right.title)
-		for _, f := range figures {
-			ours, ok := r.median(left.name, waiters, f.key)
-			other, okToo := r.median(right.name, waiters, f.key)
-			if ok || okToo {
-				fmt.Fprintf(table, "%-55s\t%s\t%s\t%s\t%s\t\n", f.label, show(f, ours, ok), show(f, other, okToo), f.unit.name, ratio(ours, other, ok && okToo))
-			}
+	fmt.Fprintf(w, "%s  %s\n%s; medians\n", r.Date.Format(time.DateOnly), r.Machine, r.Through)
+	var titles []string
+	tables := map[string][]*measurement{}
+	for _, m := range r.Measurements {
+		if tables[m.table] == nil {
+			titles = append(titles, m.table)
 		}
-		fmt.Fprintln(table, "\t\t\t\t\t")
+		tables[m.table] = append(tables[m.table], m)
+	}
+	for _, title := range titles {
+		fmt.Fprintln(w)
+		printTable(w, title, tables[title])
 	}
 }
 
-func show(f figure, value float64, ok bool) string {
-	if !ok {
-		return "-"
+// printTable also prints how two columns compare.
+func printTable(w io.Writer, title string, columns []*measurement) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	defer table.Flush()
+	fmt.Fprintf(table, "%-60s\t", title)
+	for _, m := range columns {
+		fmt.Fprintf(table, "%s\t", m.Program)
 	}
-	return fmt.Sprintf("%.*f", f.unit.digits, value/f.unit.size)
-}
-
-func ratio(ours, plain float64, ok bool) string {
-	if !ok || ours <= 0 || plain <= 0 {
-		return ""
+	fmt.Fprintln(table, "\t1 :\t")
+	for _, f := range columns[0].rows {
+		var values []float64
+		row := ""
+		for _, m := range columns {
+			if len(m.Figures[f.key]) == 0 {
+				row += "-\t"
+				continue
+			}
+			values = append(values, m.Figures[f.key].median())
+			row += fmt.Sprintf("%.*f\t", f.unit.digits, m.Figures[f.key].median()/f.unit.size)
+		}
+		ratio := ""
+		if len(columns) == 2 && len(values) == 2 && values[0] > 0 && values[1] > 0 {
+			ratio = fmt.Sprintf("%.1f", values[1]/values[0])
+		}
+		if len(values) > 0 {
+			fmt.Fprintf(table, "%-60s\t%s%s\t%s\t\n", f.label, row, f.unit.name, ratio)
+		}
 	}
-	if plain/ours < 10 {
-		return fmt.Sprintf("%.1f", plain/ours)
-	}
-	return fmt.Sprintf("%.0f", plain/ours)
 }
 
 func writeJSON(path string, figures any) error {

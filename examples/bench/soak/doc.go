@@ -1,8 +1,8 @@
-// Package soak tries for a while whether anything is missed. Pages of both kinds poll the real endpoint behind a real web
-// server, real processes publish at random, and meanwhile the web server is reloaded and comet-fcgi restarted. Afterwards
-// each page is asked of each publication: was it told of it, or of a later one, and in time?
+// Package soak finds out whether a publication is missed. Legacy and precise pages poll through a real web
+// server, other processes publish at random, and meanwhile the web server is reloaded and comet-fcgi is
+// restarted. Afterwards a judge asks for each page and each publication of its events: did the page get it,
+// or a later one, in time?
 //
-// In the order to read it: soak.go (the run), record.go (what has happened in it), publisher.go (what is published, and how its true stamp is known), page.go with
-// wholesecond.go and precise.go (who polls), disturber.go (what goes wrong meanwhile), bound.go (how late an answer may
-// be), judge.go (the verdict), report.go.
+// soak.go has the run, publisher.go what is published, page.go, legacy.go and precise.go who polls, judge.go
+// the verdict, report.go what is printed.
 package soak

@@ -1,108 +1,148 @@
 package soak
 
 import (
-	"fmt"
 	"slices"
 	"time"
 )
 
-// judge asks for each publication each page that polls its event: was it told of it, or of a later one, and in time? And
-// for each event in each answer: was it published at all?
+// judge asks for each publication each page with its event: did it get this publication or a later one, in
+// time? And for each delivery: was there a publication?
 func (s *soak) judge() *Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.newReport()
+	r := s.newReportLocked()
 	byID := map[string][]publication{}
 	for _, p := range s.publications {
 		byID[p.id] = append(byID[p.id], p)
 	}
 	delays := map[kind][]time.Duration{}
 	for _, p := range s.pages {
-		delays[p.kind] = append(delays[p.kind], s.judgePage(r, p, byID)...)
+		delays[p.kind] = append(delays[p.kind], s.judgePageLocked(r, p, byID)...)
 		d := r.Delays[p.kind]
-		d.Allowed = max(d.Allowed, seconds(s.bound(p)))
+		d.Allowed = max(d.Allowed, s.allowed(p).Seconds())
 		r.Delays[p.kind] = d
 	}
 	for kind, all := range delays {
 		if len(all) > 0 {
 			slices.Sort(all)
-			r.Delays[kind] = Delay{seconds(all[len(all)/2]), seconds(all[len(all)-1]), r.Delays[kind].Allowed}
+			r.Delays[kind] = Delay{all[len(all)/2].Seconds(), all[len(all)-1].Seconds(), r.Delays[kind].Allowed}
 		}
 	}
 	r.Missed = r.Never + r.Late
 	return r
 }
 
-// judgePage returns how long it took to tell the page of what it was told of.
-func (s *soak) judgePage(r *Report, p *page, byID map[string][]publication) (delays []time.Duration) {
+// judgePageLocked returns the delay of each delivery that was expected.
+func (s *soak) judgePageLocked(r *Report, p *page, byID map[string][]publication) (delays []time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r.Repeated += len(p.lain)
-	for _, o := range p.lain {
-		r.Lain = max(r.Lain, seconds(o.to.Sub(o.from)))
+	r.Resent += len(p.unread)
+	for _, g := range p.unread {
+		r.Unread = max(r.Unread, g.to.Sub(g.from).Seconds())
 	}
 	switch {
-	case p.died != nil: // From then on nobody can tell it anything.
-		r.Died++
-		r.tell("%s died: %v", p.name, p.died)
+	case p.ended != nil: // It cannot get anything any more.
+		r.Ended++
+		r.detail("%s ended: %v", p.name, p.ended)
 		return nil
-	case len(p.seen) == 0:
-		r.Judged, r.Never = r.Judged+1, r.Never+1
-		r.tell("%s had no answer at all", p.name)
+	case len(p.known) == 0:
+		r.Expected, r.Never = r.Expected+1, r.Never+1
+		r.detail("%s got no answer at all", p.name)
 		return nil
 	}
 	for _, id := range p.ids {
 		for _, published := range byID[id] {
-			if !published.stamp.After(p.seen[id]) {
+			if !published.stamp.After(p.known[id]) {
 				continue
 			}
-			r.Judged++
-			delay, ok := s.delay(p, published)
+			r.Expected++
+			delay, ok := s.delayLocked(p, published)
 			switch {
 			case !ok:
 				r.Never++
-				r.tell("%s was not told of %s", p.name, published)
+				r.detail("%s never got %s", p.name, published)
 				continue
-			case delay > s.bound(p):
+			case delay > s.allowed(p):
 				r.Late++
-				r.tell("%s was told of %s only after %v, at most %v were allowed", p.name, published, delay, s.bound(p))
+				r.detail("%s got %s too late, after %v; %v are allowed", p.name, published, delay, s.allowed(p))
 			}
 			delays = append(delays, delay)
 		}
-		for _, t := range p.told[id] {
-			if !slices.ContainsFunc(byID[id], t.explainedBy) {
+		for _, d := range p.deliveries[id] {
+			if !slices.ContainsFunc(byID[id], d.explainedBy) {
 				r.Spurious++
-				r.tell("%s was told of %s at %s, from %s on, but nobody had published it", p.name, id, clock(t.at), clock(t.from))
+				r.detail("%s got %s at %s, with a stamp from %s on, which nobody had published",
+					p.name, id, clock(d.at), clock(d.from))
 			}
 		}
 	}
 	return delays
 }
 
-// delay returns how long after the publication, or after it came, the page was told of it or of a later one, apart from the time
-// in which nobody could tell it.
-func (s *soak) delay(p *page, published publication) (d time.Duration, ok bool) {
-	for _, t := range p.told[published.id] {
-		if t.covers(published.stamp) {
+// delayLocked returns the time from the publication, or from when the page joined, to its delivery or that of
+// a later one, without the time that is excused.
+func (s *soak) delayLocked(p *page, published publication) (d time.Duration, ok bool) {
+	for _, delivery := range p.deliveries[published.id] {
+		if delivery.covers(published.stamp) {
 			from := published.stamp
 			if p.joined.After(from) {
 				from = p.joined
 			}
-			return max(0, t.at.Sub(from)-s.deaf(p, from, t.at)), true
+			return max(0, delivery.at.Sub(from)-s.excusedLocked(p, from, delivery.at)), true
 		}
 	}
 	return 0, false
 }
 
-// explainedBy reports whether what the page was told can be this publication: its process or request had been going on
-// at that time. The kernel may take the time of its last tick for a stamp.
-func (t told) explainedBy(p publication) bool {
+// explainedBy reports whether the delivery can mean this publication, whose process or request must have run
+// at its stamp. The kernel may take the time of its last tick as the stamp.
+func (d delivery) explainedBy(p publication) bool {
 	const tick = 10 * time.Millisecond
-	return !t.again && !t.to.Before(p.begin.Add(-tick)) && !t.from.After(p.end.Add(tick)) && !p.end.Before(t.since)
+	return !d.again && !d.to.Before(p.begin.Add(-tick)) && !d.from.After(p.end.Add(tick)) && !p.end.Before(d.since)
 }
 
-func (p publication) String() string {
-	return fmt.Sprintf("%s, published by %s at %s", p.id, p.way, clock(p.stamp))
+// allowed returns how long after a publication the page may get it, or a later one. It is the promise of
+// core/doc.go:
+//
+//   - A legacy page does not poll for 1 s after each answer.
+//   - It gets a stamp when that second has ended, up to 2 s after the publication. If its clock is ahead, its
+//     first cursor is, too, by up to 1 s more.
+//   - comet-fcgi notices a change at once. A comet.cgi does so only while its user has inotify instances left
+//     (128), and otherwise checks once every sleep.
+//   - The slack is for a busy machine.
+func (s *soak) allowed(p *page) time.Duration {
+	allowed := s.options.Slack
+	if !s.notifies {
+		allowed += sleep
+	}
+	if p.kind == legacy {
+		allowed += legacyPause + 2*time.Second
+		if p.ahead > 0 {
+			allowed += time.Second
+		}
+	}
+	return allowed
+}
+
+// excusedLocked returns how much of a time does not count, because comet-fcgi was restarted or the web server
+// did not read the page's poll: a reloaded Apache leaves a request unread that arrives on a kept connection
+// just then. It closes the connection some seconds later, and the browser sends the request again.
+func (s *soak) excusedLocked(p *page, from, to time.Time) (d time.Duration) {
+	gaps := slices.Concat(s.restarts, p.unread)
+	slices.SortFunc(gaps, func(a, b gap) int { return a.from.Compare(b.from) })
+	for _, g := range gaps { // They may overlap; what has been counted is before from.
+		if g.from.After(from) {
+			from = g.from
+		}
+		if g.to.After(to) {
+			g.to = to
+		}
+		if g.to.After(from) {
+			d += g.to.Sub(from)
+			from = g.to
+		}
+	}
+	return d
 }
 
 func clock(t time.Time) string { return t.Format("15:04:05.000000") }

@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/pkg/errors"
+
+	"novcomet/examples/internal/launch"
 )
 
-// livePrecisely is a page that has its cursors at once, and asks again at once after each answer. A request that fails is
-// asked again, for that is what a page does; the failure counts all the same.
-func (p *page) livePrecisely(ctx context.Context) error {
+// runPrecise asks for the cursors first, and polls again at once after each answer. After a failed request it
+// tries again, as a page does; the failure counts all the same.
+func (p *page) runPrecise(ctx context.Context) error {
 	const afterFailure = time.Second
 	cursors := map[string]string{}
 	for _, id := range p.ids {
@@ -27,69 +29,67 @@ func (p *page) livePrecisely(ctx context.Context) error {
 		if first {
 			query.WriteString("wait=0")
 		}
-		body, err := p.ask(ctx, query.String())
+		body, err := p.poll(ctx, query.String())
 		if err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
-			p.soak.failed("polling "+string(p.kind), err)
-			if err := wait(ctx, afterFailure); err != nil {
+			p.soak.fail("polling "+string(p.kind), err)
+			if err := launch.Sleep(ctx, afterFailure); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := p.hearPrecisely(body, cursors, first); err != nil {
+		if err := p.readPrecise(body, cursors, first); err != nil {
 			return errors.WithMessagef(err, "?%s was answered %q", &query, body)
 		}
 		first = false
 	}
 }
 
-// hearPrecisely takes in the answer to a poll with these cursors.
-func (p *page) hearPrecisely(body []byte, cursors map[string]string, first bool) error {
+// readPrecise records the answer to a poll, and moves the cursors. A cursor also moves if the answer does not
+// name the event as changed; then the page has missed what was published up to there.
+func (p *page) readPrecise(body []byte, cursors map[string]string, first bool) error {
 	var answer struct {
 		S  int
 		K  map[string]json.Number
 		At map[string]string
 	}
-	if err := understand(body, &answer); err != nil {
+	if err := decode(body, &answer); err != nil {
 		return err
 	}
 	if (answer.S == 1) != (len(answer.K) > 0) || len(answer.At) != len(p.ids) {
-		return errors.New("s, k and at do not fit")
+		return errors.New("s, k and at contradict each other")
 	}
 	at := now()
-	p.answered(answer.S == 1)
+	p.countAnswer(answer.S == 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, id := range p.ids {
-		stamp, err := parse(answer.At[id])
+		stamp, err := parseCursor(answer.At[id])
 		if err != nil {
 			return err
 		}
 		if first {
-			p.seen[id] = stamp
+			p.known[id] = stamp
 		}
 		if _, changed := answer.K[id]; changed {
-			p.told[id] = append(p.told[id], told{at: at, from: stamp, to: stamp, again: answer.At[id] == cursors[id]})
-		} // Else, should the cursor have moved all the same, the page knows nothing of it, and will not be told any more.
+			d := delivery{at: at, from: stamp, to: stamp, again: answer.At[id] == cursors[id]}
+			p.deliveries[id] = append(p.deliveries[id], d)
+		}
 		cursors[id] = answer.At[id]
 	}
 	return nil
 }
 
-var cursor = regexp.MustCompile(`^([0-9]+)\.([0-9]{6})$`)
+var preciseCursor = regexp.MustCompile(`^([0-9]{1,11})\.([0-9]{6})$`)
 
-// parse returns the stamp of a cursor.
-func parse(s string) (time.Time, error) {
-	found := cursor.FindStringSubmatch(s)
+// parseCursor returns the stamp of a cursor.
+func parseCursor(cursor string) (time.Time, error) {
+	found := preciseCursor.FindStringSubmatch(cursor)
 	if found == nil {
-		return time.Time{}, errors.Errorf("%q is no cursor", s)
+		return time.Time{}, errors.Errorf("%q is not a precise cursor", cursor)
 	}
-	seconds, err := strconv.ParseInt(found[1], 10, 64)
-	if err != nil {
-		return time.Time{}, errors.Wrap(err, "a cursor")
-	}
-	micros, err := strconv.ParseInt(found[2], 10, 64)
-	return time.Unix(seconds, micros*1000), errors.Wrap(err, "a cursor")
+	micros, err := strconv.ParseInt(found[1]+found[2], 10, 64)
+	return time.UnixMicro(micros), errors.Wrap(err, "parsing a cursor")
 }

@@ -12,50 +12,64 @@ import (
 	"time"
 
 	"github.com/pkg/errors"
+
+	"novcomet/examples/internal/launch"
 )
 
-// events are the names of what is published: a few that many pages wait for, and many with few pages each. Those are
-// published so seldom that a later publication does not make good for one that was missed.
+// events are the ids that are published: a few busy ones, with many pages each, and many quiet ones, with few
+// pages each. Quiet ones are published so seldom that a later publication does not hide that an earlier one
+// was missed.
 type events struct{ busy, quiet []string }
 
-func newEvents(pages int) events {
+const quietPerPage = 3
+
+func newEvents(pages int) (e events) {
 	const busy = 4
-	var e events
 	for i := range busy {
 		e.busy = append(e.busy, fmt.Sprintf("busy-%d", i))
 	}
-	for i := range max(pages, 2*quietOfAPage) {
+	for i := range max(pages, 2*quietPerPage) {
 		e.quiet = append(e.quiet, fmt.Sprintf("quiet-%03d", i))
 	}
 	return e
 }
 
-const quietOfAPage = 3
-
-// ofAPage are those that a page waits for; every second pair of pages waits for a busy one, too.
-func (e events) ofAPage(number int) []string {
+// ofPage returns the events of a page. Every second pair of pages has a busy one, too.
+func (e events) ofPage(number int) []string {
 	var ids []string
-	for _, i := range rand.Perm(len(e.quiet))[:quietOfAPage] {
+	for _, i := range rand.Perm(len(e.quiet))[:quietPerPage] {
 		ids = append(ids, e.quiet[i])
 	}
 	if number/2%2 == 0 {
-		ids = append(ids, e.busy[rand.IntN(len(e.busy))])
+		ids = append(ids, oneOf(e.busy))
 	}
 	return ids
 }
 
 func (e events) any() string {
 	if rand.IntN(5) == 0 {
-		return e.busy[rand.IntN(len(e.busy))]
+		return oneOf(e.busy)
 	}
-	return e.quiet[rand.IntN(len(e.quiet))]
+	return oneOf(e.quiet)
 }
 
-// way is how somebody publishes.
-type way struct {
-	name   string
-	script string // of a shell in the directory; "" is a request
+func oneOf[T any](all []T) T { return all[rand.IntN(len(all))] }
+
+// publication is a change of an event's file by another process.
+type publication struct {
+	id, way    string
+	begin, end time.Time // of that process or request
+	// stamp is that of the file afterwards. It may belong to another publication at the same time; then a
+	// page that has it has both.
+	stamp time.Time
 }
+
+func (p publication) String() string {
+	return fmt.Sprintf("%s, published by %s at %s", p.id, p.way, clock(p.stamp))
+}
+
+// way is a way to publish. Without a script it is a request.
+type way struct{ name, script string }
 
 var ways = []way{
 	{"URL", ""},
@@ -64,18 +78,19 @@ var ways = []way{
 	{"two at once", "touch FILE & date > FILE; wait"},
 }
 
-// publishUntil publishes again and again, sometimes in a burst: within one second, where whole seconds tell nothing apart.
+// publishUntil publishes at random, sometimes several times within a second, which a legacy cursor cannot
+// distinguish.
 func (s *soak) publishUntil(ctx context.Context, end time.Time) {
 	client := newBrowser()
 	defer client.CloseIdleConnections()
-	for time.Now().Before(end) && wait(ctx, random(time.Second)) == nil {
+	for time.Now().Before(end) && launch.Sleep(ctx, random(time.Second)) == nil {
 		id, times := s.events.any(), 1
 		if rand.IntN(4) == 0 {
 			times = 2 + rand.IntN(4)
 		}
 		for range times {
-			s.publish(ctx, client, ways[rand.IntN(len(ways))], id)
-			if wait(ctx, random(300*time.Millisecond)) != nil {
+			s.publish(ctx, client, oneOf(ways), id)
+			if launch.Sleep(ctx, random(300*time.Millisecond)) != nil {
 				return
 			}
 		}
@@ -92,12 +107,12 @@ func (s *soak) publish(ctx context.Context, client *http.Client, w way, id strin
 		err = s.shell(ctx, strings.ReplaceAll(w.script, "FILE", file))
 	}
 	if err != nil && ctx.Err() == nil {
-		s.failed("publishing", err) // It may have been done all the same: the file tells.
+		s.fail("publishing", err) // The file may have changed all the same.
 	}
 	info, err := os.Stat(filepath.Join(s.directory, file))
 	if err != nil {
 		if ctx.Err() == nil {
-			s.failed("looking at the file", errors.New("it is not there"))
+			s.fail("publishing", errors.New("the file is missing"))
 		}
 		return
 	}
@@ -108,8 +123,7 @@ func (s *soak) publish(ctx context.Context, client *http.Client, w way, id strin
 }
 
 func (s *soak) publishByURL(ctx context.Context, client *http.Client, id string) error {
-	const patience = 30 * time.Second // A server that hangs is not to hang the soak.
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	body, err := get(ctx, client, s.endpoint+"?publish="+id)
 	if err == nil && string(body) != "true" {
@@ -118,13 +132,13 @@ func (s *soak) publishByURL(ctx context.Context, client *http.Client, id string)
 	return err
 }
 
-// newBrowser keeps connections as a browser does, and sends a GET once more on a new one if the server has closed a
-// kept one before the first byte of the answer; anything else that goes wrong is an error.
+// newBrowser keeps connections as a browser does. If the server closes a kept connection before the first
+// byte of an answer, it sends the GET once more on a new one; all else is an error.
 func newBrowser() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableCompression: true}}
 }
 
-// get returns the body of an answer with HTTP 200; any other is an error.
+// get returns the body of an answer. A status other than HTTP 200 is an error.
 func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -132,7 +146,7 @@ func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 	}
 	answer, err := client.Do(request)
 	if err != nil {
-		return nil, err // It says all by itself, and its kind counts.
+		return nil, err // kindOf needs its type.
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
@@ -144,6 +158,3 @@ func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 	}
 	return body, nil
 }
-
-// random is a duration below d, which is positive.
-func random(d time.Duration) time.Duration { return rand.N(max(d, 1)) }

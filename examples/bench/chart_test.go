@@ -1,0 +1,31 @@
+package main
+
+import (
+	"encoding/xml"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+// wantXML wants a file of well-formed XML with the titles of all charts.
+func wantXML(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for d := xml.NewDecoder(strings.NewReader(string(text))); err == nil; {
+		_, err = d.Token()
+	}
+	if err != io.EOF {
+		t.Error(err)
+	}
+	for _, row := range charts {
+		for _, chart := range row {
+			if !strings.Contains(string(text), chart.title) {
+				t.Errorf("no chart %q", chart.title)
+			}
+		}
+	}
+}
