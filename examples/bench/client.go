@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -136,8 +137,8 @@ func (c *client) leave() {
 	}
 }
 
-// samples polls, publishes and measures how long the answer takes, n times. spread is how long a publication
-// waits at most.
+// samples polls, publishes and measures how long the answer takes, n times. The time between the poll and the
+// publication is random, up to spread.
 func (c *client) samples(ctx context.Context, n int, spread time.Duration, publish func() error) (samples, error) {
 	var latencies samples
 	for range n {
@@ -159,6 +160,7 @@ func (c *client) sample(spread time.Duration, publish func() error) (time.Durati
 		return 0, err
 	}
 	time.Sleep(settled + rand.N(spread))
+	conn := c.conn
 	var at time.Time
 	var err error
 	var reading sync.WaitGroup
@@ -166,13 +168,10 @@ func (c *client) sample(spread time.Duration, publish func() error) (time.Durati
 	start := time.Now()
 	failed := publish()
 	if failed != nil {
-		c.conn.SetReadDeadline(start)
+		conn.Close() // There will be no answer.
 	}
 	reading.Wait()
-	if failed != nil {
-		return 0, failed
-	}
-	return at.Sub(start), err
+	return at.Sub(start), cmp.Or(failed, err)
 }
 
 // get sends a request and returns the JSON of its answer, which may be chunked.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -52,20 +53,17 @@ func (c *crowd) poll(ctx context.Context) error {
 // sendAll sends the next poll of each client, some at the same time, and returns one of the errors.
 func sendAll(clients []*client) error {
 	const atOnce = 64
-	var failed error
-	var once sync.Once
+	errs := make([]error, atOnce)
 	var sending sync.WaitGroup
-	for part := range slices.Chunk(clients, (len(clients)+atOnce-1)/atOnce) {
+	for i := range atOnce {
 		sending.Go(func() {
-			for _, one := range part {
-				if err := one.poll(); err != nil {
-					once.Do(func() { failed = err })
-				}
+			for n := i; n < len(clients) && errs[i] == nil; n += atOnce {
+				errs[i] = clients[n].poll()
 			}
 		})
 	}
 	sending.Wait()
-	return failed
+	return cmp.Or(errs...)
 }
 
 // otherFiles is how many open files of a program may not be connections.
@@ -93,15 +91,10 @@ func (c *crowd) answer(publish func() error) (time.Duration, error) {
 	start := time.Now()
 	err := publish()
 	answers.Wait()
-	for _, failed := range errs {
-		if err == nil {
-			err = failed
-		}
-	}
-	return slices.MaxFunc(times, time.Time.Compare).Sub(start), err
+	return slices.MaxFunc(times, time.Time.Compare).Sub(start), cmp.Or(append(errs, err)...)
 }
 
-// round publishes, until every client has its answer and polls again, and measures that.
+// round publishes, and measures until every client has its answer and polls again.
 func (c *crowd) round(ctx context.Context, m *measurement, publish func() error) error {
 	if err := c.process.resetPeak(); err != nil {
 		return err

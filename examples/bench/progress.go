@@ -37,9 +37,10 @@ func (p *progress) show(what string) {
 	}
 }
 
-// done ends the line.
+// done ends the line. Nothing is shown afterwards.
 func (p *progress) done() {
 	if p.terminal != nil {
 		fmt.Fprintln(p.terminal)
+		p.terminal = nil
 	}
 }

@@ -107,17 +107,7 @@ func (t target) soak(ctx context.Context, o Options, show func(string)) (*Report
 	end := time.Now().Add(o.Time)
 	closePages := s.openPages(ctx, end)
 	defer closePages()
-	quiet := s.disturb(ctx, end)
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	for disturbing := true; disturbing; {
-		select {
-		case <-second.C:
-			show(s.progress())
-		case <-quiet:
-			disturbing = false
-		}
-	}
+	s.disturb(ctx, end, show)
 	if err := s.waitForLastAnswers(ctx); err != nil {
 		return nil, err
 	}
@@ -150,10 +140,11 @@ func (s *soak) openPages(ctx context.Context, end time.Time) (closePages func())
 	}
 }
 
-// disturb publishes, reloads and restarts until the end, and then closes quiet.
-func (s *soak) disturb(ctx context.Context, end time.Time) (quiet <-chan struct{}) {
+// disturb publishes, reloads and restarts until the end. Every second it shows the progress.
+func (s *soak) disturb(ctx context.Context, end time.Time, show func(string)) {
 	const publishers = 4
 	var working sync.WaitGroup
+	defer working.Wait()
 	for range publishers {
 		working.Go(func() { s.publishUntil(ctx, end) })
 	}
@@ -182,12 +173,9 @@ func (s *soak) disturb(ctx context.Context, end time.Time) (quiet <-chan struct{
 			})
 		})
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		working.Wait()
-	}()
-	return done
+	for time.Now().Before(end) && launch.Sleep(ctx, time.Second) == nil {
+		show(s.progress())
+	}
 }
 
 // repeatUntil calls f every 1 to 5 s.
