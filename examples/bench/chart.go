@@ -93,19 +93,7 @@ func (r *report) chart(key, title string) (*plot.Plot, error) {
 	p.Add(plotter.NewGrid())
 	if p.Y.Max >= p.Y.Min { // There are points.
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-		p.Y.Min, p.Y.Max = decade(p.Y.Min/3), 10*decade(p.Y.Max) // The legend has room below the lowest point.
+		p.Y.Min, p.Y.Max = p.Y.Min/10, p.Y.Max*2 // The legend has room below the lowest point.
 	}
 	return p, nil
-}
-
-// decade returns the power of ten at or below the value.
-func decade(value float64) float64 {
-	power := 1.0
-	for power > value {
-		power /= 10
-	}
-	for power*10 <= value {
-		power *= 10
-	}
-	return power
 }

@@ -4,9 +4,24 @@ import (
 	"encoding/xml"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
+
+func TestPlot_DrawsZerosAndProgramsThatWereNotMeasured(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chart.svg")
+	r := &report{}
+	for _, clients := range []int{2000, 1000} {
+		m := r.add("", cometFCGI, clients, crowdFigures)
+		m.add("memory", 0)
+		m.add("idle", float64(clients))
+	}
+	if err := r.plot(path); err != nil {
+		t.Fatal(err)
+	}
+	wantXML(t, path)
+}
 
 // wantXML wants a file of well-formed XML with the titles of all charts.
 func wantXML(t *testing.T, path string) {
