@@ -10,7 +10,7 @@ import (
 )
 
 // ErrOrigin is what every error of [ParseOrigins] wraps.
-var ErrOrigin = errors.New("not the origin of a site")
+var ErrOrigin = errors.New("is not the origin of a site")
 
 // Origins are other sites whose pages may publish here, and read the answers to their polls. They can only be made by
 // [ParseOrigins]; the zero Origins are none.
@@ -31,11 +31,17 @@ func ParseOrigins(sites []string) (Origins, error) {
 		}
 		from, ok := parseOrigin(site)
 		if u, err := url.Parse(site); !ok || err != nil || *u != (url.URL{Scheme: u.Scheme, Host: u.Host}) || strings.Contains(site, "*") {
-			return Origins{}, fmt.Errorf("%w: %.100q: give one like https://example.com or https://example.com:8443", ErrOrigin, site)
+			return Origins{}, fmt.Errorf("%.100q %w, such as https://example.com:8443", site, ErrOrigin)
 		}
 		o.sites[from.String()] = true
 	}
 	return o, nil
+}
+
+// UnmarshalText parses a list of origins, in the form that [ParseList] describes.
+func (o *Origins) UnmarshalText(text []byte) (err error) {
+	*o, err = parseListOf(text, ParseOrigins)
+	return err
 }
 
 // origin is where a page comes from.

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrPattern is what every error of [ParsePatterns] wraps.
-var ErrPattern = errors.New("not a pattern of ids")
+var ErrPattern = errors.New("is not a pattern of ids")
 
 // userWord stands for the authenticated user in a pattern. It is none of the ${…} that nginx, Apache and Caddy expand themselves.
 const userWord = "<user>"
@@ -19,6 +19,7 @@ const userWord = "<user>"
 // Patterns say which ids are meant. They can only be made by [ParsePatterns]; the zero Patterns mean every id.
 type Patterns struct {
 	given  bool
+	globs  []string
 	always matcher    // what they mean whoever asks
 	ofUser [][]string // those with <user>, cut there
 }
@@ -35,17 +36,17 @@ type Patterns struct {
 // Where names of users may contain what follows <user> in a pattern, one user's pattern matches ids of another: with
 // "<user>-*", what is meant for "ann-b" is also Ann's. So put behind it what no name contains, such as ":".
 func ParsePatterns(globs []string) (Patterns, error) {
-	p := Patterns{given: true}
+	p := Patterns{given: true, globs: slices.Clone(globs)}
 	for _, glob := range globs {
 		parts := strings.Split(glob, userWord)
 		for _, part := range parts {
 			if _, err := path.Match(part, ""); err != nil {
-				return Patterns{}, fmt.Errorf("%w: %.60q: a bracket or a backslash does not end", ErrPattern, glob)
+				return Patterns{}, fmt.Errorf("%.60q %w: a bracket or a backslash does not end", glob, ErrPattern)
 			}
 		}
 		switch {
 		case glob == "", strings.Contains(glob, "/"), !utf8.ValidString(glob), strings.ContainsFunc(glob, unicode.IsControl):
-			return Patterns{}, fmt.Errorf("%w: %.60q: no id can match it", ErrPattern, glob)
+			return Patterns{}, fmt.Errorf("%.60q %w: no id can match it", glob, ErrPattern)
 		case len(parts) > 1:
 			p.ofUser = append(p.ofUser, parts)
 		case glob == "*":
@@ -55,6 +56,20 @@ func ParsePatterns(globs []string) (Patterns, error) {
 		}
 	}
 	return p, nil
+}
+
+// UnmarshalText parses a list of patterns, in the form that [ParseList] describes.
+func (p *Patterns) UnmarshalText(text []byte) (err error) {
+	*p, err = parseListOf(text, ParsePatterns)
+	return err
+}
+
+// String returns the patterns in the form that UnmarshalText parses.
+func (p Patterns) String() string {
+	if !p.given {
+		return "*"
+	}
+	return formatList(p.globs)
 }
 
 // of returns what the patterns mean for the user; "": for nobody.

@@ -14,7 +14,7 @@ import (
 )
 
 // ErrRate is what every error of [ParseRate] wraps.
-var ErrRate = errors.New("not a rate")
+var ErrRate = errors.New("is not a rate")
 
 // Rate is how often something may happen. The zero Rate is no limit.
 type Rate struct {
@@ -22,16 +22,25 @@ type Rate struct {
 	per   time.Duration
 }
 
-// ParseRate reads a rate such as 10/s, 100/m or 1000/h: 1 to 10,000 times a second, minute or hour.
+// ParseRate reads a rate such as 10/s, 100/m or 1000/h: 1 to 10,000 times a second, minute or hour, without leading zeros.
 func ParseRate(text string) (Rate, error) {
 	const most = 10_000
 	times, unit, _ := strings.Cut(text, "/")
 	n, err := strconv.Atoi(times)
 	per, ok := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
-	if err != nil || !ok || !digits(times) || n < 1 || n > most {
-		return Rate{}, fmt.Errorf("%w: %.40q: give 1 to %d times a second, minute or hour: 10/s, 100/m, 1000/h", ErrRate, text, most)
+	if err != nil || !ok || !digits(times) || times[0] == '0' || n > most {
+		return Rate{}, fmt.Errorf("%.40q %w such as 10/s, 100/m or 1000/h", text, ErrRate)
 	}
 	return Rate{n, per}, nil
+}
+
+// UnmarshalText parses a rate as [ParseRate] does. "none" is no limit.
+func (r *Rate) UnmarshalText(text []byte) (err error) {
+	if *r = (Rate{}); string(text) == none {
+		return nil
+	}
+	*r, err = ParseRate(string(text))
+	return err
 }
 
 // limits hold each address to a Rate. As much as the rate allows can come at once; then it goes on as that is used up.

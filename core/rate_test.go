@@ -152,7 +152,7 @@ func TestManyAddressesTakeBoundedMemoryAndNoneIsForgottenTooSoon(t *testing.T) {
 }
 
 func TestWhatIsNoRateIsRefused(t *testing.T) {
-	for _, text := range []string{"", "10", "10/", "/s", "0/s", "-1/s", "+1/s", "1.5/s", "10001/s", "1/d", "1/min", "1 /s", "1/s ", "99999999999999999999/s"} {
+	for _, text := range []string{"", "10", "10/", "/s", "0/s", "-1/s", "+1/s", "1.5/s", "10001/s", "010/s", "1/d", "1/min", "1 /s", "1/s ", "99999999999999999999/s"} {
 		if _, err := core.ParseRate(text); !errors.Is(err, core.ErrRate) {
 			t.Errorf("%q: %v", text, err)
 		}

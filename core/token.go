@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // ErrSigned is what the errors of [NewSigned] wrap that are no [ErrPattern].
@@ -25,35 +26,69 @@ const MinSecret = 32
 // "EXPIRY\nPATTERN" in hexadecimal digits, and the glob of the ids that it is for, as [ParsePatterns] has it but without <user>.
 // A poll has as many token=… in its query as it needs.
 type Signed struct {
-	ids     matcher
-	secrets [][]byte
+	ids     Patterns
+	secrets *[][]byte // a pointer, so that %+v prints no secret; nil: no secrets
 }
 
 // NewSigned lets ids that match the globs, which can't have <user> in them, be subscribed to only with a token made with one
 // of the secrets. Several are for the time in which one takes the place of another.
 func NewSigned(globs, secrets []string) (Signed, error) {
 	patterns, err := ParsePatterns(globs)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Signed{}, err
-	case len(patterns.ofUser) > 0: // It would match nothing where nobody is authenticated, and so let everybody in.
-		return Signed{}, fmt.Errorf("%w: a pattern with %s: whether an id needs a token must not depend on the user", ErrSigned, userWord)
 	}
-	s := Signed{ids: patterns.always}
+	// Without a user, a pattern with <user> matches nothing, so everybody could subscribe without a token.
+	if len(patterns.ofUser) > 0 {
+		glob := strings.Join(patterns.ofUser[0], userWord)
+		return Signed{}, fmt.Errorf("%w: %.60q contains %s, but whether an id needs a token must not depend on the user", ErrSigned, glob, userWord)
+	}
+	return Signed{ids: patterns}.WithSecrets(secrets)
+}
+
+// UnmarshalText parses a list of patterns, in the form that [ParseList] describes. There are no secrets then.
+func (s *Signed) UnmarshalText(text []byte) (err error) {
+	*s, err = parseListOf(text, func(globs []string) (Signed, error) { return NewSigned(globs, nil) })
+	return err
+}
+
+// WithSecrets returns s with these secrets instead of its own. A secret has at least [MinSecret] bytes and no control
+// characters.
+func (s Signed) WithSecrets(secrets []string) (Signed, error) {
+	var list [][]byte
 	for _, secret := range secrets {
 		if len(secret) < MinSecret {
 			return Signed{}, fmt.Errorf("%w: a secret of %d bytes: at least %d are needed", ErrSigned, len(secret), MinSecret)
 		}
-		s.secrets = append(s.secrets, []byte(secret))
+		if strings.ContainsFunc(secret, unicode.IsControl) {
+			return Signed{}, fmt.Errorf("%w: a secret with a control character", ErrSigned)
+		}
+		list = append(list, []byte(secret))
+	}
+	s.secrets = nil
+	if len(list) > 0 {
+		s.secrets = &list
 	}
 	return s, nil
+}
+
+// LacksSecrets reports whether ids need a token, but no token can be valid because there is no secret.
+func (s Signed) LacksSecrets() bool { return len(s.ids.globs) > 0 && len(s.keys()) == 0 }
+
+// String returns the patterns in the form that UnmarshalText parses.
+func (s Signed) String() string { return formatList(s.ids.globs) }
+
+func (s Signed) keys() [][]byte {
+	if s.secrets == nil {
+		return nil
+	}
+	return *s.secrets
 }
 
 // refuse returns why the query may not subscribe to what it asks for, nil if it may.
 func (s Signed) refuse(q Query, now time.Time) *refusal {
 	var tokens []token // that somebody with a secret has made; read when the first id needs one
 	for _, asked := range q.Subscriptions {
-		if !s.ids.matches(asked.ID) {
+		if !s.ids.always.matches(asked.ID) {
 			continue
 		}
 		if tokens == nil {
@@ -111,7 +146,7 @@ func (s Signed) verify(text string) (token, bool) {
 	if err != nil || !digits(expiry) {
 		return token{}, false
 	}
-	for _, secret := range s.secrets {
+	for _, secret := range s.keys() {
 		h := hmac.New(sha256.New, secret)
 		h.Write([]byte(expiry + "\n" + glob))
 		if hmac.Equal(h.Sum(nil), mac) { // in constant time: how long it takes tells nothing about the right one

@@ -188,6 +188,7 @@ func TestWhatCanNotBeSignedIsRefused(t *testing.T) {
 		{[]string{"["}, []string{secret}, core.ErrPattern},
 		{[]string{"a"}, []string{secret[1:]}, core.ErrSigned},
 		{[]string{"a"}, []string{secret, ""}, core.ErrSigned},
+		{[]string{"a"}, []string{secret + "\x00"}, core.ErrSigned},
 	} {
 		if _, err := core.NewSigned(test.globs, test.secrets); !errors.Is(err, test.want) || strings.Contains(err.Error(), secret[1:]) {
 			t.Errorf("%q: %v", test.globs, err)
