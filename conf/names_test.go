@@ -1,15 +1,13 @@
-package conf_test
+package conf
 
 import (
 	"os"
 	"strings"
 	"testing"
-
-	"novcomet/conf"
 )
 
-func TestRemovedKeyNamesItsReplacement(t *testing.T) {
-	for key, replacement := range map[string]string{
+func TestSuggest_NamesTheSuccessorOfARemovedKey(t *testing.T) {
+	for name, successor := range map[string]string{
 		"max_streams":       "max_waiting",
 		"data.max_answer":   "data.max_bytes",
 		"memcached.timeout": "store_timeout",
@@ -20,32 +18,23 @@ func TestRemovedKeyNamesItsReplacement(t *testing.T) {
 		"redis.password":    "redis.password_file",
 		"redis.db":          "store_prefix",
 	} {
-		removed := ": it was removed: use " + replacement + ", "
-		for _, text := range []string{key + ": 1", strings.Replace(key, ".", ":\n  ", 1) + ": 1", strings.ToUpper(key) + ": 1", key + ":"} {
+		removed := ": it was removed: use " + successor + ", "
+		for _, text := range []string{name + ": 1", strings.Replace(name, ".", ":\n  ", 1) + ": 1",
+			strings.ToUpper(name) + ": 1", name + ":"} {
 			path := write(t, text)
-			_, err := conf.Load(conf.Source{File: path})
-			mustSay(t, err, path+": line ", `: unknown key "`+key+`"`+removed)
+			_, err := Load(Source{File: path})
+			wantError(t, err, path+": line ", `: unknown key "`+name+`"`+removed)
 		}
 		for _, value := range []string{"1", ""} {
-			_, err := conf.Load(conf.Source{File: os.DevNull, Environ: []string{variable(key) + "=" + value}})
-			mustSay(t, err, `unknown environment variable "`+variable(key)+`"`+removed)
-			_, err = defaults(t).Locate(variables(variable(key), value))
-			mustSay(t, err, `unknown variable "`+variable(key)+`"`+removed)
+			_, err := Load(Source{File: os.DevNull, Environ: []string{variableOf(name) + "=" + value}})
+			wantError(t, err, `unknown environment variable "`+variableOf(name)+`"`+removed)
+			_, err = defaults(t).Locate(variables(variableOf(name), value))
+			wantError(t, err, `unknown variable "`+variableOf(name)+`"`+removed)
 		}
-		_, err := conf.Load(conf.Source{File: os.DevNull, Flags: map[string]string{key: "1"}})
-		mustSay(t, err, "flag --"+key, removed)
-		if _, ok := fieldOf(replacement); !ok {
-			t.Errorf("%s is replaced by %s, which is not a key", key, replacement)
-		}
-	}
-}
-
-// fieldOf finds the row of a key in the table of keys.
-func fieldOf(key string) (field func(conf.Config) any, ok bool) {
-	for _, k := range keys {
-		if k.key == key {
-			return k.field, true
+		_, err := Load(Source{File: os.DevNull, Flags: map[string]string{name: "1"}})
+		wantError(t, err, "flag --"+name, removed)
+		if _, ok := keyByName(successor); !ok {
+			t.Errorf("%s is replaced by %s, which is not a name", name, successor)
 		}
 	}
-	return nil, false
 }

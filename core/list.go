@@ -8,8 +8,8 @@ import (
 // none is the empty list, and no limit.
 const none = "none"
 
-// ParseList splits a list: elements separated by commas, or "none" for the empty list. An empty element is an error, and so
-// is an empty text.
+// ParseList splits a list: elements separated by commas, or "none" for the empty list. An empty element is an
+// error, and so is an empty text.
 func ParseList(text string) ([]string, error) {
 	if strings.TrimSpace(text) == none {
 		return []string{}, nil

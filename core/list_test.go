@@ -78,7 +78,8 @@ func TestSigned_NoFormatPrintsASecret(t *testing.T) {
 	type settings struct{ Signed core.Signed }
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		text := fmt.Sprintf(format, settings{s})
-		for _, shown := range []string{secret, fmt.Sprintf("%x", secret), strings.Trim(fmt.Sprint([]byte(secret)), "[]")} {
+		for _, shown := range []string{secret, fmt.Sprintf("%x", secret), strings.Trim(fmt.Sprint([]byte(secret)),
+			"[]")} {
 			if strings.Contains(text, shown) {
 				t.Errorf("%s prints %s", format, text)
 			}

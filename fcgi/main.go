@@ -136,8 +136,8 @@ func ready(listeners []net.Listener, log *slog.Logger) {
 
 // announce logs who may publish and subscribe by URL, and each setting that is probably a mistake.
 func announce(settings conf.Loaded, log *slog.Logger) {
-	log.Info("settings in force", "file", cmp.Or(settings.File(), "none"), "publish", listed(settings.Publish.Allow),
-		"subscribe", listed(settings.Subscribe.Allow), "signed", listed(settings.Subscribe.Signed))
+	log.Info("settings in force", "file", cmp.Or(settings.File(), "none"), "publish", settings.Publish.Allow.String(),
+		"subscribe", settings.Subscribe.Allow.String(), "signed", settings.Subscribe.Signed.String())
 	if !settings.Sets("publish.allow") {
 		log.Warn("everybody who reaches the URL may publish every event; set publish.allow")
 	}
@@ -145,6 +145,3 @@ func announce(settings conf.Loaded, log *slog.Logger) {
 		log.Warn(warning)
 	}
 }
-
-// listed is a list as comet.yaml has it.
-func listed(elements []string) string { return cmp.Or(strings.Join(elements, ", "), "none") }

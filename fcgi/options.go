@@ -72,7 +72,7 @@ func flagSet(o *options) *pflag.FlagSet {
 	flags := pflag.NewFlagSet("comet-fcgi", pflag.ContinueOnError)
 	flags.Usage = func() {}
 	flags.StringVar(&o.config, "config", "", "read this `FILE`; /dev/null: none (default: comet.yaml beside the program, otherwise /etc/novcomet/comet.yaml)")
-	flags.String("listen", "", "listen on this `ADDRESS`: unix:/run/novcomet/comet.sock or 127.0.0.1:9000")
+	flags.String("listen", "", "listen on this `ADDRESS`: "+conf.Allowed("listen"))
 	flags.BoolVar(&o.version, "version", false, "print the version and end")
 	o.publication.addTo(flags)
 	o.check.addTo(flags)

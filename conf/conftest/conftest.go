@@ -1,4 +1,4 @@
-// Package conftest damages settings files, for the tests of the programs: none of the damage may let anybody publish.
+// Package conftest damages settings files for the tests of the programs. No damage may let anybody publish.
 package conftest
 
 import (
@@ -19,26 +19,32 @@ type Damage struct {
 	Name string
 	Do   func(path string) error // to a file that Closed returned
 
-	// UnseenAtStart says that a program that starts with the file can't notice the damage. A reload must.
+	// UnseenAtStart is true if a program that starts with the file can't notice the damage. A reload must notice it.
 	UnseenAtStart bool
 }
 
-// Damages returns all of them.
+// Damages returns all kinds of damage.
 func Damages() []Damage {
 	return []Damage{
 		{Name: "missing", Do: os.Remove},
 		{Name: "0 bytes", Do: func(path string) error { return os.Truncate(path, 0) }},
 		{Name: "cut after allow:", Do: func(path string) error { return cut(path, "  allow:", len("  allow:")) }},
-		{Name: "cut at a line end", Do: func(path string) error { return cut(path, "publish:", 0) }, UnseenAtStart: true},
+		{Name: "cut at a line end", Do: func(path string) error { return cut(path, "publish:", 0) },
+			UnseenAtStart: true},
 		{Name: "a link that leads nowhere", Do: func(path string) error {
-			return instead(path, func() error { return os.Symlink(filepath.Join(filepath.Dir(path), "missing"), path) })
+			return replace(path, func() error { return os.Symlink(filepath.Join(filepath.Dir(path), "missing"), path) })
 		}},
 		{Name: "unreadable", Do: func(path string) error { return os.Chmod(path, 0) }},
-		{Name: "a directory", Do: func(path string) error { return instead(path, func() error { return os.Mkdir(path, 0o755) }) }},
+		{Name: "a directory", Do: func(path string) error {
+			return replace(path, func() error {
+				return os.Mkdir(path,
+					0o755)
+			})
+		}},
 	}
 }
 
-// cut ends the file that many bytes after the beginning of some words.
+// cut shortens the file: it ends that many bytes after the beginning of the words.
 func cut(path, words string, after int) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -51,7 +57,8 @@ func cut(path, words string, after int) error {
 	return errors.WithStack(os.Truncate(path, int64(at+after)))
 }
 
-func instead(path string, create func() error) error {
+// replace removes the file and creates something else in its place.
+func replace(path string, create func() error) error {
 	if err := os.Remove(path); err != nil {
 		return errors.WithStack(err)
 	}

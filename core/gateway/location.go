@@ -15,7 +15,6 @@ import (
 type locations struct {
 	config conf.Config
 	common core.Settings // of a location that sets nothing
-	wrong  error         // with common
 
 	mu   sync.RWMutex
 	made map[string]core.Settings // by what the location sets
@@ -29,9 +28,7 @@ const (
 )
 
 func newLocations(config conf.Config) *locations {
-	l := &locations{config: config, made: map[string]core.Settings{}}
-	l.common, l.wrong = settings(config)
-	return l
+	return &locations{config: config, common: settings(config), made: map[string]core.Settings{}}
 }
 
 // of returns the settings for a request, but for the user. An error says that the location must not be served.
@@ -41,7 +38,7 @@ func (l *locations) of(variables map[string]string) (core.Settings, error) {
 		set = set || conf.IsSetting(name)
 	}
 	if !set {
-		return l.common, l.wrong
+		return l.common, nil
 	}
 	key := keyOf(variables)
 	l.mu.RLock()
@@ -54,8 +51,8 @@ func (l *locations) of(variables map[string]string) (core.Settings, error) {
 	if err != nil {
 		return core.Settings{}, err
 	}
-	if s, err = settings(config); err != nil || len(key) > maxLocation {
-		return s, err
+	if s = settings(config); len(key) > maxLocation {
+		return s, nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -77,39 +74,15 @@ func keyOf(variables map[string]string) string {
 	return key.String()
 }
 
-// settings makes of a configuration what core goes by.
-func settings(c conf.Config) (core.Settings, error) {
-	access, err := access(c)
+// settings returns the part of a configuration that core needs.
+func settings(c conf.Config) core.Settings {
 	return core.Settings{
-		Tries: c.Tries, Sleep: c.Sleep, StreamComment: c.Stream.Comment, StreamEnd: c.Stream.End, Status: c.Status, Access: access,
-	}, err
-}
-
-// access fails only where a file of secrets is gone: the rest conf has looked at.
-func access(c conf.Config) (*core.Access, error) {
-	secrets, err := c.Subscribe.Secrets()
-	if err != nil {
-		return nil, err
+		Tries: c.Tries, Sleep: c.Sleep, StreamComment: c.Stream.Comment, StreamEnd: c.Stream.End, Status: c.Status,
+		Access: &core.Access{
+			Subscribe: c.Subscribe.Allow, Publish: c.Publish.Allow, Methods: c.Publish.Methods, Origins: c.Origins,
+			Signed: c.Subscribe.Signed, Rate: c.Publish.Rate,
+		},
 	}
-	a := &core.Access{Methods: c.Publish.Methods}
-	if a.Subscribe, err = core.ParsePatterns(c.Subscribe.Allow); err != nil {
-		return nil, err
-	}
-	if a.Publish, err = core.ParsePatterns(c.Publish.Allow); err != nil {
-		return nil, err
-	}
-	if a.Signed, err = core.NewSigned(c.Subscribe.Signed, secrets); err != nil {
-		return nil, err
-	}
-	if a.Origins, err = core.ParseOrigins(c.Origins); err != nil {
-		return nil, err
-	}
-	if c.Publish.Rate != conf.NoRate {
-		if a.Rate, err = core.ParseRate(c.Publish.Rate); err != nil {
-			return nil, err
-		}
-	}
-	return a, nil
 }
 
 // user returns who is authenticated; "": nobody.

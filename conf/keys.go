@@ -1,0 +1,149 @@
+package conf
+
+import (
+	"slices"
+	"strings"
+
+	"novcomet/core"
+)
+
+// A key is a row of the table.
+type key struct {
+	name    string
+	initial string // the default, in the form in which a variable has it
+	scope   scope
+	kind    kind
+	help    string // one or two sentences for the manual
+}
+
+// A scope says when a change of a key has an effect.
+type scope int
+
+const (
+	restart  scope = iota // at the next start of comet-fcgi
+	reload                // at the next reload
+	location              // at the next reload; and a web server can set the key for one location
+)
+
+// keys has every key, in the order of comet.yaml.
+var keys = []key{
+	{"tries", "20", location, number("", 1, 100_000), `Checks of a poll before "nothing changed".`},
+	{"sleep", "2", location, duration("", "10ms", "1h"), "Pause between two checks. A poll waits tries × sleep."},
+
+	{"file.directory", "/dev/shm", reload, text("an absolute path such as /dev/shm", isPath),
+		"Directory of the events."},
+	{"file.mode", "0664", reload, octalMode(), "Mode of new files."},
+	{"file.create", "true", reload, boolean("true or false"), "Publishing creates the file of a new event."},
+	{"file.notify", "true", reload, boolean("true or false"), "Watch the directory (inotify)."},
+
+	{"listen", "", restart, textOrNothing("unix: and an absolute path of at most 107 bytes "+
+		"(unix:/run/novcomet/comet.sock), a host and a port from 1 to 65535 (127.0.0.1:9000)", isAddress),
+		"Where comet-fcgi listens. Empty: another program passes the socket."},
+
+	{"publish.allow", "*", location, patterns("user:<user>:*", core.ParsePatterns),
+		"Ids that may be published by URL."},
+	{"publish.methods", "GET, POST", location, list("GET, POST, or both separated by a comma, or none", 0, isMethod),
+		"Methods that publish. POST includes PUT."},
+	{"publish.rate", "none", location, rate("1 to 10000"),
+		"Publications of each client address, such as 10/m."},
+	{"subscribe.allow", "*", location, patterns("user:<user>:*", core.ParsePatterns), "Ids that may be subscribed to."},
+	{"subscribe.signed", "none", location, patterns("private-*", parseSigned), "Ids that also need a token."},
+	{"subscribe.secret_file", "", location, textOrNothing(
+		"the absolute path of a file with one secret in each line, such as openssl rand -hex 32 prints", isPath),
+		"File with the secrets for tokens."},
+	{"origins", "none", location, listOf("sites such as https://example.com or https://example.com:8443, "+
+		`separated by commas; "*" for all; or none`, core.ParseOrigins),
+		"Other sites whose pages may publish and read."},
+
+	{"store", "files", reload, oneOf("files", "memcached", "redis"), "Where events are kept."},
+	{"store_timeout", "1", reload, duration("", "10ms", "1m"),
+		"How long a memcached or Redis server may take to answer."},
+	{"store_prefix", "novcomet:", reload, textOrNothing(
+		"at most 40 bytes without spaces and control characters", isPrefix),
+		"Beginning of each key in memcached or Redis."},
+	{"memcached.servers", "127.0.0.1:11211", reload, list(
+		"a host and a port (127.0.0.1:11211), or unix: and an absolute path, for each server, at least one", 1, isAddress),
+		"The servers, the same list on each machine."},
+	{"memcached.skew", "1", reload, duration("", "0", "2s"), "How far the clocks of the machines may differ."},
+	{"redis.addresses", "127.0.0.1:6379", reload, list(
+		"a host and a port (127.0.0.1:6379) for each server, at least one", 1, isHostAndPort),
+		"A server, servers of a Cluster, or Sentinels."},
+	{"redis.master", "", reload, textOrNothing("the name by which the Sentinels know the master", isName),
+		"Name of the master for Sentinels."},
+	{"redis.username", "", reload, textOrNothing("a name", isName), "User, since Redis 6."},
+	{"redis.password_file", "", reload, textOrNothing("an absolute path such as /etc/novcomet/redis-password", isPath),
+		"File with the password."},
+	{"redis.tls", "false", reload, boolean("true or false"), "Use TLS."},
+	{"redis.expire", "0", reload, duration("0 for never, or ", "1m", "87600h"),
+		"When Redis may forget an event after its last publication."},
+
+	{"data.max_bytes", "65536", reload, number("bytes, ", 1, 16<<20),
+		"Data of one event; of one answer 16 times as much."},
+	{"stream.comment", "20", location, duration("", "100ms", "10m"),
+		"Pause after which an idle stream gets a comment."},
+	{"stream.end", "600", location, duration("", "100ms", "24h"), "Age at which a stream ends."},
+	{"status", "off", location, boolean("on or off"), "The location answers with metrics."},
+
+	{"socket.mode", "0660", restart, octalMode(), "Mode of the socket file."},
+	{"socket.group", "", restart, textOrNothing("a group's name or number", isGroup), "Group of the socket file."},
+
+	{"log", "info", reload, oneOf("error", "warn", "info", "debug"), "Lowest level that is logged."},
+	{"log_format", "text", restart, oneOf("text", "json"), "Format of log lines."},
+	{"max_request", "65536", reload, number("bytes, ", 4096, 16<<20),
+		"Bytes of a request's variables, and of its form body."},
+	{"max_waiting", "0", reload, number("", 0, 1_000_000),
+		"Waiting polls and streams. 0: what the limit of open files allows."},
+	{"max_events", "100000", reload, number("", 0, 10_000_000), "Different events that clients wait for. 0: no limit."},
+	{"max_serving", "32", restart, number("", 1, 10_000), "Answers and publications in progress."},
+	{"request_timeout", "10", reload, duration("", "100ms", "10m"),
+		"How long the web server may take to send a request or to accept more of an answer."},
+}
+
+// parseSigned parses the patterns. The secrets are read later.
+func parseSigned(globs []string) (core.Signed, error) { return core.NewSigned(globs, nil) }
+
+const variablePrefix = "COMET_"
+
+// variableOf returns the environment variable of a key.
+func variableOf(name string) string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(name, ".", "_"))
+}
+
+func findKey(is func(key) bool) (key, bool) {
+	if i := slices.IndexFunc(keys, is); i >= 0 {
+		return keys[i], true
+	}
+	return key{}, false
+}
+
+func keyByName(name string) (key, bool) { return findKey(func(k key) bool { return k.name == name }) }
+
+func keyByVariable(variable string) (key, bool) {
+	return findKey(func(k key) bool { return variableOf(k.name) == variable })
+}
+
+// namesOf returns the names of the keys in a group, without the group's name. The group "" has all keys.
+func namesOf(group string) (names []string) {
+	for _, k := range keys {
+		if name, ok := strings.CutPrefix(k.name, group); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// variablesFor returns the variables of the keys that have at least this scope.
+func variablesFor(least scope) (names []string) {
+	for _, k := range keys {
+		if k.scope >= least {
+			names = append(names, variableOf(k.name))
+		}
+	}
+	return names
+}
+
+// Allowed returns what a key may be set to, in the words of the error messages.
+func Allowed(name string) string {
+	k, _ := keyByName(name)
+	return k.kind.allowed
+}

@@ -1,0 +1,212 @@
+package conf
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"novcomet/core"
+)
+
+// A kind is the type and the range of a key's values.
+type kind struct {
+	allowed string // completes "give …" in a message
+	between string // the ends of the range, as comet.yaml and README.md show them; may be empty
+
+	// parse parses a value: a text, or the []any of a YAML list. An error begins with the quoted value.
+	parse func(value any) (any, error)
+	list  bool
+}
+
+// scalar is a kind whose values are not lists.
+func scalar(allowed, between string, parse func(text string) (any, error)) kind {
+	return kind{allowed, between, func(value any) (any, error) {
+		text, ok := value.(string)
+		if !ok {
+			return nil, errors.New("a list is not allowed")
+		}
+		return parse(text)
+	}, false}
+}
+
+// ranged makes the parser of a type whose values are valid if the condition holds.
+func ranged[T any](typeName string, parse func(string) (T, bool), valid func(T) bool) func(string) (any, error) {
+	return func(text string) (any, error) {
+		value, ok := parse(text)
+		if !ok {
+			return nil, fmt.Errorf("%s is not %s", quote(text), typeName)
+		}
+		if !valid(value) {
+			return nil, fmt.Errorf("%s is not allowed", quote(text))
+		}
+		return value, nil
+	}
+}
+
+// number is a whole number. Its message begins with the unit, such as "bytes, ".
+func number(unit string, low, high int) kind {
+	between := fmt.Sprintf("%d to %d", low, high)
+	return scalar(unit+"a whole number from "+between, between,
+		ranged("a whole number", parseInt, func(n int) bool { return low <= n && n <= high }))
+}
+
+// duration is a duration, or 0 if the message begins with what 0 means.
+func duration(zero, low, high string) kind {
+	between := low + " to " + high
+	from, _ := parseDuration(low)
+	to, _ := parseDuration(high)
+	return scalar(zero+"seconds (2, 0.5) or a unit (500ms, 1m), from "+between, between, ranged("a duration",
+		parseDuration,
+		func(d time.Duration) bool { return from <= d && d <= to || d == 0 && zero != "" }))
+}
+
+func boolean(allowed string) kind {
+	return scalar(allowed, "", ranged("a boolean", parseBool, func(bool) bool { return true }))
+}
+
+// rate is a rate, which core parses.
+func rate(between string) kind {
+	return scalar(between+" per second, minute or hour, such as 10/s, 100/m, 1000/h, or none", between,
+		func(text string) (any, error) {
+			var r core.Rate
+			err := r.UnmarshalText([]byte(text))
+			return r, err
+		})
+}
+
+// octalMode is a mode that lets the owner read and write, and makes nothing executable or setuid.
+func octalMode() kind {
+	return scalar(`an octal mode such as "0660", from "0600" to "0666", that includes 0600`, `"0600" to "0666"`,
+		ranged("an octal mode", parseMode, func(m fs.FileMode) bool { return m&0o600 == 0o600 && m&^0o666 == 0 }))
+}
+
+func text(allowed string, valid func(string) bool) kind {
+	return scalar(allowed, "", ranged("", func(text string) (string, bool) { return text, true }, valid))
+}
+
+func textOrNothing(allowed string, valid func(string) bool) kind {
+	return text(allowed+", or nothing", func(s string) bool { return s == "" || valid(s) })
+}
+
+func oneOf(words ...string) kind {
+	last := len(words) - 1
+	return text(strings.Join(words[:last], ", ")+" or "+words[last],
+		func(s string) bool { return slices.Contains(words, s) })
+}
+
+// list is a list of at least that many texts.
+func list(allowed string, least int, valid func(element string) bool) kind {
+	return listOf(allowed, func(elements []string) ([]string, error) {
+		for _, e := range elements {
+			if e == "" || !valid(e) {
+				return nil, fmt.Errorf("%s is not allowed", quote(e))
+			}
+		}
+		if len(elements) < least {
+			return nil, errors.New("the empty list is not allowed")
+		}
+		return elements, nil
+	})
+}
+
+// listOf is a list that core parses. In a YAML list, commas and "none" have no special meaning.
+func listOf[T any](allowed string, parse func([]string) (T, error)) kind {
+	return kind{allowed, "", func(value any) (any, error) {
+		if text, ok := value.(string); ok {
+			elements, err := core.ParseList(text)
+			if err != nil {
+				return nil, err
+			}
+			return parse(elements)
+		}
+		elements := []string{}
+		for _, e := range value.([]any) {
+			elements = append(elements, e.(string))
+		}
+		return parse(elements)
+	}, true}
+}
+
+// patterns are patterns of ids.
+func patterns[T any](example string, parser func([]string) (T, error)) kind {
+	return listOf("patterns of ids, separated by commas, such as news, chat-*, "+example+`; "*" for all; or none`,
+		parser)
+}
+
+// For a value that is too large for the type, parseInt, parseDuration and parseMode return the nearest one.
+// It is out of range; a value that wraps around might be within.
+
+func parseInt(text string) (int, bool) {
+	n, err := strconv.Atoi(text)
+	return n, err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+// parseMode accepts 664, 0664 and 0o664 as the same mode.
+func parseMode(text string) (fs.FileMode, bool) {
+	m, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
+	return fs.FileMode(m), err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+// parseDuration accepts seconds, and what [time.ParseDuration] accepts.
+func parseDuration(text string) (time.Duration, bool) {
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		d, err := time.ParseDuration(text)
+		return d, err == nil
+	}
+	const longest = 200 * 365 * 24 * 3600 // seconds
+	seconds = min(max(seconds, -longest), longest)
+	return time.Duration(math.Round(seconds * float64(time.Second))), !math.IsNaN(seconds)
+}
+
+// parseBool accepts the words of YAML 1.1, in small letters.
+func parseBool(text string) (value, ok bool) {
+	value = slices.Contains([]string{"true", "yes", "on"}, text)
+	return value, value || slices.Contains([]string{"false", "no", "off"}, text)
+}
+
+func isPath(s string) bool { return filepath.IsAbs(s) && isShort(s, 4095) }
+
+func isName(s string) bool { return isShort(s, 256) }
+
+func isPrefix(s string) bool { return isShort(s, 40) && !strings.ContainsFunc(s, unicode.IsSpace) }
+
+// isShort reports whether a text has at most that many bytes and no control characters.
+func isShort(s string, most int) bool {
+	return len(s) <= most && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+// isMethod reports whether a method can publish. HEAD and OPTIONS are answered, but never publish.
+func isMethod(s string) bool { return s == http.MethodGet || s == http.MethodPost }
+
+func isAddress(s string) bool {
+	path, isSocket := strings.CutPrefix(s, "unix:")
+	// sockaddr_un has 108 bytes, the last one is NUL.
+	return isSocket && isPath(path) && len(path) <= 107 || isHostAndPort(s)
+}
+
+func isHostAndPort(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	n, wrong := strconv.ParseUint(port, 10, 16)
+	return err == nil && wrong == nil && n > 0 && host != "" &&
+		!strings.ContainsFunc(host, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '/' })
+}
+
+// isGroup accepts almost any name, because a directory service may have rules of its own. A number must be a
+// group id: 4294967295 is -1 to the kernel and would change nothing.
+func isGroup(s string) bool {
+	if strings.Trim(s, "0123456789") == "" {
+		n, err := strconv.ParseUint(s, 10, 32)
+		return err == nil && n < math.MaxUint32
+	}
+	return isName(s) && !strings.ContainsAny(s[:1], "+-") && !strings.ContainsAny(s, ":,/")
+}

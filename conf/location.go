@@ -1,0 +1,61 @@
+package conf
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// UserVariable is the COMET_* in which the web server passes the name of the authenticated user.
+const UserVariable = "COMET_USER"
+
+// IsSetting reports whether the variable of a request sets a key, or tries to.
+func IsSetting(variable string) bool {
+	return strings.HasPrefix(variable, variablePrefix) && variable != UserVariable
+}
+
+// Locate returns the settings of one location: c with the COMET_* that the web server set among the variables
+// of a request (SetEnv, fastcgi_param). Request headers arrive as HTTP_* and set nothing.
+//
+// A variable that is unknown, has a wrong value or cannot be set for a location is an error that names it.
+// The caller must then refuse the request, because c may allow more than the location does. A key whose
+// variable is empty is not set.
+//
+// Without any COMET_* except COMET_USER, Locate allocates nothing.
+func (c Config) Locate(variables map[string]string) (Config, error) {
+	for name := range variables {
+		if IsSetting(name) {
+			return c.withVariables(variables)
+		}
+	}
+	return c, nil
+}
+
+func (c Config) withVariables(variables map[string]string) (Config, error) {
+	bound := map[string]binding{}
+	// sorted: of two errors, the same one is returned each time
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		value := variables[name]
+		if !IsSetting(name) {
+			continue
+		}
+		k, ok := keyByVariable(name)
+		switch {
+		case !ok && name != fileVariable:
+			return Config{}, fmt.Errorf("unknown variable %s", suggest(name, append(variablesFor(location),
+				UserVariable)))
+		case value == "":
+		case k.scope != location:
+			return Config{}, fmt.Errorf("variable %s cannot be set for a location: only %s can",
+				name, strings.Join(variablesFor(location), ", "))
+		default:
+			bound[k.name] = binding{k.name, value, "variable " + name}
+		}
+	}
+	l := Loaded{Config: c, viper: newViper(bound), bound: bound}
+	if err := l.decode(); err != nil {
+		return Config{}, err
+	}
+	return l.Config, nil
+}

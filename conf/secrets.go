@@ -1,0 +1,37 @@
+package conf
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"novcomet/core"
+)
+
+const maxSecrets = 64 << 10 // bytes, of the file
+
+// readSecrets returns Signed with the secrets of SecretFile: one in each line. Empty lines and lines that
+// begin with # are skipped.
+func (s Subscribe) readSecrets() (core.Signed, error) {
+	if s.SecretFile == "" {
+		return s.Signed.WithSecrets(nil)
+	}
+	text, err := readRegular(s.SecretFile, maxSecrets)
+	switch {
+	case errors.Is(err, errNotRegular), errors.Is(err, errTooLarge):
+		return core.Signed{}, errors.New("can't be read: not a regular file of at most 64 KiB")
+	case err != nil:
+		return core.Signed{}, fmt.Errorf("can't be read: %w", err)
+	}
+	var secrets []string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			secrets = append(secrets, line)
+		}
+	}
+	signed, err := s.Signed.WithSecrets(secrets)
+	if err != nil {
+		return core.Signed{}, fmt.Errorf("has a line that is not a secret of at least %d characters", core.MinSecret)
+	}
+	return signed, nil
+}
