@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"strings"
 
 	"novcomet/conf"
 )
@@ -20,11 +21,15 @@ func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, setting
 		if err == nil {
 			var p policy
 			if p, err = newPolicy(next.Config, log.Logger); err == nil {
+				message := "settings reloaded"
+				if names := settings.RestartKeys(next); len(names) > 0 {
+					message += "; a restart is needed for the changes of " + strings.Join(names, ", ")
+				}
 				settings = next
 				log.setLevel(settings.Config)
 				s.adopt(p)
 				announce(settings, log.verbatim)
-				log.verbatim.Info("settings reloaded; changes of listen, socket, max_serving and log_format need a restart")
+				log.verbatim.Info(message)
 				continue
 			}
 		}
