@@ -81,7 +81,7 @@ func isAbsent(path string) bool {
 func besideProgram() ([]string, error) {
 	program, err := os.Executable() // On Linux, symbolic links are resolved already.
 	if err != nil {
-		return nil, pkgerrors.Wrapf(err, "can't look for a %s beside the program: name the file, with --config or %s",
+		return nil, pkgerrors.Wrapf(err, "can't search for a %s beside the program: name the file, with --config or %s",
 			fileName, fileVariable)
 	}
 	places := []string{filepath.Join(filepath.Dir(program), fileName)}

@@ -93,6 +93,9 @@ func TestFindFile_BesideTheProgram(t *testing.T) {
 		}
 	}
 	elsewhere := directory("99")
+	if err := os.WriteFile(filepath.Join(elsewhere, "comet.cgi"), self, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name, path, argv0, dir string
 		environ                []string

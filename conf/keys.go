@@ -36,8 +36,9 @@ var keys = []key{
 	{"file.create", "true", reload, boolean("true or false"), "Publishing creates the file of a new event."},
 	{"file.notify", "true", reload, boolean("true or false"), "Watch the directory (inotify)."},
 
-	{"listen", "", restart, textOrNothing("unix: and an absolute path of at most 107 bytes "+
-		"(unix:/run/novcomet/comet.sock), a host and a port from 1 to 65535 (127.0.0.1:9000)", isAddress),
+	{"listen", "", restart, text("unix: and an absolute path of at most 107 bytes (unix:/run/novcomet/comet.sock), "+
+		"a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if another program passes the socket",
+		func(s string) bool { return s == "" || isAddress(s) }),
 		"Where comet-fcgi listens. Empty: another program passes the socket."},
 
 	{"publish.allow", "*", location, patterns("user:<user>:*", core.ParsePatterns),
@@ -61,8 +62,8 @@ var keys = []key{
 	{"store_prefix", "novcomet:", reload, textOrNothing(
 		"at most 40 bytes without spaces and control characters", isPrefix),
 		"Beginning of each key in memcached or Redis."},
-	{"memcached.servers", "127.0.0.1:11211", reload, list(
-		"a host and a port (127.0.0.1:11211), or unix: and an absolute path, for each server, at least one", 1, isAddress),
+	{"memcached.servers", "127.0.0.1:11211", reload, list("a host and a port (127.0.0.1:11211), "+
+		"or unix: and an absolute path, for each server, at least one", 1, isAddress),
 		"The servers, the same list on each machine."},
 	{"memcached.skew", "1", reload, duration("", "0", "2s"), "How far the clocks of the machines may differ."},
 	{"redis.addresses", "127.0.0.1:6379", reload, list(

@@ -162,6 +162,7 @@ func TestKind_NamesWhatIsWrongWithAValue(t *testing.T) {
 		"file.mode: -1":                         "is not an octal mode",
 		"file.mode: 0777":                       "is not allowed",
 		"file.mode: " + modeWrapsToGood:         "is not allowed",
+		"listen: a":                             "or nothing if another program passes the socket",
 		"redis.tls: maybe":                      `"maybe" is not a boolean`,
 		"publish.rate: 010/s":                   `"010/s" is not a rate such as 10/s, 100/m or 1000/h`,
 		"publish.allow: news, a/b":              `"a/b" is not a pattern of ids: no id can match it`,
@@ -204,7 +205,7 @@ func TestKind_DurationsAreSecondsOrHaveAUnit(t *testing.T) {
 	}
 }
 
-// YAML takes 0664 without quotes for the number 436.
+// For YAML, 0664 without quotes is the number 436.
 func TestKind_ModesAreOctal(t *testing.T) {
 	for _, written := range []string{`"0640"`, "0640", "640", "0o640", "'0640'"} {
 		if got := load(t, Source{File: write(t, "file: {mode: "+written+"}")}).File.Mode; got != fs.FileMode(0o640) {

@@ -162,32 +162,50 @@ func (s Source) collect(f file) (Loaded, error) {
 	return l, pkgerrors.Wrap(l.viper.MergeConfigMap(values), f.path)
 }
 
-// bindings returns what the environment and the flags set. An unknown variable is an error even if it is
-// empty, because it may be a misspelt restriction. A key whose variable is empty is not set.
+// bindings returns what the environment and the flags set.
 func (s Source) bindings() (map[string]binding, error) {
-	bound := map[string]binding{}
+	variables := map[string]string{}
 	for _, variable := range s.Environ {
 		name, value, _ := strings.Cut(variable, "=")
-		if !strings.HasPrefix(name, variablePrefix) || name == fileVariable {
-			continue
-		}
-		if name == UserVariable {
-			return nil, fmt.Errorf("environment variable %s: only a web server can set it, for a location: "+
-				"in the environment it would make every visitor this user", name)
-		}
-		k, ok := keyByVariable(name)
-		if !ok {
-			return nil, fmt.Errorf("unknown environment variable %s", suggest(name, variablesFor(restart)))
-		}
-		if value != "" {
-			bound[k.name] = binding{k.name, value, "environment variable " + name}
-		}
+		variables[name] = value
+	}
+	if _, ok := variables[UserVariable]; ok {
+		return nil, fmt.Errorf("environment variable %s: only a web server can set it, for a location: "+
+			"in the environment it would make every visitor this user", UserVariable)
+	}
+	delete(variables, fileVariable)
+	bound, err := bindVariables("environment variable", variables, restart)
+	if err != nil {
+		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Flags)) {
 		if _, ok := keyByName(name); !ok {
 			return nil, fmt.Errorf("flag --%s: unknown key %s", name, suggest(name, namesOf("")))
 		}
 		bound[name] = binding{name, s.Flags[name], "flag --" + name}
+	}
+	return bound, nil
+}
+
+// bindVariables returns what the variables set. An unknown COMET_* is an error even if it is empty, because it may be
+// a misspelt restriction. So is the variable of a key with a smaller scope. A key whose variable is empty is not set.
+func bindVariables(noun string, variables map[string]string, least scope) (map[string]binding, error) {
+	bound := map[string]binding{}
+	for _, name := range slices.Sorted(maps.Keys(variables)) { // Of two errors, the same one is returned each time.
+		if !IsSetting(name) {
+			continue
+		}
+		k, ok := keyByVariable(name)
+		switch {
+		case !ok && name != fileVariable:
+			return nil, fmt.Errorf("unknown %s %s", noun, suggest(name, append(variablesFor(least), UserVariable)))
+		case variables[name] == "":
+		case k.scope < least:
+			return nil, fmt.Errorf("%s %s cannot be set for a location: only %s can",
+				noun, name, strings.Join(variablesFor(least), ", "))
+		default:
+			bound[k.name] = binding{k.name, variables[name], noun + " " + name}
+		}
 	}
 	return bound, nil
 }

@@ -150,7 +150,7 @@ func TestLoad_WithoutSettings(t *testing.T) {
 	}
 }
 
-// comet-fcgi --listen "" takes the socket that is passed, whatever the file has.
+// comet-fcgi --listen "" uses the socket that another program passes, even if the file sets listen.
 func TestLoad_EmptyFlagIsAValue(t *testing.T) {
 	c := load(t, Source{File: write(t, "listen: 127.0.0.1:9000"), Flags: map[string]string{"listen": ""}})
 	if c.Listen != "" {

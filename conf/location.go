@@ -1,11 +1,6 @@
 package conf
 
-import (
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
-)
+import "strings"
 
 // UserVariable is the COMET_* in which the web server passes the name of the authenticated user.
 const UserVariable = "COMET_USER"
@@ -33,25 +28,9 @@ func (c Config) Locate(variables map[string]string) (Config, error) {
 }
 
 func (c Config) withVariables(variables map[string]string) (Config, error) {
-	bound := map[string]binding{}
-	// sorted: of two errors, the same one is returned each time
-	for _, name := range slices.Sorted(maps.Keys(variables)) {
-		value := variables[name]
-		if !IsSetting(name) {
-			continue
-		}
-		k, ok := keyByVariable(name)
-		switch {
-		case !ok && name != fileVariable:
-			return Config{}, fmt.Errorf("unknown variable %s", suggest(name, append(variablesFor(location),
-				UserVariable)))
-		case value == "":
-		case k.scope != location:
-			return Config{}, fmt.Errorf("variable %s cannot be set for a location: only %s can",
-				name, strings.Join(variablesFor(location), ", "))
-		default:
-			bound[k.name] = binding{k.name, value, "variable " + name}
-		}
+	bound, err := bindVariables("variable", variables, location)
+	if err != nil {
+		return Config{}, err
 	}
 	l := Loaded{Config: c, viper: newViper(bound), bound: bound}
 	if err := l.decode(); err != nil {

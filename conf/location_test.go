@@ -79,6 +79,7 @@ func TestLocate_RefusesOtherKeysAndUnknownVariables(t *testing.T) {
 		{"COMET_PUBLISH_ALOW", "none", `unknown variable "COMET_PUBLISH_ALOW": did you mean COMET_PUBLISH_ALLOW?`},
 		{"COMET_USR", "ann", `unknown variable "COMET_USR": did you mean COMET_USER?`},
 		{"COMET_", "", `unknown variable "COMET_"`},
+		{"COMET_TRIES=5", "", `unknown variable "COMET_TRIES=5"`},
 	} {
 		_, err := c.Locate(variables(l.name, l.value))
 		wantError(t, err, l.words)

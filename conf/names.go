@@ -27,10 +27,10 @@ func suggest(word string, known []string) string {
 			return fmt.Sprintf("%s: it was removed: use %s, %s", quote(word), removed.successor, removed.note)
 		}
 	}
+	lower := strings.ToLower(word)
 	for edits := range 3 { // A word with two wrong letters can still be guessed, and so can one without its group.
 		for _, k := range known {
-			if isNear(strings.ToLower(word), strings.ToLower(k), edits) || edits == 2 && strings.HasSuffix(k,
-				"."+strings.ToLower(word)) {
+			if isNear(lower, strings.ToLower(k), edits) || edits == 2 && strings.HasSuffix(k, "."+lower) {
 				return fmt.Sprintf("%s: did you mean %s?", quote(word), k)
 			}
 		}

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// patience is how long every web server waits for an answer by default, less the time that an answer may take
-// after the wait.
-const patience = 50 * time.Second
+// safeWait is the default time-out of nginx and Apache (60 s), less the time that an answer may
+// need after the wait.
+const safeWait = 50 * time.Second
 
 // Warnings returns one line for each setting that is allowed but probably a mistake.
 func (c Config) Warnings() []string {
 	var lines []string
-	if wait := c.Wait(); wait > patience {
+	if wait := c.Wait(); wait > safeWait {
 		seconds := int(wait/time.Second) + 20
 		lines = append(lines, fmt.Sprintf("tries × sleep is %s, longer than the default time-out of web servers: "+
 			"the files in examples/ allow 65s; for more, or with files of your own, set nginx's "+
@@ -28,22 +28,21 @@ func (c Config) Warnings() []string {
 			"COMET_STATUS only for the location "+
 			"that is to answer with metrics (nginx: fastcgi_param, Apache: SetEnv)")
 	}
-	if open(c.Listen) {
+	if isReachable(c.Listen) {
 		lines = append(lines, fmt.Sprintf("listen: other machines can reach %s, and FastCGI has no passwords: "+
 			"use 127.0.0.1 or a socket file (unix:/run/novcomet/comet.sock), or a firewall, "+
 			"or list the addresses that may connect in the environment variable FCGI_WEB_SERVER_ADDRS", c.Listen))
 	}
 	if c.Subscribe.Signed.LacksSecrets() {
 		lines = append(lines, "subscribe.signed: there is no secret to check tokens with, so nobody can subscribe "+
-			"to these events: "+
-			"set subscribe.secret_file")
+			"to these events: set subscribe.secret_file")
 	}
 	return lines
 }
 
-// open reports whether another machine may reach the address. Names are not looked up: only localhost is
-// known to be local.
-func open(listen string) bool {
+// isReachable reports whether another machine may reach the address. Names are not resolved: only localhost
+// is known to be local.
+func isReachable(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
 	if listen == "" || strings.HasPrefix(listen, "unix:") || err != nil {
 		return false

@@ -22,7 +22,8 @@ type Rate struct {
 	per   time.Duration
 }
 
-// ParseRate reads a rate such as 10/s, 100/m or 1000/h: 1 to 10,000 times a second, minute or hour, without leading zeros.
+// ParseRate reads a rate such as 10/s, 100/m or 1000/h: 1 to 10,000 times a second, minute or hour, without
+// leading zeros.
 func ParseRate(text string) (Rate, error) {
 	const most = 10_000
 	times, unit, _ := strings.Cut(text, "/")

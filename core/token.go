@@ -40,7 +40,8 @@ func NewSigned(globs, secrets []string) (Signed, error) {
 	// Without a user, a pattern with <user> matches nothing, so everybody could subscribe without a token.
 	if len(patterns.ofUser) > 0 {
 		glob := strings.Join(patterns.ofUser[0], userWord)
-		return Signed{}, fmt.Errorf("%w: %.60q contains %s, but whether an id needs a token must not depend on the user", ErrSigned, glob, userWord)
+		return Signed{}, fmt.Errorf("%w: %.60q contains %s, but whether an id needs a token must not depend on the user",
+			ErrSigned, glob, userWord)
 	}
 	return Signed{ids: patterns}.WithSecrets(secrets)
 }
@@ -51,8 +52,8 @@ func (s *Signed) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// WithSecrets returns s with these secrets instead of its own. A secret has at least [MinSecret] bytes and no control
-// characters.
+// WithSecrets returns s with these secrets instead of its own. A secret has at least [MinSecret] bytes and no
+// control characters.
 func (s Signed) WithSecrets(secrets []string) (Signed, error) {
 	var list [][]byte
 	for _, secret := range secrets {
