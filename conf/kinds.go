@@ -27,36 +27,29 @@ type kind struct {
 	list  bool
 }
 
-// scalar is a kind whose values are not lists.
-func scalar(allowed, between string, parse func(text string) (any, error)) kind {
+// scalar is a kind whose values are not lists. valid is nil if all values of the type are valid.
+func scalar[T any](allowed, between, typeName string, parse func(text string) (T, bool), valid func(T) bool) kind {
 	return kind{allowed, between, func(value any) (any, error) {
-		text, ok := value.(string)
-		if !ok {
+		text, isText := value.(string)
+		if !isText {
 			return nil, errors.New("a list is not allowed")
 		}
-		return parse(text)
-	}, false}
-}
-
-// ranged makes the parser of a type whose values are valid if the condition holds.
-func ranged[T any](typeName string, parse func(string) (T, bool), valid func(T) bool) func(string) (any, error) {
-	return func(text string) (any, error) {
-		value, ok := parse(text)
+		parsed, ok := parse(text)
 		if !ok {
 			return nil, fmt.Errorf("%s is not %s", quote(text), typeName)
 		}
-		if !valid(value) {
+		if valid != nil && !valid(parsed) {
 			return nil, fmt.Errorf("%s is not allowed", quote(text))
 		}
-		return value, nil
-	}
+		return parsed, nil
+	}, false}
 }
 
 // number is a whole number. Its message begins with the unit, such as "bytes, ".
 func number(unit string, low, high int) kind {
 	between := fmt.Sprintf("%d to %d", low, high)
-	return scalar(unit+"a whole number from "+between, between,
-		ranged("a whole number", parseInt, func(n int) bool { return low <= n && n <= high }))
+	return scalar(unit+"a whole number from "+between, between, "a whole number", parseInt,
+		func(n int) bool { return low <= n && n <= high })
 }
 
 // duration is a duration, or 0 if the message begins with what 0 means.
@@ -64,33 +57,28 @@ func duration(zero, low, high string) kind {
 	between := low + " to " + high
 	from, _ := parseDuration(low)
 	to, _ := parseDuration(high)
-	return scalar(zero+"seconds (2, 0.5) or a unit (500ms, 1m), from "+between, between, ranged("a duration",
-		parseDuration,
-		func(d time.Duration) bool { return from <= d && d <= to || d == 0 && zero != "" }))
+	return scalar(zero+"seconds (2, 0.5) or a unit (500ms, 1m), from "+between, between, "a duration", parseDuration,
+		func(d time.Duration) bool { return from <= d && d <= to || d == 0 && zero != "" })
 }
 
-func boolean(allowed string) kind {
-	return scalar(allowed, "", ranged("a boolean", parseBool, func(bool) bool { return true }))
-}
+func boolean(allowed string) kind { return scalar(allowed, "", "a boolean", parseBool, nil) }
 
-// rate is a rate, which core parses.
 func rate(between string) kind {
 	return scalar(between+" per second, minute or hour, such as 10/s, 100/m, 1000/h, or none", between,
-		func(text string) (any, error) {
-			var r core.Rate
+		"a rate such as 10/s, 100/m or 1000/h", func(text string) (r core.Rate, ok bool) {
 			err := r.UnmarshalText([]byte(text))
-			return r, err
-		})
+			return r, err == nil
+		}, nil)
 }
 
 // octalMode is a mode that lets the owner read and write, and makes nothing executable or setuid.
 func octalMode() kind {
 	return scalar(`an octal mode such as "0660", from "0600" to "0666", that includes 0600`, `"0600" to "0666"`,
-		ranged("an octal mode", parseMode, func(m fs.FileMode) bool { return m&0o600 == 0o600 && m&^0o666 == 0 }))
+		"an octal mode", parseMode, func(m fs.FileMode) bool { return m&0o600 == 0o600 && m&^0o666 == 0 })
 }
 
 func text(allowed string, valid func(string) bool) kind {
-	return scalar(allowed, "", ranged("", func(text string) (string, bool) { return text, true }, valid))
+	return scalar(allowed, "", "", func(text string) (string, bool) { return text, true }, valid)
 }
 
 func textOrNothing(allowed string, valid func(string) bool) kind {

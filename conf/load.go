@@ -133,10 +133,10 @@ func Explain(from Source) (values []Value, path string, err error) {
 
 func (s Source) load(f file) (Loaded, error) {
 	l, err := s.collect(f)
-	if err == nil {
-		err = l.decode()
-	}
 	if err != nil {
+		return Loaded{}, err
+	}
+	if err := l.decode(); err != nil {
 		return Loaded{}, err
 	}
 	return l, nil
@@ -187,8 +187,9 @@ func (s Source) bindings() (map[string]binding, error) {
 	return bound, nil
 }
 
-// bindVariables returns what the variables set. An unknown COMET_* is an error even if it is empty, because it may be
-// a misspelt restriction. So is the variable of a key with a smaller scope. A key whose variable is empty is not set.
+// bindVariables returns what the variables set. An unknown COMET_* is an error even if it is empty, because
+// it may be a misspelt restriction. So is the variable of a key with a smaller scope. A key whose variable is
+// empty is not set.
 func bindVariables(noun string, variables map[string]string, least scope) (map[string]binding, error) {
 	bound := map[string]binding{}
 	for _, name := range slices.Sorted(maps.Keys(variables)) { // Of two errors, the same one is returned each time.
