@@ -95,7 +95,7 @@ func oneOf(words ...string) kind {
 func list(allowed string, least int, valid func(element string) bool) kind {
 	return listOf(allowed, func(elements []string) ([]string, error) {
 		for _, e := range elements {
-			if e == "" || !valid(e) {
+			if !valid(e) {
 				return nil, fmt.Errorf("%s is not allowed", quote(e))
 			}
 		}
