@@ -5,6 +5,7 @@ import (
 	stderrors "errors"
 	"io"
 	"net"
+	"novcomet/fcgi/fastcgi"
 	"os"
 	"sync"
 	"time"
@@ -76,34 +77,34 @@ func (i *incoming) Read(b []byte) (int, error) {
 	return i.Conn.Read(b)
 }
 
-func (c *connection) readHeader() (header, error) {
+func (c *connection) readHeader() (fastcgi.Header, error) {
 	if err := c.await(); err != nil {
-		return header{}, err
+		return fastcgi.Header{}, err
 	}
-	b, err := c.in.Peek(headerLength)
+	b, err := c.in.Peek(fastcgi.HeaderLength)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return header{}, errInterrupted
+		return fastcgi.Header{}, errInterrupted
 	}
 	if err != nil {
-		return header{}, errors.WithStack(err)
+		return fastcgi.Header{}, errors.WithStack(err)
 	}
-	h, ok := parseHeader(b)
-	if !ok && isHTTP(b) {
-		return header{}, errHTTP
+	h, ok := fastcgi.ParseHeader(b)
+	if !ok && fastcgi.IsHTTP(b) {
+		return fastcgi.Header{}, errHTTP
 	}
 	if !ok {
-		return header{}, errNotFastCGI
+		return fastcgi.Header{}, errNotFastCGI
 	}
-	_, err = c.in.Discard(headerLength)
+	_, err = c.in.Discard(fastcgi.HeaderLength)
 	return h, errors.WithStack(err)
 }
 
-func (c *connection) readContent(h header) ([]byte, error) {
-	content := make([]byte, h.content)
+func (c *connection) readContent(h fastcgi.Header) ([]byte, error) {
+	content := make([]byte, h.Content)
 	if _, err := io.ReadFull(c.in, content); err != nil {
 		return nil, errors.WithStack(err)
 	}
-	_, err := c.in.Discard(h.padding)
+	_, err := c.in.Discard(h.Padding)
 	return content, errors.WithStack(err)
 }
 
@@ -155,12 +156,12 @@ func (c *connection) watch(id uint16, gaveUp func(error)) error {
 		case err != nil:
 			gaveUp(err)
 			return err
-		case h.id == 0:
+		case h.ID == 0:
 			c.manage(h, content)
-		case h.kind == abortRequest && h.id == id:
+		case h.Type == fastcgi.AbortRequest && h.ID == id:
 			gaveUp(errAborted)
-		case h.kind == beginRequest:
-			c.write(appendEnd(nil, h.id, cantMultiplex))
+		case h.Type == fastcgi.BeginRequest:
+			c.write(fastcgi.AppendEnd(nil, h.ID, fastcgi.CannotMultiplex))
 		}
 	}
 }

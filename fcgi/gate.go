@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"novcomet/core"
+	"novcomet/fcgi/fastcgi"
 )
 
 // The gate stands before net/http/fcgi. A poll that has to wait is parked: one goroutine blocked in one Read of its
@@ -69,7 +70,7 @@ func (p *policy) open(ctx context.Context, r *request) core.Opened {
 			delete(r.variables, "CONTENT_LENGTH")
 		}
 		return p.gateway.Open(ctx, r.variables, bytes.NewReader(r.body))
-	case errors.Is(r.refused, errPairs):
+	case errors.Is(r.refused, fastcgi.ErrParams):
 		return core.Opened{Answer: p.gateway.Refuse(r.variables, http.StatusBadRequest, r.refused.Error())}
 	default:
 		return core.Opened{Answer: p.gateway.Refuse(r.variables, http.StatusRequestEntityTooLarge, r.refused.Error())}
@@ -140,7 +141,7 @@ func (p *parked) stir(err error) {
 		p.server.leave(p.connection)
 		return
 	case answer == nil:
-		p.write(appendEnd(nil, p.id, requestComplete)) // aborted
+		p.write(fastcgi.AppendEnd(nil, p.id, fastcgi.RequestComplete)) // aborted
 	default:
 		p.server.memory.worked()
 		leave := p.server.responders.room(answer.size)

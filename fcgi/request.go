@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"novcomet/fcgi/fastcgi"
 	"time"
 )
 
@@ -47,36 +48,36 @@ func (c *connection) read(limit limits) (*request, error) {
 			return nil, err
 		}
 		switch {
-		case h.id == 0:
+		case h.ID == 0:
 			c.manage(h, content)
-		case h.kind == beginRequest && r == nil:
-			r, err = c.begin(h.id, content)
-		case h.kind == beginRequest && h.id != r.id:
-			c.write(appendEnd(nil, h.id, cantMultiplex))
-		case r == nil || h.id != r.id: // of a request that was refused: to be ignored
-		case h.kind == abortRequest:
+		case h.Type == fastcgi.BeginRequest && r == nil:
+			r, err = c.begin(h.ID, content)
+		case h.Type == fastcgi.BeginRequest && h.ID != r.id:
+			c.write(fastcgi.AppendEnd(nil, h.ID, fastcgi.CannotMultiplex))
+		case r == nil || h.ID != r.id: // of a request that was refused: to be ignored
+		case h.Type == fastcgi.AbortRequest:
 			return nil, errAborted
-		case h.kind == params && !namesDone && len(content) > 0:
+		case h.Type == fastcgi.Params && !namesDone && len(content) > 0:
 			if len(names)+len(content) > limit.bytes {
 				r.refused = fmt.Errorf("the web server's variables, the query among them, take more than %d bytes", limit.bytes)
 				continue
 			}
 			names = append(names, content...)
-		case h.kind == params && !namesDone:
+		case h.Type == fastcgi.Params && !namesDone:
 			namesDone = true
 			if r.refused == nil {
-				r.variables, r.refused = parsePairs(names)
+				r.variables, r.refused = fastcgi.ParseParams(names)
 			}
-		case h.kind == stdin && namesDone && len(content) > 0:
+		case h.Type == fastcgi.Stdin && namesDone && len(content) > 0:
 			if r.refused == nil && len(r.body)+len(content) > limit.body {
 				r.body, r.refused = nil, fmt.Errorf("the request's body takes more than %d bytes", limit.body)
 			}
 			if r.refused == nil {
 				r.body = append(r.body, content...)
 			}
-		case h.kind == stdin && namesDone:
+		case h.Type == fastcgi.Stdin && namesDone:
 			return r, nil
-		case h.kind == beginRequest, h.kind == params, h.kind == stdin:
+		case h.Type == fastcgi.BeginRequest, h.Type == fastcgi.Params, h.Type == fastcgi.Stdin:
 			err = errProtocol
 		}
 		if err != nil {
@@ -86,23 +87,23 @@ func (c *connection) read(limit limits) (*request, error) {
 }
 
 func (c *connection) begin(id uint16, content []byte) (*request, error) {
-	if len(content) < headerLength {
+	if len(content) < fastcgi.HeaderLength {
 		return nil, errProtocol
 	}
-	if role := int(content[0])<<8 | int(content[1]); role != roleResponder {
-		c.write(appendEnd(nil, id, unknownRole))
+	if role := int(content[0])<<8 | int(content[1]); role != fastcgi.RoleResponder {
+		c.write(fastcgi.AppendEnd(nil, id, fastcgi.UnknownRole))
 		return nil, nil
 	}
-	return &request{id: id, keep: content[2]&flagKeepConn != 0}, nil
+	return &request{id: id, keep: content[2]&fastcgi.FlagKeepConn != 0}, nil
 }
 
 // manage answers a record about the connection.
-func (c *connection) manage(h header, content []byte) {
-	if h.kind != getValues {
-		c.write(appendRecord(nil, unknownType, 0, []byte{byte(h.kind), 0, 0, 0, 0, 0, 0, 0}))
+func (c *connection) manage(h fastcgi.Header, content []byte) {
+	if h.Type != fastcgi.GetValues {
+		c.write(fastcgi.AppendRecord(nil, fastcgi.UnknownType, 0, []byte{byte(h.Type), 0, 0, 0, 0, 0, 0, 0}))
 		return
 	}
-	asked, err := parsePairs(content)
+	asked, err := fastcgi.ParseParams(content)
 	if err != nil {
 		return
 	}
@@ -110,5 +111,5 @@ func (c *connection) manage(h header, content []byte) {
 	if _, ok := asked["FCGI_MPXS_CONNS"]; ok {
 		values["FCGI_MPXS_CONNS"] = "0" // one request at a time
 	}
-	c.write(appendRecord(nil, getValuesResult, 0, appendPairs(nil, values)))
+	c.write(fastcgi.AppendRecord(nil, fastcgi.GetValuesResult, 0, fastcgi.AppendParams(nil, values)))
 }

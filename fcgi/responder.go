@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/fcgi"
+	"novcomet/fcgi/fastcgi"
 	"sync"
 	"sync/atomic"
 )
@@ -90,13 +91,13 @@ func startResponder() *responder {
 
 // smallRequest is what net/http/fcgi needs to call its handler. FCGI_KEEP_CONN keeps the responder for the next one.
 func smallRequest(id uint16) []byte {
-	b := appendRecord(make([]byte, 0, 128), beginRequest, id, []byte{0, roleResponder, flagKeepConn, 0, 0, 0, 0, 0})
-	b = appendRecord(b, params, id, smallParams)
-	b = appendRecord(b, params, id, nil)
-	return appendRecord(b, stdin, id, nil)
+	b := fastcgi.AppendRecord(make([]byte, 0, 128), fastcgi.BeginRequest, id, []byte{0, fastcgi.RoleResponder, fastcgi.FlagKeepConn, 0, 0, 0, 0, 0})
+	b = fastcgi.AppendRecord(b, fastcgi.Params, id, smallParams)
+	b = fastcgi.AppendRecord(b, fastcgi.Params, id, nil)
+	return fastcgi.AppendRecord(b, fastcgi.Stdin, id, nil)
 }
 
-var smallParams = appendPairs(nil, map[string]string{
+var smallParams = fastcgi.AppendParams(nil, map[string]string{
 	"REQUEST_METHOD":  http.MethodGet,
 	"SERVER_PROTOCOL": "HTTP/1.1",
 	"REQUEST_URI":     "/",
@@ -119,7 +120,7 @@ func (r *responder) Read(b []byte) (int, error) {
 // Write takes what net/http/fcgi writes, one whole record each time, and hands it over with the last one.
 func (r *responder) Write(b []byte) (int, error) {
 	r.output = append(r.output, b...)
-	if len(b) > 1 && recordType(b[1]) == endRequest {
+	if len(b) > 1 && fastcgi.Type(b[1]) == fastcgi.EndRequest {
 		answer := r.output
 		r.output = nil
 		r.answers <- answer

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"novcomet/core"
+	"novcomet/fcgi/fastcgi"
 )
 
 // streaming is a stream on its connection. It is parked like a poll: net/http/fcgi writes its header and first bytes, and
@@ -30,7 +31,7 @@ func (s *server) stream(c *connection, r *request, source *core.Stream, u *users
 	st := &streaming{server: s, connection: c, id: r.id, keep: r.keep, users: u, source: source}
 	s.parked.Add(1)
 	begin := func(w http.ResponseWriter, _ *http.Request) { source.Begin(w) }
-	c.write(withoutEnd(s.responders.respond(r.id, http.HandlerFunc(begin))))
+	c.write(fastcgi.WithoutEnd(s.responders.respond(r.id, http.HandlerFunc(begin))))
 	c.release()
 	st.mu.Lock()
 	st.leave = source.Next(st.wake)
@@ -50,7 +51,7 @@ func (st *streaming) send(part core.StreamPart) {
 		return
 	}
 	defer st.server.responders.room(part.Size())()
-	records := appendOutput(nil, st.id, part.Append(nil))
+	records := fastcgi.AppendStdout(nil, st.id, part.Append(nil))
 	if part.Last() {
 		st.over, st.ended = true, true
 	}
@@ -81,9 +82,9 @@ func (st *streaming) stir(err error) {
 		// Only now, because the web server may send its next request at once, and watch would refuse it.
 		var end []byte
 		if ended {
-			end = appendRecord(nil, stdout, st.id, nil)
+			end = fastcgi.AppendRecord(nil, fastcgi.Stdout, st.id, nil)
 		}
-		st.write(appendEnd(end, st.id, requestComplete))
+		st.write(fastcgi.AppendEnd(end, st.id, fastcgi.RequestComplete))
 	}
 	st.server.memory.worked()
 	st.server.proceed(st.connection, err == nil && st.keep)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"novcomet/core"
+	"novcomet/fcgi/fastcgi"
 )
 
 // streamed are the variables of a browser's EventSource.
@@ -150,7 +151,7 @@ func TestAReaderThatTakesNothingIsDropped(t *testing.T) {
 func TestABigPartIsSentWhole(t *testing.T) {
 	for _, n := range []int{0, 1, 65535, 65536, 200_000} {
 		content := bytes.Repeat([]byte("x"), n)
-		w := answering(&wire{in: bytes.NewReader(appendOutput(nil, 5, content))})
+		w := answering(&wire{in: bytes.NewReader(fastcgi.AppendStdout(nil, 5, content))})
 		var got []byte
 		for {
 			kind, id, part, err := w.receive()
