@@ -4,38 +4,39 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// unmeasured is what a web server says of a body of which it does not know the length.
-func unmeasured(method, query string) []string {
-	return append(without(asked(query), "CONTENT_LENGTH"), "REQUEST_METHOD="+method, "CONTENT_TYPE=application/x-www-form-urlencoded")
+// withoutLength returns the variables of a request whose body has no known length.
+func withoutLength(method, query string, more ...string) []string {
+	return append(get(query, "REQUEST_METHOD="+method, "CONTENT_TYPE=application/x-www-form-urlencoded"), more...)
 }
 
 func TestBody_WithoutContentLengthIsReadToItsEnd(t *testing.T) {
 	t.Parallel()
+	most := strings.Repeat("x", 65536) // data.max_bytes
 	for _, test := range []struct {
 		name      string
 		variables []string
 		stdin     string
 		status    int
 		body      string
-		carries   string
+		data      string // of the event afterwards
 	}{
-		{"PUT", unmeasured("PUT", "publish=a"), "new", 200, "true", "new"},
-		{"POST", unmeasured("POST", "publish=a"), "new", 200, "true", "new"},
-		{"POST with an empty length", append(unmeasured("POST", "publish=a"), "CONTENT_LENGTH="), "new", 200, "true", "new"},
-		{"PUT without a body erases the data", unmeasured("PUT", "publish=a"), "", 200, "true", ""},
-		{"POST without a body keeps the data", unmeasured("POST", "publish=a"), "", 200, "true", "old"},
-		{"as much as is allowed", unmeasured("PUT", "publish=a"), strings.Repeat("x", 65536), 200, "true", strings.Repeat("x", 65536)},
-		{"too much", unmeasured("PUT", "publish=a"), strings.Repeat("x", 65537), 413, "", "old"},
-		{"much too much", unmeasured("POST", "publish=a"), strings.Repeat("x", 1<<20), 413, "", "old"},
-		{"a publication by a form", unmeasured("POST", ""), "publish=a", 200, "true", "old"},
-		{"a poll by a form", unmeasured("POST", ""), "subscribed[b]=0.0&wait=0", 200, `{"s":0,"at":{"b":"0.000000"}}`, "old"},
-		{"GET", unmeasured("GET", "publish=a"), "new", 200, "true", "old"},
+		{"PUT", withoutLength("PUT", "publish=a"), "new", 200, "true", "new"},
+		{"POST", withoutLength("POST", "publish=a"), "new", 200, "true", "new"},
+		{"POST with an empty length", withoutLength("POST", "publish=a", "CONTENT_LENGTH="), "new", 200, "true", "new"},
+		{"PUT without a body erases the data", withoutLength("PUT", "publish=a"), "", 200, "true", ""},
+		{"POST without a body keeps the data", withoutLength("POST", "publish=a"), "", 200, "true", "old"},
+		{"the most that is allowed", withoutLength("PUT", "publish=a"), most, 200, "true", most},
+		{"a byte too much", withoutLength("PUT", "publish=a"), most + "x", 413, `{"error":"…`, "old"},
+		{"a megabyte", withoutLength("POST", "publish=a"), strings.Repeat("x", 1<<20), 413, `{"error":"…`, "old"},
+		{"a form that publishes", withoutLength("POST", ""), "publish=a", 200, "true", "old"},
+		{"a form that polls", withoutLength("POST", ""), "subscribed[b]=0.0&wait=0",
+			200, `{"s":0,"at":{"b":"0.000000"}}`, "old"},
+		{"GET", withoutLength("GET", "publish=a"), "new", 200, "true", "old"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -44,56 +45,60 @@ func TestBody_WithoutContentLengthIsReadToItsEnd(t *testing.T) {
 			if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			a := request(t, append(settings(directory), test.variables...), test.stdin)
-			if test.status == 200 {
-				a.want(t, test.status, test.body)
-			} else {
-				a.wantError(t, test.status)
-			}
-			if content, err := os.ReadFile(path); err != nil || string(content) != test.carries {
-				t.Errorf("the event carries %.20q (%d bytes), %v; want %.20q", content, len(content), err, test.carries)
+			request(t, directory, test.stdin, test.variables...).want(t, test.status, test.body)
+			if data, err := os.ReadFile(path); err != nil || string(data) != test.data {
+				t.Errorf("the event has %.20q (%d bytes), %v; want %.20q", data, len(data), err, test.data)
 			}
 		})
 	}
 }
 
-// A client that resets its connection leaves a part of its body.
-func TestBody_ShorterThanContentLengthPublishesNothing(t *testing.T) {
+func TestBody_ThatIsInvalidPublishesNothing(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
+	large := "publish=a&" + strings.Repeat("x", 1<<20)
+	for _, test := range []struct {
+		name      string
 		variables []string
 		stdin     string
+		status    int
+		words     string
 	}{
-		"a POST":                {append(unmeasured("POST", "publish=a"), "CONTENT_LENGTH=10"), "a part"},
-		"a PUT without a byte":  {append(unmeasured("PUT", "publish=a"), "CONTENT_LENGTH=10"), ""},
-		"a form that publishes": {posted(20), "publish=a"},
-		"a form that polls":     {posted(40), "subscribed[a]=now&wait=0"},
+		// A client that resets its connection leaves a part of its body.
+		{"a part of a POST", withoutLength("POST", "publish=a", "CONTENT_LENGTH=10"), "a part", 400, "Content-Length"},
+		{"a PUT without a byte", withoutLength("PUT", "publish=a", "CONTENT_LENGTH=10"), "", 400, "Content-Length"},
+		{"a part of a form that publishes", postForm(20), "publish=a", 400, "Content-Length"},
+		{"a part of a form that polls", postForm(40), "subscribed[a]=now&wait=0", 400, "Content-Length"},
+		{"a length that is a word", postForm(0, "CONTENT_LENGTH=x"), "publish=a", 400, ""},
+		{"a length with an exponent", postForm(0, "CONTENT_LENGTH=1e3"), "publish=a", 400, ""},
+		{"a length of more than 64 bits", postForm(0, "CONTENT_LENGTH=99999999999999999999"), "publish=a", 400, ""},
+		{"a negative length", postForm(0, "CONTENT_LENGTH=-1"), "publish=a", 400, ""},
+		{"a length with a space", postForm(0, "CONTENT_LENGTH=12 "), "publish=a", 400, ""},
+		{"more than max_request", postForm(len(large), "COMET_MAX_REQUEST=4096"), large, 413, ""},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			directory := t.TempDir()
-			request(t, append(settings(directory), test.variables...), test.stdin).wantError(t, 400, "Content-Length")
-			if got := events(t, directory); len(got) > 0 {
-				t.Errorf("published %q", got)
-			}
+			request(t, directory, test.stdin, test.variables...).wantError(t, test.status, test.words)
+			wantEvents(t, directory)
 		})
 	}
 }
 
 // A web server may keep standard input open.
-func TestBody_IsWaitedForNoLongerThanRequestTimeout(t *testing.T) {
+func TestBody_IsAwaitedForAtMostRequestTimeout(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name      string
 		variables []string
 		sent      string
 		status    int
+		events    []string
 	}{
-		{"nothing comes", unmeasured("PUT", "publish=a"), "", 408},
-		{"a part comes", unmeasured("POST", "publish=a"), "a part", 408},
-		{"a part of a form comes", unmeasured("POST", ""), "publish=a", 408},
-		{"less than Content-Length comes", append(unmeasured("PUT", "publish=a"), "CONTENT_LENGTH=10"), "a part", 408},
-		{"GET does not wait for a body", unmeasured("GET", "publish=b"), "", 200},
+		{"no byte comes", withoutLength("PUT", "publish=a"), "", 408, nil},
+		{"a part comes", withoutLength("POST", "publish=a"), "a part", 408, nil},
+		{"a part of a form comes", withoutLength("POST", ""), "publish=a", 408, nil},
+		{"less than Content-Length comes", withoutLength("PUT", "publish=a", "CONTENT_LENGTH=10"), "a part", 408, nil},
+		{"GET does not wait for a body", withoutLength("GET", "publish=b"), "", 200, []string{"b"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -107,17 +112,14 @@ func TestBody_IsWaitedForNoLongerThanRequestTimeout(t *testing.T) {
 				t.Fatal(err)
 			}
 			directory := t.TempDir()
-			a := execute(t, executable(t), append(settings(directory), append(test.variables, "COMET_REQUEST_TIMEOUT=300ms")...), nil, stdin)
-			published := []string(nil)
+			environ := append(settings(directory), append(test.variables, "COMET_REQUEST_TIMEOUT=300ms")...)
+			a := execute(t, executable(t), environ, nil, stdin)
 			if test.status == 200 {
 				a.want(t, 200, "true")
-				published = []string{"b"}
 			} else {
 				a.wantError(t, test.status, "300ms", "request_timeout")
 			}
-			if got := events(t, directory); !slices.Equal(got, published) {
-				t.Errorf("published %q, want %q", got, published)
-			}
+			wantEvents(t, directory, test.events...)
 		})
 	}
 }
@@ -129,10 +131,9 @@ func TestBody_IsNotReadFromATerminal(t *testing.T) {
 		t.Skip(err)
 	}
 	defer terminal.Close()
-	directory := t.TempDir()
-	a := execute(t, executable(t), append(settings(directory), unmeasured("POST", "publish=a")...), nil, terminal)
+	a := execute(t, executable(t), append(settings(t.TempDir()), withoutLength("POST", "publish=a")...), nil, terminal)
 	a.want(t, 200, "true")
 	if a.took > 5*time.Second {
-		t.Errorf("it took %v", a.took)
+		t.Errorf("the answer took %v", a.took)
 	}
 }

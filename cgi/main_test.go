@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"net/textproto"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,32 +20,32 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The test binary runs itself again as comet.cgi where this variable is set.
+// The test binary runs as comet.cgi if this variable is set.
 const (
-	asProgram = "NOVCOMET_TEST_PROGRAM"
-	ordinary  = "ordinary" // a value of it: as an ordinary user, also if the test runs as root
+	asProgram       = "NOVCOMET_TEST_PROGRAM"
+	asNobody        = "nobody"          // value: run without the rights of root
+	withoutInotify  = "without-inotify" // value: run as a user who has no inotify instance left
+	nobody          = 65534
+	userOfInotify   = 61185 // a user who owns no process, so that nothing else loses its instances
+	noRaceExitDelay = "GORACE=atexit_sleep_ms=0"
 )
 
 func TestMain(m *testing.M) {
 	role := os.Getenv(asProgram)
 	os.Unsetenv(asProgram)
-	switch role {
-	case "":
-	case deaf:
-		deafen()
-		main()
-	case ordinary:
-		if os.Geteuid() == 0 {
-			const nobody = 65534
-			if err := syscall.Setuid(nobody); err != nil {
-				panic(err)
-			}
-		}
-		main()
-	default:
-		main()
+	if role == "" {
+		goleak.VerifyTestMain(m)
+		return
 	}
-	goleak.VerifyTestMain(m)
+	switch {
+	case role == withoutInotify:
+		useUpInotify()
+	case role == asNobody && os.Geteuid() == 0:
+		if err := syscall.Setuid(nobody); err != nil {
+			panic(err)
+		}
+	}
+	main()
 }
 
 func executable(t testing.TB) string {
@@ -55,11 +57,11 @@ func executable(t testing.TB) string {
 	return self
 }
 
-// settings are an environment that nothing of the machine gets into, with polls that wait for 0.2 s.
+// settings isolates the program from the settings of the machine. A poll waits 0.2 s.
 func settings(directory string) []string {
 	return []string{
 		asProgram + "=1",
-		"GORACE=atexit_sleep_ms=0", // The race detector's runtime sleeps for a second, else.
+		noRaceExitDelay,
 		"COMET_CONFIG=" + os.DevNull,
 		"COMET_FILE_DIRECTORY=" + directory,
 		"COMET_TRIES=4",
@@ -67,9 +69,9 @@ func settings(directory string) []string {
 	}
 }
 
-// asked is what a web server says of GET /comet.php?query.
-func asked(query string) []string {
-	return []string{
+// get returns the variables that a web server sets for GET /comet.php?query, and then more.
+func get(query string, more ...string) []string {
+	return append([]string{
 		"GATEWAY_INTERFACE=CGI/1.1",
 		"SERVER_SOFTWARE=Apache/2.4",
 		"SERVER_PROTOCOL=HTTP/1.1",
@@ -78,37 +80,37 @@ func asked(query string) []string {
 		"SCRIPT_NAME=/comet.php",
 		"QUERY_STRING=" + query,
 		"HTTP_HOST=intranet.example",
-	}
+	}, more...)
 }
 
-// posted is what a web server says of a form of that many bytes.
-func posted(length int) []string {
-	return append(asked(""), "REQUEST_METHOD=POST", "CONTENT_TYPE=application/x-www-form-urlencoded", "CONTENT_LENGTH="+strconv.Itoa(length))
+// postForm returns the variables that a web server sets for a form of this many bytes, and then more.
+func postForm(length int, more ...string) []string {
+	return withoutLength("POST", "", append([]string{"CONTENT_LENGTH=" + strconv.Itoa(length)}, more...)...)
 }
 
-// without returns the variables without those of that name; of one that is there twice, exec takes the last.
-func without(variables []string, name string) (kept []string) {
-	for _, v := range variables {
-		if !strings.HasPrefix(v, name+"=") {
-			kept = append(kept, v)
-		}
-	}
-	return kept
+func without(variables []string, name string) []string {
+	return slices.DeleteFunc(variables, func(v string) bool { return strings.HasPrefix(v, name+"=") })
 }
 
-// answer is what comet.cgi said in its one life.
+// answer is what one process of comet.cgi wrote.
 type answer struct {
 	exit   int
 	stdout string
 	stderr string
 	took   time.Duration
 
-	status int // from here on: of stdout
+	status int // parsed from stdout, as are header and body
 	header http.Header
 	body   string
 }
 
-// execute starts the program as a web server does, with an environment to the letter.
+// request runs comet.cgi with test settings and these variables.
+func request(t testing.TB, directory, stdin string, variables ...string) answer {
+	t.Helper()
+	return execute(t, executable(t), append(settings(directory), variables...), nil, strings.NewReader(stdin))
+}
+
+// execute runs the program with exactly this environment, as a web server does.
 func execute(t testing.TB, program string, environ, args []string, stdin io.Reader) answer {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -117,11 +119,12 @@ func execute(t testing.TB, program string, environ, args []string, stdin io.Read
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	begin := time.Now()
-	_ = cmd.Run() // ProcessState says it
+	err := cmd.Run()
+	took := time.Since(begin)
 	if cmd.ProcessState == nil {
-		t.Fatalf("%s could not be started", program)
+		t.Fatalf("start %s: %v", program, err)
 	}
-	a := answer{exit: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), took: time.Since(begin)}
+	a := answer{exit: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), took: took}
 	if a.stdout == "" {
 		return a
 	}
@@ -140,61 +143,113 @@ func execute(t testing.TB, program string, environ, args []string, stdin io.Read
 	return a
 }
 
+// want checks the whole body, or only its beginning if the wanted body ends in "…". The log must be empty.
 func (a answer) want(t testing.TB, status int, body string) {
 	t.Helper()
-	if a.status != status || a.body != body {
-		t.Errorf("HTTP %d %s, want HTTP %d %s", a.status, a.body, status, body)
-	}
-	if a.exit != 0 || a.stderr != "" {
-		t.Errorf("exit status %d; it said: %s", a.exit, a.stderr)
+	a.wantLogged(t, status, body)
+	if a.stderr != "" {
+		t.Errorf("logged %q", a.stderr)
 	}
 }
 
-// wantError wants {"error": …} with these words in it, and nothing in the web server's log.
+// wantLogged is want for an answer that comes with exactly one line of level ERROR, which has these words.
+// Without words it does not check the log.
+func (a answer) wantLogged(t testing.TB, status int, body string, words ...string) {
+	t.Helper()
+	part, isPart := strings.CutSuffix(body, "…")
+	if a.exit != 0 || a.status != status || a.body != body && !(isPart && strings.HasPrefix(a.body, part)) {
+		t.Errorf("exit status %d, HTTP %d %s; want HTTP %d %s", a.exit, a.status, a.body, status, body)
+	}
+	if len(words) == 0 {
+		return
+	}
+	if strings.Count(a.stderr, "\n") != 1 || !strings.HasSuffix(a.stderr, "\n") {
+		t.Errorf("logged %q; want one line", a.stderr)
+	}
+	wantText(t, a.stderr, append(words, "level=ERROR")...)
+}
+
+// wantError wants {"error": …} with these words in it, and an empty log.
 func (a answer) wantError(t testing.TB, status int, words ...string) {
 	t.Helper()
-	if a.status != status || !strings.HasPrefix(a.body, `{"error":"`) {
-		t.Errorf("HTTP %d %s, want HTTP %d and an error", a.status, a.body, status)
-	}
+	a.want(t, status, `{"error":"…`)
 	wantText(t, a.body, words...)
-	if a.exit != 0 || a.stderr != "" {
-		t.Errorf("exit status %d; it said: %s", a.exit, a.stderr)
-	}
 }
 
-func wantText(t testing.TB, text string, wanted ...string) {
+func wantText(t testing.TB, text string, words ...string) {
 	t.Helper()
-	for _, w := range wanted {
+	for _, w := range words {
 		if !strings.Contains(text, w) {
 			t.Errorf("%q is missing in: %s", w, text)
 		}
 	}
 }
 
-func wantLine(t testing.TB, stderr string, words ...string) {
+// wantEvents checks which events the directory has, in alphabetical order.
+func wantEvents(t testing.TB, directory string, want ...string) {
 	t.Helper()
-	if strings.Count(stderr, "\n") != 1 || !strings.HasSuffix(stderr, "\n") {
-		t.Errorf("not one line: %q", stderr)
+	entries, err := os.ReadDir(directory)
+	if err != nil {
+		t.Fatal(err)
 	}
-	wantText(t, stderr, words...)
+	var got []string
+	for _, e := range entries {
+		got = append(got, strings.TrimSuffix(e.Name(), ".comet"))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("events %q, want %q", got, want)
+	}
 }
 
-// The arguments are a visitor's words when a web server has started the program.
-func TestVersionIsPrintedOnlyOutsideAWebServer(t *testing.T) {
+func TestMain_PrintsVersionOnlyOutsideAWebServer(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(executable(t), "--version")
 	cmd.Env = settings("/nonexistent")
-	if said, err := cmd.Output(); err != nil || !strings.HasPrefix(string(said), "comet.cgi ") || !strings.Contains(string(said), runtime.Version()) {
-		t.Errorf("%q, %v", said, err)
+	out, err := cmd.Output()
+	if err != nil || !strings.HasPrefix(string(out), "comet.cgi ") || !strings.Contains(string(out), runtime.Version()) {
+		t.Errorf("%q, %v", out, err)
 	}
-	environ := append(settings(t.TempDir()), asked("publish=a")...)
-	execute(t, executable(t), environ, []string{"--version"}, nil).want(t, 200, "true")
-	for _, name := range []string{"GATEWAY_INTERFACE", "REQUEST_METHOD"} {
-		for _, value := range []string{"", "GET"} {
-			a := execute(t, executable(t), append(settings(t.TempDir()), name+"="+value), []string{"--version"}, nil)
-			if strings.Contains(a.stdout, runtime.Version()) {
-				t.Errorf("%s=%s: %s", name, value, a.stdout)
-			}
+	for _, variable := range []string{
+		"GATEWAY_INTERFACE=", "GATEWAY_INTERFACE=CGI", "REQUEST_METHOD=", "REQUEST_METHOD=GET",
+	} {
+		a := execute(t, executable(t), append(settings(t.TempDir()), variable), []string{"--version"}, nil)
+		if strings.Contains(a.stdout, runtime.Version()) {
+			t.Errorf("%s: %s", variable, a.stdout)
 		}
+	}
+}
+
+// A web server passes a query without "=" as arguments.
+func TestMain_IgnoresArgumentsOfARequest(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"--version"}, {"--config", "/etc/passwd"},
+		{"--listen", "127.0.0.1:1"}, {"-d", "allow_url_include=1"}, {"publish", "a"}} {
+		directory := t.TempDir()
+		for query, body := range map[string]string{strings.Join(args, "+"): `{"s":0}`, "publish=a": "true"} {
+			execute(t, executable(t), append(settings(directory), get(query)...), args, nil).want(t, 200, body)
+		}
+		wantEvents(t, directory, "a")
+	}
+}
+
+// A person starts the program by hand, or a FastCGI server starts it with a socket as standard input.
+func TestRun_WithoutARequestPrintsUsage(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	socket, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	for _, args := range [][]string{nil, {"--help"}, {"publish=a"}} {
+		a := execute(t, executable(t), settings(t.TempDir()), args, socket)
+		if a.exit != 2 || a.stdout != "" {
+			t.Errorf("%q: exit status %d, %q", args, a.exit, a.stdout)
+		}
+		wantText(t, a.stderr, "comet.cgi is a CGI program", "comet-fcgi", "examples/apache/")
 	}
 }

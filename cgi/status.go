@@ -8,18 +8,18 @@ import (
 	"novcomet/core"
 )
 
-// status answers at a location whose COMET_STATUS is on. This process began with the request and ends with it: the others, that
-// poll or publish at the same time, are not known to it, and what they did is counted nowhere.
+// status answers at a status location. This process answers one request, so it has no metrics.
 func status(w http.ResponseWriter, _ *http.Request) {
 	core.WriteJSON(w, struct {
 		Program string `json:"program"`
 		Version string `json:"version"`
 		Go      string `json:"go"`
 		Note    string `json:"note"`
-	}{"comet.cgi", release(), runtime.Version(), "one process answers one request and counts nothing: there are figures of comet-fcgi only"})
+	}{"comet.cgi", release(), runtime.Version(),
+		"one process answers one request and counts nothing: only comet-fcgi has metrics"})
 }
 
-// release is the version of the module as the Go toolchain recorded it at the build.
+// release returns the version of the module that the Go toolchain recorded at the build.
 func release() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

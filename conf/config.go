@@ -12,7 +12,7 @@ import (
 	"io/fs"
 	"time"
 
-	"novcomet/core"
+	"novcomet/core/access"
 )
 
 // Config has the value of every key. [Load] and [Config.Locate] return only values that the table of keys
@@ -26,9 +26,9 @@ type Config struct {
 	// Listen is "unix:" and a path, or host:port. It is empty if another program passes the socket.
 	Listen string `mapstructure:"listen"`
 
-	Publish   Publish      `mapstructure:"publish"`
-	Subscribe Subscribe    `mapstructure:"subscribe"`
-	Origins   core.Origins `mapstructure:"origins"`
+	Publish   Publish        `mapstructure:"publish"`
+	Subscribe Subscribe      `mapstructure:"subscribe"`
+	Origins   access.Origins `mapstructure:"origins"`
 
 	// Store is "files", "memcached" or "redis". The settings of the other two are valid, but not used.
 	Store        string        `mapstructure:"store"`
@@ -62,16 +62,16 @@ type File struct {
 
 // Publish says who may publish what, and how.
 type Publish struct {
-	Allow   core.Patterns `mapstructure:"allow"`
-	Methods []string      `mapstructure:"methods"` // "GET" and "POST"; never nil
-	Rate    core.Rate     `mapstructure:"rate"`
+	Allow   access.Patterns `mapstructure:"allow"`
+	Methods []string        `mapstructure:"methods"` // "GET" and "POST"; never nil
+	Rate    access.Rate     `mapstructure:"rate"`
 }
 
 // Subscribe says who may subscribe to what.
 type Subscribe struct {
-	Allow      core.Patterns `mapstructure:"allow"`
-	Signed     core.Signed   `mapstructure:"signed"`      // with the secrets of SecretFile
-	SecretFile string        `mapstructure:"secret_file"` // may be empty
+	Allow      access.Patterns `mapstructure:"allow"`
+	Signed     access.Signed   `mapstructure:"signed"`      // with the secrets of SecretFile
+	SecretFile string          `mapstructure:"secret_file"` // may be empty
 }
 
 // Memcached describes the memcached servers.

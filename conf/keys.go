@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"novcomet/core"
+	"novcomet/core/access"
 )
 
 // A key is a row of the table.
@@ -30,52 +30,52 @@ var keys = []key{
 	{"tries", "20", location, number("", 1, 100_000), `Checks of a poll before "nothing changed".`},
 	{"sleep", "2", location, duration("", "10ms", "1h"), "Pause between two checks. A poll waits tries × sleep."},
 
-	{"file.directory", "/dev/shm", reload, text("an absolute path such as /dev/shm", isPath),
+	{"file.directory", "/dev/shm", restart, text("an absolute path such as /dev/shm", isPath),
 		"Directory of the events."},
-	{"file.mode", "0664", reload, octalMode(), "Mode of new files."},
-	{"file.create", "true", reload, boolean("true or false"), "Publishing creates the file of a new event."},
-	{"file.notify", "true", reload, boolean("true or false"), "Watch the directory (inotify)."},
+	{"file.mode", "0664", restart, octalMode(), "Mode of new files."},
+	{"file.create", "true", restart, boolean("true or false"), "Publishing creates the file of a new event."},
+	{"file.notify", "true", restart, boolean("true or false"), "Watch the directory (inotify)."},
 
 	{"listen", "", restart, text("unix: and an absolute path of at most 107 bytes (unix:/run/novcomet/comet.sock), "+
 		"a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if another program passes the socket",
 		func(s string) bool { return s == "" || isAddress(s) }),
 		"Where comet-fcgi listens. Empty: another program passes the socket."},
 
-	{"publish.allow", "*", location, patterns("user:<user>:*", core.ParsePatterns),
+	{"publish.allow", "*", location, patterns("user:<user>:*", access.ParsePatterns),
 		"Ids that may be published by URL."},
 	{"publish.methods", "GET, POST", location, list("GET, POST, or both separated by a comma, or none", 0, isMethod),
 		"Methods that publish. POST includes PUT."},
 	{"publish.rate", "none", location, rate("1 to 10000"),
 		"Publications of each client address, such as 10/m."},
-	{"subscribe.allow", "*", location, patterns("user:<user>:*", core.ParsePatterns), "Ids that may be subscribed to."},
+	{"subscribe.allow", "*", location, patterns("user:<user>:*", access.ParsePatterns), "Ids that may be subscribed to."},
 	{"subscribe.signed", "none", location, patterns("private-*", parseSigned), "Ids that also need a token."},
 	{"subscribe.secret_file", "", location, textOrNothing(
 		"the absolute path of a file with one secret in each line, such as openssl rand -hex 32 prints", isPath),
 		"File with the secrets for tokens."},
 	{"origins", "none", location, listOf("sites such as https://example.com or https://example.com:8443, "+
-		`separated by commas; "*" for all; or none`, core.ParseOrigins),
+		`separated by commas; "*" for all; or none`, access.ParseOrigins),
 		"Other sites whose pages may publish and read."},
 
-	{"store", "files", reload, oneOf("files", "memcached", "redis"), "Where events are kept."},
-	{"store_timeout", "1", reload, duration("", "10ms", "1m"),
+	{"store", "files", restart, oneOf("files", "memcached", "redis"), "Where events are kept."},
+	{"store_timeout", "1", restart, duration("", "10ms", "1m"),
 		"How long a memcached or Redis server may take to answer."},
-	{"store_prefix", "novcomet:", reload, textOrNothing(
+	{"store_prefix", "novcomet:", restart, textOrNothing(
 		"at most 40 bytes without spaces and control characters", isPrefix),
 		"Beginning of each key in memcached or Redis."},
-	{"memcached.servers", "127.0.0.1:11211", reload, list("a host and a port (127.0.0.1:11211), "+
+	{"memcached.servers", "127.0.0.1:11211", restart, list("a host and a port (127.0.0.1:11211), "+
 		"or unix: and an absolute path, for each server, at least one", 1, isAddress),
 		"The servers, the same list on each machine."},
-	{"memcached.skew", "1", reload, duration("", "0", "2s"), "How far the clocks of the machines may differ."},
-	{"redis.addresses", "127.0.0.1:6379", reload, list(
+	{"memcached.skew", "1", restart, duration("", "0", "2s"), "How far the clocks of the machines may differ."},
+	{"redis.addresses", "127.0.0.1:6379", restart, list(
 		"a host and a port (127.0.0.1:6379) for each server, at least one", 1, isHostAndPort),
 		"A server, servers of a Cluster, or Sentinels."},
-	{"redis.master", "", reload, textOrNothing("the name by which the Sentinels know the master", isName),
+	{"redis.master", "", restart, textOrNothing("the name by which the Sentinels know the master", isName),
 		"Name of the master for Sentinels."},
-	{"redis.username", "", reload, textOrNothing("a name", isName), "User, since Redis 6."},
-	{"redis.password_file", "", reload, textOrNothing("an absolute path such as /etc/novcomet/redis-password", isPath),
+	{"redis.username", "", restart, textOrNothing("a name", isName), "User, since Redis 6."},
+	{"redis.password_file", "", restart, textOrNothing("an absolute path such as /etc/novcomet/redis-password", isPath),
 		"File with the password."},
-	{"redis.tls", "false", reload, boolean("true or false"), "Use TLS."},
-	{"redis.expire", "0", reload, duration("0 for never, or ", "1m", "87600h"),
+	{"redis.tls", "false", restart, boolean("true or false"), "Use TLS."},
+	{"redis.expire", "0", restart, duration("0 for never, or ", "1m", "87600h"),
 		"When Redis may forget an event after its last publication."},
 
 	{"data.max_bytes", "65536", reload, number("bytes, ", 1, 16<<20),
@@ -101,7 +101,7 @@ var keys = []key{
 }
 
 // parseSigned parses the patterns. The secrets are read later.
-func parseSigned(globs []string) (core.Signed, error) { return core.NewSigned(globs, nil) }
+func parseSigned(globs []string) (access.Signed, error) { return access.NewSigned(globs, nil) }
 
 const variablePrefix = "COMET_"
 

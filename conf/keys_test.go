@@ -11,7 +11,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"novcomet/core"
+	"novcomet/core/access"
+
+	"novcomet/core/cgienv"
 )
 
 func cometYAML(t testing.TB) []byte { return readText(t, "comet.yaml") }
@@ -44,7 +46,7 @@ func TestKeys_EachHasAFieldAndAVariableOfItsOwn(t *testing.T) {
 	if names := namesOf(""); !slices.Equal(names, fields) {
 		t.Errorf("the keys are\n%q\nthe fields are\n%q", names, fields)
 	}
-	variables := map[string]bool{fileVariable: true, UserVariable: true}
+	variables := map[string]bool{fileVariable: true, cgienv.UserVariable: true}
 	for _, k := range keys {
 		if variables[variableOf(k.name)] {
 			t.Errorf("%s has the variable of another key", k.name)
@@ -161,7 +163,7 @@ func TestKeys_ExamplesOfTheManualAreValid(t *testing.T) {
 		}
 		rest, _, _ = strings.Cut(rest, "```")
 		secrets := filepath.Join(t.TempDir(), "secrets")
-		if err := os.WriteFile(secrets, []byte(strings.Repeat("x", core.MinSecret)), 0o600); err != nil {
+		if err := os.WriteFile(secrets, []byte(strings.Repeat("x", access.MinSecret)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		example := strings.ReplaceAll(begin+rest, "/etc/novcomet/secrets", secrets)

@@ -14,7 +14,7 @@ import (
 	"time"
 	"unicode"
 
-	"novcomet/core"
+	"novcomet/core/access"
 )
 
 // A kind is the type and the range of a key's values.
@@ -65,7 +65,7 @@ func boolean(allowed string) kind { return scalar(allowed, "", "a boolean", pars
 
 func rate(between string) kind {
 	return scalar(between+" per second, minute or hour, such as 10/s, 100/m, 1000/h, or none", between,
-		"a rate such as 10/s, 100/m or 1000/h", func(text string) (r core.Rate, ok bool) {
+		"a rate such as 10/s, 100/m or 1000/h", func(text string) (r access.Rate, ok bool) {
 			err := r.UnmarshalText([]byte(text))
 			return r, err == nil
 		}, nil)
@@ -110,7 +110,7 @@ func list(allowed string, least int, valid func(element string) bool) kind {
 func listOf[T any](allowed string, parse func([]string) (T, error)) kind {
 	return kind{allowed, "", func(value any) (any, error) {
 		if text, ok := value.(string); ok {
-			elements, err := core.ParseList(text)
+			elements, err := access.ParseList(text)
 			if err != nil {
 				return nil, err
 			}

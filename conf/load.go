@@ -12,6 +12,8 @@ import (
 	"github.com/go-viper/mapstructure/v2"
 	pkgerrors "github.com/pkg/errors"
 	"github.com/spf13/viper"
+
+	"novcomet/core/cgienv"
 )
 
 // Source says where the settings come from. The zero Source is the defaults and the comet.yaml beside the
@@ -169,9 +171,9 @@ func (s Source) bindings() (map[string]binding, error) {
 		name, value, _ := strings.Cut(variable, "=")
 		variables[name] = value
 	}
-	if _, ok := variables[UserVariable]; ok {
+	if _, ok := variables[cgienv.UserVariable]; ok {
 		return nil, fmt.Errorf("environment variable %s: only a web server can set it, for a location: "+
-			"in the environment it would make every visitor this user", UserVariable)
+			"in the environment it would make every visitor this user", cgienv.UserVariable)
 	}
 	delete(variables, fileVariable)
 	bound, err := bindVariables("environment variable", variables, restart)
@@ -199,7 +201,7 @@ func bindVariables(noun string, variables map[string]string, least scope) (map[s
 		k, ok := keyByVariable(name)
 		switch {
 		case !ok && name != fileVariable:
-			return nil, fmt.Errorf("unknown %s %s", noun, suggest(name, append(variablesFor(least), UserVariable)))
+			return nil, fmt.Errorf("unknown %s %s", noun, suggest(name, append(variablesFor(least), cgienv.UserVariable)))
 		case variables[name] == "":
 		case k.scope < least:
 			return nil, fmt.Errorf("%s %s cannot be set for a location: only %s can",

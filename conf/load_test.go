@@ -12,20 +12,20 @@ import (
 	"testing"
 	"time"
 
-	"novcomet/core"
+	"novcomet/core/access"
 )
 
-func patternsOf(globs ...string) core.Patterns {
-	return must(core.ParsePatterns(append([]string{}, globs...)))
+func patternsOf(globs ...string) access.Patterns {
+	return must(access.ParsePatterns(append([]string{}, globs...)))
 }
 
-func originsOf(sites ...string) core.Origins { return must(core.ParseOrigins(sites)) }
+func originsOf(sites ...string) access.Origins { return must(access.ParseOrigins(sites)) }
 
-func signedOf(globs ...string) core.Signed {
-	return must(core.NewSigned(append([]string{}, globs...), nil))
+func signedOf(globs ...string) access.Signed {
+	return must(access.NewSigned(append([]string{}, globs...), nil))
 }
 
-func rateOf(text string) core.Rate { return must(core.ParseRate(text)) }
+func rateOf(text string) access.Rate { return must(access.ParseRate(text)) }
 
 func must[T any](value T, err error) T {
 	if err != nil {
@@ -51,7 +51,7 @@ var settable = []struct {
 	{"listen", "unix:/a", "127.0.0.1:9000", "[::1]:1", "", "unix:/a", "127.0.0.1:9000", "[::1]:1"},
 	{"publish.allow", "none", "a", "[b]", patternsOf("*"), patternsOf(), patternsOf("a"), patternsOf("[b]")},
 	{"publish.methods", "GET", "POST", "none", []string{"GET", "POST"}, []string{"GET"}, []string{"POST"}, []string{}},
-	{"publish.rate", "10/s", "100/m", "10000/h", core.Rate{}, rateOf("10/s"), rateOf("100/m"), rateOf("10000/h")},
+	{"publish.rate", "10/s", "100/m", "10000/h", access.Rate{}, rateOf("10/s"), rateOf("100/m"), rateOf("10000/h")},
 	{"subscribe.allow", "[news, 'a,b', none]", "user:<user>:*", "none",
 		patternsOf("*"), patternsOf("news", "a,b", "none"), patternsOf("user:<user>:*"), patternsOf()},
 	{"subscribe.signed", "private-*", "a, b", "c", signedOf(), signedOf("private-*"), signedOf("a", "b"),

@@ -1,13 +1,14 @@
 package conf
 
-import "strings"
+import (
+	"strings"
 
-// UserVariable is the COMET_* in which the web server passes the name of the authenticated user.
-const UserVariable = "COMET_USER"
+	"novcomet/core/cgienv"
+)
 
 // IsSetting reports whether the variable of a request sets a key, or tries to.
 func IsSetting(variable string) bool {
-	return strings.HasPrefix(variable, variablePrefix) && variable != UserVariable
+	return strings.HasPrefix(variable, variablePrefix) && variable != cgienv.UserVariable
 }
 
 // Locate returns the settings of one location: c with the COMET_* that the web server set among the variables

@@ -5,23 +5,23 @@ import (
 	"fmt"
 	"strings"
 
-	"novcomet/core"
+	"novcomet/core/access"
 )
 
 const maxSecrets = 64 << 10 // bytes, of the file
 
 // readSecrets returns Signed with the secrets of SecretFile: one in each line. Empty lines and lines that
 // begin with # are skipped.
-func (s Subscribe) readSecrets() (core.Signed, error) {
+func (s Subscribe) readSecrets() (access.Signed, error) {
 	if s.SecretFile == "" {
 		return s.Signed.WithSecrets(nil)
 	}
 	text, err := readRegular(s.SecretFile, maxSecrets)
 	switch {
 	case errors.Is(err, errNotRegular), errors.Is(err, errTooLarge):
-		return core.Signed{}, errors.New("can't be read: not a regular file of at most 64 KiB")
+		return access.Signed{}, errors.New("can't be read: not a regular file of at most 64 KiB")
 	case err != nil:
-		return core.Signed{}, fmt.Errorf("can't be read: %w", err)
+		return access.Signed{}, fmt.Errorf("can't be read: %w", err)
 	}
 	var secrets []string
 	for line := range strings.Lines(string(text)) {
@@ -31,7 +31,7 @@ func (s Subscribe) readSecrets() (core.Signed, error) {
 	}
 	signed, err := s.Signed.WithSecrets(secrets)
 	if err != nil {
-		return core.Signed{}, fmt.Errorf("has a line that is not a secret of at least %d characters", core.MinSecret)
+		return access.Signed{}, fmt.Errorf("has a line that is not a secret of at least %d characters", access.MinSecret)
 	}
 	return signed, nil
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"novcomet/core"
+	"novcomet/core/access"
 )
 
 func TestLoad_NoMessageShowsASecret(t *testing.T) {
@@ -39,7 +39,7 @@ func TestLoad_ReadsTheSecretsOfTheFile(t *testing.T) {
 		write(t, "\t "+a+" \r\n"):  {a},
 		write(t, a+"\n#\n"+b):      {a, b},
 	} {
-		want := must(core.NewSigned([]string{"private-*"}, secrets))
+		want := must(access.NewSigned([]string{"private-*"}, secrets))
 		c, err := defaults(t).Locate(variables("COMET_SUBSCRIBE_SIGNED", "private-*", "COMET_SUBSCRIBE_SECRET_FILE",
 			file))
 		if err != nil || !reflect.DeepEqual(c.Subscribe.Signed, want) {

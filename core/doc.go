@@ -1,52 +1,58 @@
-// Package core is NovComet's protocol as an http.Handler, the [Endpoint]. A browser asks for events, the request waits until
-// one of them is published, and is then answered. The package knows nothing of CGI, FastCGI or settings files.
+// Package core is NovComet's protocol as an http.Handler, the [Endpoint]. A client asks for events. Its
+// request waits until one of them is published, and is then answered. README.md describes the requests and
+// the answers.
+//
+// Values are in package event, who may do what in access, when a request is answered in hub, the contract of
+// stores in store, and the counters in metrics. core and these packages know nothing of CGI, FastCGI or
+// settings files.
 //
 // # Words
 //
-// An event has an [ID], a [Stamp], which is the time of its last publication, and perhaps data. To publish is to set the
-// stamp. An event is a state ("changed at S"), not a log.
-//
-// A [Store] keeps the stamps; [Files] keeps them as the modification times of files. A [Notifier] also notifies of
-// changes, a [Selective] store only of events that somebody waits for. A [Carrier] keeps data, too. To check the store is
-// to read the stamps of all events that are waited for.
-//
-// A subscription is an ID and a [Cursor], what the client last saw of the event. A [Query] holds the subscriptions of a
-// poll, or a publication. A legacy poll has comet.php's cursors, in whole seconds (T); a precise poll has cursors in
-// microseconds. Each is answered once, with an [Answer]. A [Stream] is answered until it ends. [Access] says who may do
-// what: [Patterns] of ids, [Origins] of pages, [Signed] subscriptions, a [Rate].
+//   - event, id: what is watched. An event is a state ("changed at S"), not a log.
+//   - stamp: when an event was last published, in microseconds by the store's clock.
+//   - publish: set the event's stamp, with or without data. Data is what the event carries.
+//   - client, subscriber: who asks. A subscription is an id with its cursor, which is what the client last
+//     saw of the event.
+//   - poll: a request that is answered once. A stream is answered until it ends (Server-Sent Events).
+//   - legacy poll: one of comet.php's protocol, in whole seconds (T). A precise poll uses microseconds.
+//   - tries, sleep, wait: the checks of a poll, the pause between two checks, and the product of both.
+//   - store: where stamps are kept. To check it is to read stamps; to watch it is to be notified of changes.
+//   - hub: where all waiting requests of a process are registered. A batch is what one check is about.
+//   - hold, release: keep an answer back until no publication can hide behind it; send it.
+//   - park, resume, abort: let a request wait without a goroutine; go on with it; its client has gone.
+//   - location: a URL of the web server, with settings of its own.
+//   - drain: answer all requests before the process ends.
 //
 // # The promise
 //
-// After each publication, every subscriber that keeps polling gets an answer with that publication, or with a later one of
-// the same event. Several publications may become one answer; none is missed. The answer comes at the latest after the sum of
-//   - the subscriber's own pause between two polls;
-//   - one sleep, the pause between two checks; nothing, if the store is a Notifier;
-//   - 2 s for a legacy poll; up to 4 s, if the client's clock is 3 s ahead; up to 8 s, if the time of a file is ahead.
+// After each publication, every client that keeps polling gets an answer with that publication, or with a
+// later one of the same event. Several publications can become one answer; none is missed. The answer arrives
+// at the latest after the sum of
+//   - the client's own pause between two polls;
+//   - one sleep, or nothing if the store is watched;
+//   - for a legacy poll, 2 s; up to 4 s if the client's clock is ahead, up to 8 s if the time of a file is.
 //
 // # Why it holds
 //
-//   - A poll is registered before the store is checked. No publication can fall between the two.
-//   - Each stamp is later than the one before, also when many processes publish the same event. The store's own clock
-//     sets it.
-//   - A precise poll is answered when the stamp differs from its cursor. No order of stamps and no clock of the client
-//     matters.
-//   - A legacy poll is answered when the second of the stamp is later than its T, when the stamp changed while it waited, or
-//     when its T is so far ahead that the client's clock must be wrong.
-//   - A legacy answer is held until the seconds that its client will send back are over. A publication in the rest of such
-//     a second would never be reported.
-//   - A stream is a subscriber that polls precisely, within the process.
-//   - Data is read after it is decided that a stamp will be reported. So it belongs to that publication or to a later one.
+//   - A request is registered before the store is checked. No publication can fall between the two.
+//   - The store's own clock sets stamps, and each stamp of an event is later than the one before.
+//   - A precise poll is answered when the stamp differs from its cursor. Clocks and order do not matter.
+//   - A legacy poll is answered when the second of the stamp is later than T, when the stamp changed during
+//     the poll, or when T is so far ahead that the client's clock must be wrong.
+//   - A legacy answer is held until the seconds have ended that the client will send back. Otherwise, a
+//     publication in the rest of such a second would never be delivered.
+//   - A stream is a client within the process that polls precisely.
+//   - Data is read after its stamp was chosen for an answer. So it belongs to that publication or to a later
+//     one.
 //
 // # Exceptions
 //
-// A publication can be missed in these cases; README.md ("Guarantees") states each exactly:
+// A publication can be missed in these cases. README.md ("Guarantees") states each exactly.
 //   - A legacy client's clock is ahead, until its first answer about the event.
-//   - The server's clock is set back: legacy clients, and any poll that is checked for the first time at that moment.
-//   - The store cannot be reached from a publication until a legacy answer is sent, or while a client has no cursor so far.
-//   - Another program sets a file's time ahead of the clock: legacy clients that pause for more than 3 s, that a process
-//     answers which is about to end, or whose own clock is ahead as well; times more than 5 s ahead; and any poll that
-//     is checked for the first time just then.
-//   - Other programs change a file twice within the same stamp. Both changes are one publication.
-//   - Another program renames a file over the event's: it brings the time at which it was written. A legacy client may have
-//     got an answer for that second already.
+//   - The server's clock is set back: legacy polls, and any poll that is first checked at that moment.
+//   - The store cannot be reached: legacy clients, and clients without a cursor.
+//   - Another program sets the time of a file ahead of the clock: legacy clients, and any poll that is first
+//     checked at that moment.
+//   - Another program changes a file twice within one stamp. Both changes are one publication.
+//   - Another program renames an older file over the event's: legacy clients.
 package core

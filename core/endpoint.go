@@ -5,108 +5,127 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+
+	"novcomet/core/access"
+	"novcomet/core/hub"
+	"novcomet/core/metrics"
+	"novcomet/core/store"
 )
 
-// Endpoint is the URL where comet.php used to be.
-type Endpoint struct {
-	// Settings are those of every request that has none of its own ([WithSettings]).
-	Settings Settings
-	// MaxForm is the largest form body that is read, in bytes; 0: DefaultMaxForm. A larger one is answered with 413.
-	MaxForm int64
-	// MaxWaiting is how many polls may wait; 0: any number. A poll beyond is answered as soon as the rules of delivery
-	// allow, instead of being refused: long polling becomes polling, and no client is lost.
-	MaxWaiting int
-	// MaxEvents is how many distinct events may be waited for, about; 0: any number. Each look at the store asks for all of
-	// them. A poll beyond is answered as one beyond MaxWaiting.
-	MaxEvents int
-	// MaxData is how much data an event carries at the most, in bytes; 0: DefaultMaxData. More is not published, but
-	// answered with 413, and where another program has published it, the event is told of without it.
-	MaxData int
-	// MaxAnswerData is how much data the events of one answer carry together, in bytes; 0: DefaultMaxAnswerData. One event
-	// is always told of. What there is no room for is left to the next poll, or part of a stream, which gets it at once.
-	MaxAnswerData int
-	// Streams limits Server-Sent Events.
-	Streams StreamLimits
-	// Status answers the requests of a location whose [Settings] say so; nil: the Figures, as JSON.
+// Options are those of an [Endpoint]. The zero Options are usable: every client may do everything, and polls
+// do not wait.
+type Options struct {
+	// Location has the settings of every request without a location of its own ([WithLocation]).
+	Location Location
+	// Limits bound what all clients together can use.
+	Limits Limits
+	// Status answers the requests of a location whose Status is set; nil: the metrics as JSON.
 	Status http.Handler
-	// BeforeWait is called before ServeHTTP lets a poll or a stream wait, not for what is answered at once; nil: nothing is. Its error
-	// is logged and answered with 500. A program that serves a single request calls [Files.Probe] there.
+	// BeforeWait is called before ServeHTTP lets a request wait. Its error is logged and answered with 500.
 	BeforeWait func() error
+	// Metrics are the counters of the process; nil: new ones.
+	Metrics *metrics.Metrics
 	// Log gets a line for each problem; nil: slog.Default().
 	Log *slog.Logger
-
-	store     Store
-	loop      *loop
-	limits    limits
-	streaming atomic.Int64 // how many streams there are
-	retired   atomic.Bool
-	counts    counts
 }
 
-// DefaultMaxForm is room for a thousand ids of ordinary length.
-const DefaultMaxForm = 64 << 10
+// Limits bound what all clients of an [Endpoint] together can use. They can be changed with SetLimits.
+type Limits struct {
+	// Limits are those of waiting requests. If MaxData or MaxAnswerData is 0, [DefaultMaxData] or
+	// [DefaultMaxAnswerData] applies. Longer data is not published, but answered with 413.
+	hub.Limits
+	// MaxForm is the largest form in a request's body, in bytes; 0: [DefaultMaxForm]. A larger one is
+	// answered with 413.
+	MaxForm int64
+	// MaxStreams is how many streams may be open; 0: any number. A further stream gets one part and ends, so
+	// that its browser asks again some seconds later. Streams become polling, and no client is lost.
+	MaxStreams int
+}
+
+// Defaults of [Limits], in bytes.
+const (
+	DefaultMaxForm       = 64 << 10 // a thousand ids of ordinary length
+	DefaultMaxData       = 64 << 10
+	DefaultMaxAnswerData = 1 << 20
+)
+
+func (l Limits) withDefaults() *Limits {
+	l.MaxForm = cmp.Or(l.MaxForm, DefaultMaxForm)
+	l.MaxData = cmp.Or(l.MaxData, DefaultMaxData)
+	l.MaxAnswerData = cmp.Or(l.MaxAnswerData, DefaultMaxAnswerData)
+	return &l
+}
+
+// Endpoint is the URL in the place of comet.php. It is an [http.Handler].
+type Endpoint struct {
+	store      store.Store
+	hub        *hub.Hub
+	location   Location
+	limits     atomic.Pointer[Limits]
+	limiter    access.Limiter
+	status     http.Handler
+	beforeWait func() error
+	metrics    *metrics.Metrics
+	log        *slog.Logger
+	epoch      atomic.Uint64 // Streams of an earlier epoch end.
+}
 
 // NewEndpoint returns the endpoint of the events in the store.
-func NewEndpoint(store Store, s Settings) *Endpoint {
-	e := &Endpoint{Settings: s, store: store}
-	e.loop = newLoop(store, e.bounds, e.log)
+func NewEndpoint(s store.Store, o Options) *Endpoint {
+	if o.Metrics == nil {
+		o.Metrics = new(metrics.Metrics)
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	e := &Endpoint{
+		store: s, location: o.Location, status: o.Status, beforeWait: o.BeforeWait, metrics: o.Metrics, log: o.Log,
+	}
+	limits := o.Limits.withDefaults()
+	e.limits.Store(limits)
+	e.hub = hub.New(s, limits.Limits, o.Metrics, o.Log)
 	return e
 }
 
-func (e *Endpoint) maxForm() int64 { return cmp.Or(e.MaxForm, DefaultMaxForm) }
+// Metrics returns the counters of the endpoint.
+func (e *Endpoint) Metrics() *metrics.Metrics { return e.metrics }
 
-func (e *Endpoint) maxData() int { return cmp.Or(e.MaxData, DefaultMaxData) }
-
-func (e *Endpoint) bounds() bounds {
-	return bounds{e.MaxWaiting, e.MaxEvents, e.maxData(), cmp.Or(e.MaxAnswerData, DefaultMaxAnswerData)}
+// SetLimits replaces the limits. They apply to requests that arrive from now on.
+func (e *Endpoint) SetLimits(l Limits) {
+	limits := l.withDefaults()
+	e.limits.Store(limits)
+	e.hub.SetLimits(limits.Limits)
 }
 
-func (e *Endpoint) log() *slog.Logger {
-	if e.Log != nil {
-		return e.Log
-	}
-	return slog.Default()
-}
+// EndStreams ends all streams that are open now, each with its next part, at the latest with the next
+// comment. Their browsers open new ones, to which new settings apply.
+func (e *Endpoint) EndStreams() { e.epoch.Add(1) }
 
-// Drain answers every poll that waits, and every one that still comes, as soon as the rules of delivery allow: within 4 s,
-// and where thousands wait not all at the same time. It returns at once.
-func (e *Endpoint) Drain() { e.loop.Drain() }
+// Drain answers all waiting requests, and those that still arrive, as soon as the delivery rules permit,
+// within 4 s. It returns at once.
+func (e *Endpoint) Drain() { e.hub.Drain() }
 
-// Retire ends the streams in an orderly way, each with what it is sent next: a comment, if nothing else. Their browsers come again,
-// and find what has taken this endpoint's place, with rules that may be others. Polls go on; they end soon.
-func (e *Endpoint) Retire() { e.retired.Store(true) }
+// Close stops watching the store when the last request has been answered. It returns at once.
+func (e *Endpoint) Close() { e.hub.Close() }
 
-// Close lets the endpoint end: it stops listening to its store's Notifier when the last poll has been answered, and returns
-// at once.
-func (e *Endpoint) Close() { e.loop.Close() }
+// Ended returns a channel that is closed when, after Close, no waiting request uses the store any more.
+func (e *Endpoint) Ended() <-chan struct{} { return e.hub.Ended() }
 
-// Ended is closed when, after Close, the last poll has been answered and the store is not looked at any more. Whoever wants to
-// close the store waits for it, and lets no request in meanwhile.
-func (e *Endpoint) Ended() <-chan struct{} { return e.loop.ended }
-
-// Waiting returns how many polls wait.
-func (e *Endpoint) Waiting() int { return e.loop.Waiting() }
-
-const methods = "GET, POST, PUT, HEAD, OPTIONS"
-
-// ServeHTTP answers one request: a publication at once, a poll when it is time, a stream again and again.
+// ServeHTTP answers a request. It blocks until the answer is complete.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	opened := e.Open(r)
-	answer := opened.Answer
-	if opened.waits() && e.BeforeWait != nil {
-		if err := e.BeforeWait(); err != nil {
-			e.log().Error("polls cannot wait here", "error", err)
-			e.Refuse(r, http.StatusInternalServerError, "polls cannot wait here; the server's log says why").ServeHTTP(w, r)
+	s := opened.Subscriber
+	if s == nil {
+		opened.Handler.ServeHTTP(w, r)
+		return
+	}
+	if e.beforeWait != nil && s.mayWait() {
+		if err := e.beforeWait(); err != nil {
+			e.log.Error("polls cannot wait here", "error", err)
+			const reason = "polls cannot wait here; the server's log says why"
+			e.Refuse(r, http.StatusInternalServerError, reason).ServeHTTP(w, r)
 			return
 		}
 	}
-	switch {
-	case opened.Stream != nil:
-		answer = opened.Stream
-	case opened.Poll != nil:
-		if answer = opened.Poll.wait(r.Context()); answer == nil {
-			return // The client has left; nobody hears an answer.
-		}
-	}
-	answer.ServeHTTP(w, r)
+	s.ServeHTTP(w, r)
 }

@@ -1,10 +1,9 @@
 package core_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,220 +12,201 @@ import (
 	"time"
 
 	"novcomet/core"
+	"novcomet/core/access"
+	"novcomet/core/hub"
+	"novcomet/core/internal/coretest"
+	"novcomet/core/store"
 )
 
-const (
-	form    = "application/x-www-form-urlencoded"
-	methods = "GET, POST, PUT, HEAD, OPTIONS"
-)
-
-func TestEachKindOfRequestHasItsAnswer(t *testing.T) {
-	longList := strings.Repeat("subscribed[a]=1&", 512) // 8 KB
-	for _, test := range []struct {
-		name, method, query, contentType, body string
-		status                                 int
-		answer                                 string // a regular part of it
-		published                              string
-	}{
-		{name: "a publication", query: "publish=a", status: 200, answer: "true", published: "a"},
-		{name: "a publication by POST", method: "POST", query: "publish=a", status: 200, answer: "true", published: "a"},
-		{name: "a publication in a form", method: "POST", contentType: form, body: "publish=a", status: 200, answer: "true", published: "a"},
-		{name: "a publication in a form, in UTF-8", method: "POST", contentType: form + "; charset=UTF-8", body: "publish=%C3%A9", status: 200, answer: "true", published: "é"},
-		{name: "a publication that is a poll, too", query: "subscribed[x]=1&publish=a", status: 200, answer: "true", published: "a"},
-		{name: "an id with a quote and a tag", query: "publish=a'<b>", status: 200, answer: "true", published: "a'<b>"},
-		{name: "a poll", query: "subscribed[known]=1", status: 200, answer: `{"s":1,"k":{"known":946684700}}`},
-		{name: "the old client's poll", query: "&subscribed[known]=1&subscribed[b]=946684800&946684800", status: 200, answer: `{"s":1,"k":{"known":946684700}}`},
-		{name: "a poll with encoded brackets", query: "subscribed%5Bknown%5D=1", status: 200, answer: `{"s":1,"k":{"known":946684700}}`},
-		{name: "a poll in a form", method: "POST", query: "&1763800000", contentType: form, body: "subscribed[known]=1", status: 200, answer: `{"s":1,"k":{"known":946684700}}`},
-		{name: "a form whose query asks already", method: "POST", query: "subscribed[known]=1", contentType: form, body: "publish=a", status: 200, answer: `{"s":1,"k":{"known":946684700}}`},
-		{name: "a body that is no form", method: "POST", contentType: "application/json", body: `{"publish":"a"}`, status: 415, answer: `application/x-www-form-urlencoded, not as "application/json"`},
-		{name: "a form with parts", method: "POST", contentType: "multipart/form-data; boundary=x", body: "--x", status: 415, answer: `application/x-www-form-urlencoded, not as "multipart/form-data`},
-		{name: "a body that is no form behind a query that asks nothing", method: "POST", query: "x=1", contentType: "text/plain", body: "publish=a", status: 415, answer: "text/plain"},
-		{name: "no body at all", method: "POST", contentType: "text/plain", status: 400, answer: "subscribed[ID]=T"},
-		{name: "a poll of ids 0 and 1", query: "subscribed[0]=-1&subscribed[known]=1", status: 200, answer: `{"s":1,"k":{"known":946684700}}`},
-		{name: "a poll without a subscription", query: "&1763800000", status: 200, answer: `{"s":0}`},
-		{name: "a poll with 8 KB of query", query: longList + "subscribed[known]=1", status: 200, answer: `"known":946684700`},
-		{name: "nothing", status: 400, answer: "publish=ID"},
-		{name: "nothing, by POST", method: "POST", contentType: form, status: 400, answer: "publish=ID"},
-		{name: "a bad id", query: "publish=../../etc/passwd", status: 400, answer: "../../etc/passwd"},
-		{name: "a bad id among good ones", query: "subscribed[known]=1&subscribed[a/b]=1", status: 400, answer: "a/b"},
-		{name: "a bad id in a form", method: "POST", contentType: form, body: "publish=.hidden", status: 400, answer: ".hidden"},
-		{name: "nesting", query: "subscribed[a][b]=1", status: 400, answer: "subscribed[a][b]"},
-		{name: "a bad cursor", query: "subscribed[a]=1.2.3", status: 400, answer: "1.2.3"},
-		{name: "a form of 1 MB", method: "POST", contentType: form, body: "publish=a&x=" + strings.Repeat("x", 1<<20), status: 413, answer: "too large"},
-		{name: "HEAD of a publication", method: "HEAD", query: "publish=a", status: 200},
-		{name: "HEAD of a poll", method: "HEAD", query: "subscribed[nothing]=now", status: 200},
-		{name: "OPTIONS", method: "OPTIONS", query: "publish=a", status: 204},
-		{name: "PUT with data", method: "PUT", query: "publish=a", body: "x", status: 200, answer: "true", published: "a"},
-		{name: "PUT of a form", method: "PUT", contentType: form, body: "publish=a", status: 400, answer: "?publish=ID"},
-		{name: "PUT of a poll", method: "PUT", query: "subscribed[known]=1", status: 400, answer: "?publish=ID"},
-		{name: "data beyond the limit", method: "POST", query: "publish=a", body: strings.Repeat("x", core.DefaultMaxData+1), status: 413, answer: "too large"},
-		{name: "DELETE", method: "DELETE", query: "publish=a", status: 405, answer: methods},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				store := newMemory()
-				store.set(t, "known", start.Add(-100*time.Second))
-				endpoint := core.NewEndpoint(store, core.Settings{Tries: 3, Sleep: time.Second})
-				method := test.method
-				if method == "" {
-					method = http.MethodGet
-				}
-				r := httptest.NewRequest(method, "/comet.php?"+test.query, strings.NewReader(test.body))
-				r.Header.Set("Content-Type", test.contentType)
-				w := httptest.NewRecorder()
-				endpoint.ServeHTTP(w, r)
-
-				body := w.Body.String()
-				var parsed any
-				if err := json.Unmarshal(w.Body.Bytes(), &parsed); err != nil && body != "" {
-					t.Errorf("%q is no JSON: %v", body, err)
-				}
-				if object, ok := parsed.(map[string]any); ok && object["error"] != nil {
-					body = object["error"].(string)
-				}
-				if w.Code != test.status || !strings.Contains(body, test.answer) || (test.answer == "") != (body == "") {
-					t.Errorf("HTTP %d %s; want %d %s", w.Code, body, test.status, test.answer)
-				}
-				for id := range store.stamps {
-					if id.String() != "known" && id.String() != test.published {
-						t.Errorf("published %q", id)
-					}
-				}
-				if test.published != "" && store.stamps[mustID(t, test.published)] == 0 {
-					t.Errorf("%q is not published", test.published)
-				}
-				checkHeaders(t, w.Header(), test.status)
-			})
-		})
-	}
-}
-
-func checkHeaders(t *testing.T, h http.Header, status int) {
-	t.Helper()
-	want := map[string]string{
-		"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
-	}
-	switch status {
-	case http.StatusNoContent:
-		want = map[string]string{"Allow": methods}
-	case http.StatusMethodNotAllowed:
-		want["Allow"] = methods
-	}
-	for name, value := range want {
-		if h.Get(name) != value {
-			t.Errorf("%s: %q; want %q", name, h.Get(name), value)
-		}
-	}
-}
-
-// comet.php's clients take false for an answer; that the store is gone is another matter, and monitors should see it.
-func TestAPublicationThatFailsIsFalse(t *testing.T) {
-	for _, test := range []struct {
-		err    error
-		status int
-	}{
-		{errors.New("not a regular file"), 200},
-		{fmt.Errorf("%w: no such directory", core.ErrUnavailable), 503},
-	} {
-		store := newMemory()
-		store.fail(test.err)
-		endpoint := core.NewEndpoint(store, core.Settings{})
-		log, lines := recorded()
-		endpoint.Log = log
-		status, body := ask(t, endpoint, "publish=the+event")
-		if status != test.status || body != "false" {
-			t.Errorf("%v: HTTP %d %s; want %d false", test.err, status, body, test.status)
-		}
-		if got := lines(); len(got) != 1 || !strings.Contains(got[0], "the event") || !strings.Contains(got[0], test.err.Error()) {
-			t.Errorf("logged %q; want one line with the event and the reason", got)
-		}
-	}
-}
-
-func TestIDsAreJSONStringsInAnswersWhateverTheyContain(t *testing.T) {
-	store := newMemory()
-	endpoint := core.NewEndpoint(store, core.Settings{})
-	for _, name := range []string{`a"b`, `back\slash`, "<script>", "日本", "a&b", "\u2028", "0"} {
-		store.set(t, name, time.Unix(5, 0))
-		q := core.Query{MaxWait: -1, Subscriptions: []core.Subscription{{ID: mustID(t, name)}}}
-		_, body := ask(t, endpoint, strings.TrimSuffix(q.Encode(), "0")+"0.0")
-		var answer struct {
-			K  map[string]float64
-			At map[string]string
-		}
-		if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.K[name] != 5 || answer.At[name] != "5.000000" {
-			t.Errorf("%q is answered with %s, %v", name, body, err)
-		}
-	}
-}
-
-func TestAThousandIDsInOneQuery(t *testing.T) {
-	store := newMemory()
-	endpoint := core.NewEndpoint(store, core.Settings{})
-	var query strings.Builder
-	for i := range core.MaxSubscriptions {
-		name := fmt.Sprintf("event %d", i)
-		store.set(t, name, time.Unix(int64(i)+1, 0))
-		fmt.Fprintf(&query, "subscribed[%s]=0.0&", strings.ReplaceAll(name, " ", "+"))
-	}
-	_, body := ask(t, endpoint, query.String())
-	var answer struct{ K map[string]float64 }
-	if err := json.Unmarshal([]byte(body), &answer); err != nil || len(answer.K) != core.MaxSubscriptions || answer.K["event 999"] != 1000 {
-		t.Errorf("%d events in the answer, %v", len(answer.K), err)
-	}
-	if status, body := ask(t, endpoint, query.String()+"subscribed[more]=0.0"); status != 400 || !strings.Contains(body, "1000") {
-		t.Errorf("one more: HTTP %d %s; want 400 that names the limit", status, body)
-	}
-}
-
-func TestABodyThatBreaksOffIsABadRequest(t *testing.T) {
-	endpoint := core.NewEndpoint(newMemory(), core.Settings{})
-	r := httptest.NewRequest(http.MethodPost, "/", io.MultiReader(strings.NewReader("publish="), brokenReader{}))
-	r.Header.Set("Content-Type", form)
-	if status, body := send(t, endpoint, r); status != 400 || !strings.Contains(body, "unexpected EOF") {
-		t.Errorf("HTTP %d %s; want 400 that says so", status, body)
-	}
-}
-
-type brokenReader struct{}
-
-func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-func TestEndpoint_AsksWhetherPollsCanWaitOnlyBeforeOneDoes(t *testing.T) {
+func TestEndpoint_CallsBeforeWaitOnlyBeforeARequestWaits(t *testing.T) {
 	for _, test := range []struct {
 		name, query, accept string
-		asks                bool
+		waits               bool
 	}{
 		{"a publication", "publish=a", "", false},
 		{"a poll that does not wait", "subscribed[a]=now&wait=0", "", false},
 		{"a bad request", "subscribed[a]=1.x", "", false},
-		{"a poll", "subscribed[a]=now", "", true},
-		{"a whole-second poll", "subscribed[a]=1", "", true},
-		{"a stream", "subscribed[a]=now", "text/event-stream", true},
+		{"a precise poll", "subscribed[a]=now", "", true},
+		{"a legacy poll", "subscribed[a]=1", "", true},
+		{"a stream", "subscribed[a]=now&wait=0", "text/event-stream", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			endpoint := core.NewEndpoint(newMemory(), core.Settings{Tries: 20, Sleep: time.Second})
-			log, lines := recorded()
-			endpoint.Log = log
-			asked := false
-			endpoint.BeforeWait = func() error {
-				asked = true
-				return errors.New("the disk is on fire")
+			log, lines := coretest.RecordLog()
+			called := false
+			endpoint := core.NewEndpoint(coretest.NewMemory(), core.Options{
+				Location: core.Location{Tries: 20, Sleep: time.Second}, Log: log,
+				BeforeWait: func() error {
+					called = true
+					return errors.New("the disk is on fire")
+				},
+			})
+			status, body := send(t, endpoint, newRequest(http.MethodGet, test.query, "Accept", test.accept))
+			if called != test.waits || (status == http.StatusInternalServerError) != test.waits {
+				t.Errorf("called: %v; HTTP %d %s; want %v", called, status, body, test.waits)
 			}
-			r := httptest.NewRequest(http.MethodGet, "/comet.php?"+test.query, nil)
-			r.Header.Set("Accept", test.accept)
-			w := httptest.NewRecorder()
-			endpoint.ServeHTTP(w, r)
-			if asked != test.asks || (w.Code == 500) != test.asks {
-				t.Errorf("asked: %v; HTTP %d %s; want %v", asked, w.Code, w.Body, test.asks)
+			if strings.Contains(body, "fire") {
+				t.Errorf("the visitor reads %s", body)
 			}
-			if strings.Contains(w.Body.String(), "fire") {
-				t.Errorf("the visitor reads %s", w.Body)
-			}
-			if logged := strings.Join(lines(), ""); strings.Contains(logged, "on fire") != test.asks {
+			if logged := strings.Join(lines(), ""); strings.Contains(logged, "on fire") != test.waits {
 				t.Errorf("logged %q", logged)
 			}
 		})
 	}
+}
+
+func TestEndpoint_CountsPollsAndStreams(t *testing.T) {
+	memory := coretest.NewMemory()
+	memory.Slow = 5 * time.Millisecond
+	inBubble(t, memory, core.Options{}, func(g *group) {
+		const one, two, short = "subscribed[a]=now", "subscribed[a]=now&subscribed[b]=now", "subscribed[c]=now&wait=1"
+		for _, query := range []string{one, two, short} {
+			g.requests.Go(func() { ask(g, g.endpoint, query) })
+		}
+		stream := g.open("subscribed[d]=now")
+		time.Sleep(100 * time.Millisecond)
+		if m := g.endpoint.Metrics().Snapshot(); m.Waiting != 4 || m.Streams != 1 || m.Events != 4 || m.StreamsTotal != 1 {
+			t.Errorf("while they wait: %+v", m)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		ask(g, g.endpoint, "publish=a")
+		time.Sleep(time.Second)
+		stream.leave() // A stream is not an aborted poll.
+		g.requests.Wait()
+		m := g.endpoint.Metrics().Snapshot()
+		if m.PollsChanged != 2 || m.PollsUnchanged != 1 || m.PollsAborted != 0 || m.Publications != 1 || m.StreamsTotal != 1 {
+			t.Errorf("at the end: %+v", m)
+		}
+		checks := m.Checks
+		if checks.Count == 0 || checks.Failed != 0 || checks.Time != time.Duration(checks.Count)*memory.Slow {
+			t.Errorf("%+v; want checks of %v", checks, memory.Slow)
+		}
+		memory.Fail(store.ErrUnavailable)
+		ask(g, g.endpoint, "subscribed[a]=now&wait=0")
+		if now := g.endpoint.Metrics().Snapshot().Checks; now.Failed == 0 || now.Failed != now.Count-checks.Count {
+			t.Errorf("while the store is unavailable: %+v", now)
+		}
+	})
+}
+
+func TestEndpoint_SetLimitsAppliesToLaterRequests(t *testing.T) {
+	memory := coretest.NewMemory()
+	inBubble(t, memory, core.Options{Limits: core.Limits{MaxStreams: 1}}, func(g *group) {
+		publish := func(size, want int) {
+			t.Helper()
+			r := httptest.NewRequest(http.MethodPut, "/?publish=x", strings.NewReader(strings.Repeat("1", size)))
+			if status, body := send(g, g.endpoint, r); status != want {
+				t.Errorf("%d bytes: HTTP %d %s; want %d", size, status, body, want)
+			}
+		}
+		publish(core.DefaultMaxData, 200)
+		g.poll(0, "subscribed[a]=now", `{"s":0,"at":{"a":"0.000000"}}`, time.Minute)
+		first := g.open("subscribed[a]=now")
+		g.expect(g.open("subscribed[a]=now"), ended, "0s id: 0.000000")
+
+		g.endpoint.SetLimits(core.Limits{Limits: hub.Limits{MaxWaiting: 2, MaxData: 10}, MaxForm: 20})
+		publish(10, 200)
+		publish(11, 413)
+		g.poll(0, "subscribed[a]=now", `{"s":0,"at":{"a":"0.000000"}}`, 0)
+		synctest.Wait()
+		long := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("subscribed[a]=now&wait=0"))
+		long.Header.Set("Content-Type", form)
+		if status, body := send(g, g.endpoint, long); status != http.StatusRequestEntityTooLarge {
+			t.Errorf("a long form: HTTP %d %s", status, body)
+		}
+
+		g.endpoint.SetLimits(core.Limits{})
+		publish(core.DefaultMaxData, 200)
+		second := g.open("subscribed[a]=now")
+		g.expect(second, open, "0s id: 0.000000")
+		g.expect(first, open, "0s id: 0.000000")
+		first.leave()
+		second.leave()
+	})
+}
+
+func TestEndpoint_EndStreamsEndsEachWithItsNextPart(t *testing.T) {
+	memory := coretest.NewMemory()
+	inBubble(t, memory, core.Options{}, func(g *group) {
+		g.poll(0, "subscribed[b]=now", `{"s":1,"k":{"b":{5.5}},"at":{"b":"{5.5}"}}`, 6*time.Second)
+		quiet, busy := g.open("subscribed[a]=now"), g.open("subscribed[b]=now")
+		time.Sleep(time.Second)
+		g.endpoint.EndStreams()
+		later := g.open("subscribed[a]=now")
+		time.Sleep(4500 * time.Millisecond)
+		memory.Set("b", time.Now())
+		time.Sleep(time.Second)
+		g.expect(busy, ended, "0s id: 0.000000",
+			`6s event: b|data: {"s":1,"k":{"b":{5.5}},"at":{"b":"{5.5}"}}|id: {5.5}`)
+		g.expect(quiet, open, "0s id: 0.000000")
+		time.Sleep(14500 * time.Millisecond)
+		g.expect(quiet, ended, "20s :")
+		g.expect(later, open, "1s id: 0.000000", "21s :")
+		later.leave()
+	})
+}
+
+func TestEndpoint_DrainAnswersAllRequests(t *testing.T) {
+	memory := coretest.NewMemory()
+	inBubble(t, memory, core.Options{}, func(g *group) {
+		const news = `1s event: a|data: {"s":1,"k":{"a":{0.999}},"at":{"a":"{0.999}"}}|id: {0.999}`
+		g.poll(0, "subscribed[a]=now", `{"s":1,"k":{"a":{0.999}},"at":{"a":"{0.999}"}}`, time.Second)
+		g.poll(0, "subscribed[b]=now", `{"s":0,"at":{"b":"0.000000"}}`, time.Second)
+		stream := g.open("subscribed[a]=now")
+		time.Sleep(time.Second)
+		memory.Set("a", coretest.Start.Add(999*time.Millisecond))
+		g.endpoint.Drain()
+		g.expect(stream, ended, "0s id: 0.000000", news, "1s :")
+		g.expect(g.open("subscribed[a]=0.0"), ended, news, "1s :")
+		g.poll(0, "subscribed[b]=now", `{"s":0,"at":{"b":"0.000000"}}`, time.Second)
+	})
+}
+
+// Every answer has an expected status and is JSON, and nothing is published that the rules do not allow.
+func FuzzEndpoint(f *testing.F) {
+	good := strings.TrimPrefix(signed(time.Unix(4_000_000_000, 0), "private-*"), "&")
+	f.Add("GET", "publish=a", "", []byte(nil), "", "", "")
+	f.Add("GET", "subscribed[a]=1&subscribed[b]=now&wait=0", "", []byte(nil), "ann", "same-origin", "")
+	f.Add("POST", "&1", form, []byte("subscribed[a]=1.5&publish=%zz"), "", "", "https://a.example")
+	f.Add("PUT", "publish=a", "text/plain", []byte("data"), "", "cross-site", "null")
+	f.Add("HEAD", "", "", []byte(nil), "*", "", "")
+	f.Add("GET", "publish=user:bob:1", "", []byte(nil), "b?b", "none", "")
+	f.Add("OPTIONS", "", "", []byte(nil), "", "cross-site", "HTTPS://A.example:443")
+	f.Add("GET", "subscribed[private-1]=0.0&"+good, "", []byte(nil), "", "", "")
+	f.Add("GET", "subscribed[private-1]=0.0&"+good[:len(good)-1], "", []byte(nil), "", "", "")
+	rules := access.Rules{
+		Subscribe: patterns("?*", "[^x]*"), Publish: patterns("a", "user:<user>:*"),
+		Origins: origins("https://a.example"), Signed: newSigned("private-*"), Rate: coretest.Must(access.ParseRate("1/h")),
+	}
+	f.Fuzz(func(t *testing.T, method, query, contentType string, body []byte, user, site, origin string) {
+		memory := coretest.NewMemory()
+		handler := asUser(newEndpoint(memory, core.Location{}), rules, user)
+		for range 2 { // The second publication exceeds the rate.
+			r := httptest.NewRequest(http.MethodGet, "/", bytes.NewReader(body))
+			r.Method, r.URL.RawQuery = method, query+"&subscribed[x]=0.0" // A precise answer is not held.
+			r.Header.Set("Content-Type", contentType)
+			r.Header.Set("Sec-Fetch-Site", site)
+			r.Header.Set("Origin", origin)
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			switch w.Code {
+			case 200, 204, 400, 403, 405, 413, 415, 429:
+			default:
+				t.Errorf("%s %q: HTTP %d", method, query, w.Code)
+			}
+			if w.Body.Len() > 0 && !json.Valid(w.Body.Bytes()) {
+				t.Errorf("%s %q: %q is not JSON", method, query, w.Body)
+			}
+			allowed := w.Header().Get("Access-Control-Allow-Origin")
+			if allowed != "" && allowed != "https://a.example" || w.Header().Get("Vary") != "Origin" {
+				t.Errorf("%q may read: %v", origin, w.Header())
+			}
+		}
+		crossSite := site != "" && site != "same-origin" && site != "none" && origin == ""
+		for id := range memory.Stamps() {
+			own := user != "" && strings.HasPrefix(id, "user:"+user+":")
+			if id != "a" && !own || crossSite {
+				t.Errorf("%s %q: %q, from %q %q, published %q", method, query, user, site, origin, id)
+			}
+		}
+	})
 }

@@ -5,46 +5,42 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"novcomet/core/event"
 )
 
-// MaxSubscriptions is how many events one poll can ask for: PHP's own limit of variables in a request.
+// MaxSubscriptions is how many events one poll can ask for. PHP has the same limit for variables in a
+// request.
 const MaxSubscriptions = 1000
 
-// MaxTokens is how many tokens one poll can send: each of them is checked with each secret.
+// MaxTokens is how many tokens one poll can send. Each of them is checked with each secret.
 const MaxTokens = 100
 
-// ErrQuery is what the errors of [ParseQuery] wrap that are neither an [ErrID] nor an [ErrCursor].
+// ErrQuery is wrapped by the errors of [ParseQuery] that wrap neither [event.ErrID] nor [event.ErrCursor].
 var ErrQuery = errors.New("bad query")
 
 // Query is what a client asks for: a publication, or a poll.
 type Query struct {
-	// Publish is the event to be published. Where it is set, the rest is empty.
-	Publish ID
-	// Subscriptions are the events to be waited for, each once, in the order asked.
-	Subscriptions []Subscription
-	// MaxWait is how long the poll may wait at the most, whatever the settings say; negative: as long as they say.
+	// Publish is the event to publish. If it is set, all other fields are empty.
+	Publish event.ID
+	// Subscriptions are the events to wait for, each once, in the order of the query.
+	Subscriptions []event.Subscription
+	// MaxWait limits the wait of the poll; negative: the location alone does.
 	MaxWait time.Duration
-	// Tokens are what came to show that the poll may ask for [Signed] events, unread.
+	// Tokens are the tokens for signed events, not verified so far.
 	Tokens []string
-	// Data says that a precise answer is to have the data that the events carry.
+	// Data asks for the data of events, in a precise answer.
 	Data bool
-	// LastEventID is what a stream last told of: all its cursors.
+	// LastEventID has all cursors of a stream that is resumed.
 	LastEventID string
-
-	streams bool // so it is precise, whatever the cursors are
 }
 
-// Subscription is one event and what the subscriber last saw of it.
-type Subscription struct {
-	ID     ID
-	Cursor Cursor
-}
-
-// ParseQuery reads a query string as PHP reads one: brackets raw or percent-encoded, "+" a space, ";" an ordinary
-// character, and of the same name twice the last value counts. Parameters it doesn't know are ignored, so are
+// ParseQuery reads a query string as PHP does: brackets are raw or percent-encoded, "+" is a space, ";" is an
+// ordinary character, and the last value of a name counts. It ignores parameters that it does not know, and
 // publish=, publish[]=x, subscribed=5, subscribed[a and subscribed[]=1.
 func ParseQuery(raw string) (Query, error) {
 	query := Query{MaxWait: -1}
@@ -68,8 +64,8 @@ func ParseQuery(raw string) (Query, error) {
 		}
 	}
 	var err error
-	if publish != "" { // It wins, whatever else there is.
-		id, err := ParseID(publish)
+	if publish != "" { // All other parameters are ignored.
+		id, err := event.ParseID(publish)
 		return Query{Publish: id, MaxWait: -1}, err
 	}
 	if len(query.Tokens) > MaxTokens {
@@ -85,9 +81,9 @@ func ParseQuery(raw string) (Query, error) {
 
 type parameter struct{ name, value string }
 
-func parseSubscriptions(parameters []parameter) ([]Subscription, error) {
-	var subscriptions []Subscription
-	position := make(map[ID]int, len(parameters))
+func parseSubscriptions(parameters []parameter) ([]event.Subscription, error) {
+	var subscriptions []event.Subscription
+	position := make(map[event.ID]int, len(parameters))
 	for _, p := range parameters {
 		name, rest, closed := strings.Cut(strings.TrimPrefix(p.name, "subscribed["), "]")
 		if !closed || name == "" {
@@ -96,11 +92,11 @@ func parseSubscriptions(parameters []parameter) ([]Subscription, error) {
 		if strings.HasPrefix(rest, "[") {
 			return nil, fmt.Errorf("%w: %.60q: subscriptions don't nest, write subscribed[ID]=T", ErrQuery, p.name)
 		}
-		id, err := ParseID(name)
+		id, err := event.ParseID(name)
 		if err != nil {
 			return nil, err
 		}
-		cursor, err := ParseCursor(p.value)
+		cursor, err := event.ParseCursor(p.value)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +108,7 @@ func parseSubscriptions(parameters []parameter) ([]Subscription, error) {
 			return nil, fmt.Errorf("%w: more than %d ids in one poll", ErrQuery, MaxSubscriptions)
 		}
 		position[id] = len(subscriptions)
-		subscriptions = append(subscriptions, Subscription{id, cursor})
+		subscriptions = append(subscriptions, event.Subscription{ID: id, Cursor: cursor})
 	}
 	return subscriptions, nil
 }
@@ -126,11 +122,11 @@ func parseWait(value string) (time.Duration, error) {
 	if err != nil || !(seconds >= 0) {
 		return 0, fmt.Errorf("%w: wait=%.40q: give the seconds to wait at the most, 0 or more", ErrQuery, value)
 	}
-	const forever = 1e9 // more than anybody sets, and still exact in milliseconds
+	const forever = 1e9 // longer than any setting, and exact in milliseconds
 	return time.Duration(math.Round(min(seconds, forever)*1000)) * time.Millisecond, nil
 }
 
-// unescape undoes percent-encoding and, as PHP does, leaves a "%" alone that starts no code.
+// unescape decodes percent-encoding. As in PHP, a "%" that starts no code stays.
 func unescape(s string) string {
 	if plain, err := url.QueryUnescape(s); err == nil {
 		return plain
@@ -153,42 +149,10 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// IsEmpty reports whether the query asks for nothing: it publishes nothing and subscribes to nothing.
+// IsEmpty reports whether the query asks for nothing.
 func (q Query) IsEmpty() bool { return q.Publish.IsZero() && len(q.Subscriptions) == 0 }
 
-// Precise reports whether the poll is to be answered precisely: one precise cursor is enough.
-func (q Query) Precise() bool {
-	if q.streams {
-		return true
-	}
-	for _, s := range q.Subscriptions {
-		if s.Cursor.Precise() {
-			return true
-		}
-	}
-	return false
-}
-
-// Encode returns the query string that [ParseQuery] reads as q.
-func (q Query) Encode() string {
-	if !q.Publish.IsZero() {
-		return "publish=" + url.QueryEscape(q.Publish.String())
-	}
-	var parameters []string
-	for _, s := range q.Subscriptions {
-		parameters = append(parameters, "subscribed["+url.QueryEscape(s.ID.String())+"]="+s.Cursor.String())
-	}
-	if q.MaxWait >= 0 {
-		parameters = append(parameters, "wait="+strconv.FormatFloat(q.MaxWait.Seconds(), 'f', -1, 64))
-	}
-	for _, token := range q.Tokens {
-		parameters = append(parameters, "token="+url.QueryEscape(token))
-	}
-	if q.Data {
-		parameters = append(parameters, "data=1")
-	}
-	if q.LastEventID != "" {
-		parameters = append(parameters, "lastEventId="+url.QueryEscape(q.LastEventID))
-	}
-	return strings.Join(parameters, "&")
+// IsPrecise reports whether the poll gets a precise answer: at least one of its cursors is precise.
+func (q Query) IsPrecise() bool {
+	return slices.ContainsFunc(q.Subscriptions, func(s event.Subscription) bool { return s.Cursor.IsPrecise() })
 }

@@ -44,7 +44,7 @@ func (c *checkFlags) parse(arguments []string) error {
 }
 
 // runCheck prints a report, and returns the exit status: 1 if there is a problem.
-func runCheck(ctx context.Context, o options, environ []string, stdout, stderr io.Writer) int {
+func runCheck(ctx context.Context, o commandLine, environ []string, stdout, stderr io.Writer) int {
 	report, err := check.Run(ctx, check.Options{
 		Source: o.source(environ), URL: o.check.url, Wait: o.check.wait, Event: o.check.event,
 		OpenStore: openStore, Connections: connectionsWith, SourceOf: sourceOf,
@@ -66,7 +66,7 @@ func runCheck(ctx context.Context, o options, environ []string, stdout, stderr i
 
 // sourceOf returns where a comet-fcgi with these arguments and this environment has its settings from.
 func sourceOf(args, environ []string) (conf.Source, error) {
-	o, err := parseOptions(args)
+	o, err := parseCommandLine(args)
 	if err == nil && o.command != "" {
 		err = fmt.Errorf("comet-fcgi %s is not a server", o.command)
 	}

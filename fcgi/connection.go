@@ -13,8 +13,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// connection is one connection of a web server. It carries one request at a time; where the web server asks for it, it
-// is kept for another one afterwards.
+// connection is one connection of a web server. It carries one request at a time; where the web server asks
+// for it, it is kept for another one afterwards.
 //
 // While nothing comes in, it holds no buffer: thousands of them wait.
 type connection struct {
@@ -108,12 +108,13 @@ func (c *connection) readContent(h fastcgi.Header) ([]byte, error) {
 	return content, errors.WithStack(err)
 }
 
-// write writes whole records. Nobody waits for its error: the connection is closed then, for nothing can follow half a
-// record, and the next read tells.
+// write writes whole records. Nobody waits for its error: the connection is closed then, for nothing can
+// follow half a record, and the next read tells.
 func (c *connection) write(records []byte) { c.writeWithin(records, c.timeout, nil) }
 
-// writeWithin goes on writing for as long as some of it is taken within the patience, or within a second where others are kept
-// waiting (nil: nobody ever is): who takes it slowly is not taken for one who takes nothing.
+// writeWithin goes on writing for as long as some of it is taken within the patience, or within a second
+// where others are kept waiting (nil: nobody ever is): who takes it slowly is not taken for one who takes
+// nothing.
 func (c *connection) writeWithin(records []byte, patience time.Duration, othersWait func() bool) {
 	look := min(time.Second, patience)
 	c.writing.Lock()
@@ -137,9 +138,9 @@ func (c *connection) writeWithin(records []byte, patience time.Duration, othersW
 	}
 }
 
-// watch reads what the web server sends while its request waits or is being served, until interrupted. If the web server
-// gives the request up, or is gone, it says so to gaveUp, at once. An error means that no other request can be read;
-// errTorn, that this one can still be answered.
+// watch reads what the web server sends while its request waits or is being served, until interrupted. If the
+// web server gives the request up, or is gone, it says so to gaveUp, at once. An error means that no other
+// request can be read; errTorn, that this one can still be answered.
 func (c *connection) watch(id uint16, gaveUp func(error)) error {
 	for {
 		h, err := c.readHeader()

@@ -12,12 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// deafUser is nobody's number, so that taking all of its inotify instances makes nobody else suffer.
-const deafUser = 61184
-
-// deafen takes all inotify instances of the user it becomes, until this process ends.
+// deafen becomes a user that no other process is, and uses up the inotify instances of this user.
 func deafen() {
-	if err := syscall.Setresuid(deafUser, deafUser, deafUser); err != nil {
+	const first, users = 61184, 4000 // systemd gives these numbers to services for as long as they run.
+	user := first + os.Getpid()%users
+	if err := syscall.Setresuid(user, user, user); err != nil {
 		panic(err)
 	}
 	for {

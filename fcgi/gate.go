@@ -10,24 +10,26 @@ import (
 	"time"
 
 	"novcomet/core"
+	"novcomet/core/hub"
 	"novcomet/fcgi/fastcgi"
 )
 
-// The gate stands before net/http/fcgi. A poll that has to wait is parked: one goroutine blocked in one Read of its
-// connection, without buffers, and a place in the loop. Only when there is an answer to write, net/http/fcgi has to do
-// with it.
+// The gate stands before net/http/fcgi. A poll that has to wait is parked: one goroutine blocked in one Read
+// of its connection, without buffers, and a place in the loop. Only when there is an answer to write,
+// net/http/fcgi has to do with it.
 //
-// So a connection goes this way: its request is read (handle), waits (park, rest, doze), goes on when there is an answer or
-// something comes in (wake, stir), and is answered; the connection is kept for the next request, or left. A stream (stream.go) goes
-// the same way, but is sent many parts while it rests.
+// So a connection goes this way: its request is read (handle), waits (park, rest, doze), goes on when there
+// is an answer or something comes in (wake, stir), and is answered; the connection is kept for the next
+// request, or left. A stream (stream.go) goes the same way, but is sent many parts while it rests.
 
 const speaksHTTP = "a client speaks HTTP to this socket, which takes only FastCGI: write fastcgi_pass instead of proxy_pass in nginx, " +
 	"fcgi:// instead of http:// in Apache, transport fastcgi in Caddy"
 
-// handle serves what comes in on a connection that the server has entered, until the connection ends or a poll is parked.
+// handle serves what comes in on a connection that the server has entered, until the connection ends or a
+// poll is parked.
 func (s *server) handle(c *connection) {
 	for {
-		limits := s.policy.Load().limits
+		limits := s.inForce.Load().limits
 		_ = c.SetReadDeadline(time.Now().Add(limits.time))
 		r, err := c.read(limits)
 		if err != nil {
@@ -38,23 +40,20 @@ func (s *server) handle(c *connection) {
 			break // There is nobody to tell: either the web server has left, or it does not speak FastCGI.
 		}
 		c.resume()
-		s.memory.worked()
+		s.memory.note()
 		ctx, callOff := context.WithCancelCause(context.Background())
-		policy := s.use() // It may be another one than when the request began.
-		opened := policy.open(ctx, r)
-		switch {
-		case opened.Poll != nil:
+		opened := s.open(ctx, r)
+		if subscriber := opened.Subscriber; subscriber != nil {
 			callOff(nil)
-			s.park(c, r, opened.Poll, policy.users)
-			return
-		case opened.Stream != nil:
-			callOff(nil)
-			s.stream(c, r, opened.Stream, policy.users)
+			if subscriber.IsStream() {
+				s.stream(c, r, subscriber)
+			} else {
+				s.park(c, r, subscriber)
+			}
 			return
 		}
 		err = s.answer(c, r.id, opened, callOff)
 		callOff(nil)
-		policy.users.leave()
 		if err != nil || !r.keep || !s.keep(c) {
 			break
 		}
@@ -62,18 +61,18 @@ func (s *server) handle(c *connection) {
 	s.leave(c)
 }
 
-// open returns what a request has turned out to be.
-func (p *policy) open(ctx context.Context, r *request) core.Opened {
+// open decides what becomes of a request.
+func (s *server) open(ctx context.Context, r *request) core.Opened {
 	switch {
 	case r.refused == nil:
 		if r.variables["CONTENT_LENGTH"] == "-1" { // Caddy sends it for a chunked body.
 			delete(r.variables, "CONTENT_LENGTH")
 		}
-		return p.gateway.Open(ctx, r.variables, bytes.NewReader(r.body))
+		return s.handler.Open(ctx, r.variables, bytes.NewReader(r.body))
 	case errors.Is(r.refused, fastcgi.ErrParams):
-		return core.Opened{Answer: p.gateway.Refuse(r.variables, http.StatusBadRequest, r.refused.Error())}
+		return core.Opened{Handler: s.handler.Refuse(r.variables, http.StatusBadRequest, r.refused.Error())}
 	default:
-		return core.Opened{Answer: p.gateway.Refuse(r.variables, http.StatusRequestEntityTooLarge, r.refused.Error())}
+		return core.Opened{Handler: s.handler.Refuse(r.variables, http.StatusRequestEntityTooLarge, r.refused.Error())}
 	}
 }
 
@@ -81,35 +80,29 @@ func (p *policy) open(ctx context.Context, r *request) core.Opened {
 type parked struct {
 	server *server
 	*connection
-	id     uint16
-	keep   bool
-	users  *users // of its policy
-	leave  func() bool
-	answer atomic.Pointer[answered]
+	id         uint16
+	keep       bool
+	subscriber *core.Subscriber
+	result     atomic.Pointer[hub.Result]
 }
 
-// answered is what answers a poll.
-type answered struct {
-	handler http.Handler
-	size    int // in bytes, about
-}
-
-// park lets the poll wait on its connection. When it has ended, it leaves the users of its policy.
-func (s *server) park(c *connection, r *request, poll *core.Poll, u *users) {
-	p := &parked{server: s, connection: c, id: r.id, keep: r.keep, users: u}
+// park lets the poll wait on its connection.
+func (s *server) park(c *connection, r *request, poll *core.Subscriber) {
+	p := &parked{server: s, connection: c, id: r.id, keep: r.keep, subscriber: poll}
 	s.parked.Add(1)
 	c.release()
-	p.leave = poll.Enter(p.wake)
+	poll.Wait(p)
 	c.rest(p.stir)
 }
 
-// wake is called when there is an answer.
-func (p *parked) wake(answer http.Handler, size int) {
-	p.answer.Store(&answered{answer, size})
+// Deliver is called by the hub when there is an answer.
+func (p *parked) Deliver(result *hub.Result) {
+	p.result.Store(result)
 	p.interrupt()
 }
 
-// rest goes on with stir, in a goroutine of its own, when something comes in or the connection is interrupted, which is the error.
+// rest goes on with stir, in a goroutine of its own, when something comes in or the connection is
+// interrupted, which is the error.
 func (c *connection) rest(stir func(error)) {
 	if c.in == nil {
 		go c.doze(stir)
@@ -118,8 +111,8 @@ func (c *connection) rest(stir func(error)) {
 	}
 }
 
-// doze blocks until something comes in. Its stack is all that a goroutine costs which waits for hours, so it calls nothing else
-// that would make it grow, and leaves the rest to a new one.
+// doze blocks until something comes in. Its stack is all that a goroutine costs which waits for hours, so it
+// calls nothing else that would make it grow, and leaves the rest to a new one.
 func (c *connection) doze(stir func(error)) {
 	n, err := c.Conn.Read(c.ahead[:])
 	c.has = n == 1
@@ -132,23 +125,21 @@ func (p *parked) stir(err error) {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		err = p.watch(p.id, p.gaveUp)
 	}
-	answer := p.answer.Load()
+	result := p.result.Load()
 	switch {
 	case err != nil && !errors.Is(err, errTorn): // Nobody is there any more.
-		p.leave()
-		p.users.leave()
-		p.server.memory.worked()
+		p.subscriber.Cancel()
+		p.server.memory.note()
 		p.server.leave(p.connection)
 		return
-	case answer == nil:
+	case result == nil:
 		p.write(fastcgi.AppendEnd(nil, p.id, fastcgi.RequestComplete)) // aborted
 	default:
-		p.server.memory.worked()
-		leave := p.server.responders.room(answer.size)
-		p.writeWithin(p.server.responders.respond(p.id, answer.handler), p.timeout, p.server.responders.othersWait)
+		p.server.memory.note()
+		leave := p.server.responders.room(result.Size())
+		p.writeWithin(p.server.responders.respond(p.id, p.subscriber.Answer(result)), p.timeout, p.server.responders.othersWait)
 		leave()
 	}
-	p.users.leave()
 	p.server.proceed(p.connection, err == nil && p.keep)
 }
 
@@ -163,7 +154,7 @@ func (s *server) proceed(c *connection, keep bool) {
 
 // gaveUp is called when the web server gives the poll up. If it is too late for that, wake interrupts.
 func (p *parked) gaveUp(error) {
-	if p.leave() {
+	if p.subscriber.Cancel() {
 		p.interrupt()
 	}
 }
@@ -175,11 +166,12 @@ func (s *server) answer(c *connection, id uint16, opened core.Opened, callOff fu
 		if opened.Publishes {
 			defer s.responders.publishing.enter()()
 		}
-		written <- s.responders.respond(id, opened.Answer)
+		written <- s.responders.respond(id, opened.Handler)
 		c.interrupt()
 	}()
 	err := c.watch(id, callOff)
-	// Only now: what the web server sends after the answer is its next request, and that is not for watch to read.
+	// Only now: what the web server sends after the answer is its next request, and that is not for watch to
+	// read.
 	c.write(<-written)
 	return err
 }

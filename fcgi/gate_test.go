@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"novcomet/conf"
-	"novcomet/core/gateway"
+	"novcomet/conf/build"
 )
 
 // Whatever comes in on a connection, in whatever pieces: nothing panics, nothing hangs, what goes out are whole records, at
@@ -42,18 +42,17 @@ func FuzzGate(f *testing.F) {
 			f.Add(seed, pieces, byte(len(pieces)))
 		}
 	}
-	config, err := conf.Load(conf.Source{File: os.DevNull, Environ: []string{"COMET_TRIES=10", "COMET_SLEEP=1", "COMET_REQUEST_TIMEOUT=5", "COMET_MAX_REQUEST=4096"}})
+	settings, err := conf.Read(conf.Source{File: os.DevNull, Environ: []string{"COMET_TRIES=10", "COMET_SLEEP=1", "COMET_REQUEST_TIMEOUT=5", "COMET_MAX_REQUEST=4096", "COMET_MAX_SERVING=2"}})
 	if err != nil {
 		f.Fatal(err)
 	}
-	log := gateway.Log(io.Discard, slog.LevelInfo)
+	log := build.Log(io.Discard, slog.LevelInfo)
 	f.Fuzz(func(t *testing.T, sent, pieces []byte, then byte) {
 		synctest.Test(t, func(t *testing.T) {
-			p := policy{gateway.New(config, &memory{}, log), limitsOf(config), &users{}}
-			s := newServer(p, 10, 2, log)
+			s := newServer(&memory{}, settings, 10, log)
 			ours, theirs := net.Pipe()
 			s.places <- struct{}{}
-			s.enter(newConnection(theirs, config.RequestTimeout))
+			s.enter(newConnection(theirs, settings.RequestTimeout))
 			out := make(chan []byte)
 			go func() {
 				b, _ := io.ReadAll(ours)
@@ -70,7 +69,7 @@ func FuzzGate(f *testing.F) {
 			wantWholeRecords(t, <-out)
 			s.end()
 			synctest.Wait()
-			if took := time.Since(closed); took > config.RequestTimeout {
+			if took := time.Since(closed); took > settings.RequestTimeout {
 				t.Errorf("it took %v to forget the connection", took)
 			}
 			if waiting, busy := s.waiting(), s.connections(); waiting+busy > 0 {

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"novcomet/conf"
-	"novcomet/core/gateway"
+	"novcomet/conf/build"
 )
 
 // inside is a server in the test's own process, with the directory's events, where what it holds can be counted. Its polls wait
@@ -20,13 +20,16 @@ import (
 func inside(t *testing.T, directory string, env ...string) (s *server, path string) {
 	t.Helper()
 	environ := append([]string{"COMET_FILE_DIRECTORY=" + directory, long, "COMET_SLEEP=100ms"}, env...)
-	config, err := conf.Load(conf.Source{File: os.DevNull, Environ: environ})
+	settings, err := conf.Read(conf.Source{File: os.DevNull, Environ: environ})
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := gateway.Log(io.Discard, slog.LevelInfo)
-	p, err := newPolicy(config, log)
+	log := build.Log(io.Discard, slog.LevelInfo)
+	opened, err := openStore(settings.Config)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if settings.Config, err = withMaxWaiting(settings.Config); err != nil {
 		t.Fatal(err)
 	}
 	path = filepath.Join(shortDir(t), "comet.sock")
@@ -34,7 +37,7 @@ func inside(t *testing.T, directory string, env ...string) (s *server, path stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = newServer(p, 10_000, config.MaxServing, log)
+	s = newServer(opened, settings, 10_000, log)
 	s.working.Go(func() { s.serve(l) })
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -45,7 +48,7 @@ func inside(t *testing.T, directory string, env ...string) (s *server, path stri
 	return s, path
 }
 
-func (s *server) waiting() int { return s.policy.Load().gateway.Waiting() }
+func (s *server) waiting() int { return int(s.metrics.Waiting.Load()) }
 
 func (s *server) connections() int {
 	s.mu.Lock()

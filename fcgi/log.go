@@ -7,7 +7,7 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 
 	"novcomet/conf"
-	"novcomet/core/gateway"
+	"novcomet/conf/build"
 )
 
 // serverLog is the log of comet-fcgi. It groups repeated problems (dedup.go) and never waits for the reader
@@ -25,7 +25,7 @@ func newServerLog(stderr io.Writer, config conf.Config, withTime bool) *serverLo
 	l := &serverLog{}
 	l.setLevel(config)
 	handler := func(w io.Writer, level slog.Leveler) slog.Handler {
-		return gateway.LogHandler(w, level, config.LogFormat, withTime)
+		return build.LogHandler(w, level, config.LogFormat, withTime)
 	}
 	l.queue = newLogQueue(stderr, slog.New(handler(stderr, slog.LevelWarn)))
 	lines := handler(l.queue, &l.level)

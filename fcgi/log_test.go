@@ -122,14 +122,3 @@ func TestServerLog_DelaysNoRequestWhenNobodyReadsIt(t *testing.T) {
 		t.Errorf("the log has %q, %v; want the refused requests", written[:n], err)
 	}
 }
-
-// knownFailure marks a test of what is still to be built. It fails when the test passes, so that the mark is
-// removed then.
-func knownFailure(t *testing.T, passes bool, format string, values ...any) {
-	t.Helper()
-	if passes {
-		t.Error("this passes now: remove the mark")
-		return
-	}
-	t.Logf("known failure: "+format, values...)
-}

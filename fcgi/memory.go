@@ -6,47 +6,47 @@ import (
 	"time"
 )
 
-// Measured with thousands of waiters that are all answered at the same time and come again, on two cores: with Go's default
-// of 100 an answer and the next poll take 97 µs of CPU, with 300 they take 73 µs, with 800 they take 67 µs. What 300 takes in a
-// burst (30 to 60 MB) is given back after it by housekeeping.
+// gcPercent was measured with thousands of polls that are answered at the same time and come again, on two
+// cores. An answer and the next poll take 97 µs of CPU with Go's default of 100, 73 µs with 300, and 67 µs
+// with 800. The additional memory of a burst (30 to 60 MB) is released after it.
 const gcPercent = 300
 
-// housekeeping gives memory back to the system when a burst of requests is over: what was needed to answer thousands within
-// a moment would else stay for minutes, several KB for each that waits.
-type housekeeping struct {
+// memoryReleaser returns memory to the system after a burst of requests. Without it, what was needed to
+// answer thousands within a moment stays allocated for minutes, several KB for each.
+type memoryReleaser struct {
 	mu    sync.Mutex
 	timer *time.Timer
-	work  int // requests, answers and leavings since the last time
+	work  int // requests, answers and aborts since the last release
 	last  time.Time
 }
 
-// worked is called for each request, each answer and each poll that leaves.
-func (h *housekeeping) worked() {
-	const calm = 500 * time.Millisecond
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.work++
-	if h.timer == nil {
-		h.timer = time.AfterFunc(calm, h.tidy)
+// note counts a request, an answer or an abort.
+func (m *memoryReleaser) note() {
+	const quiet = 500 * time.Millisecond
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.work++
+	if m.timer == nil {
+		m.timer = time.AfterFunc(quiet, m.release)
 	} else {
-		h.timer.Reset(calm)
+		m.timer.Reset(quiet)
 	}
 }
 
-// tidy is called when it is calm. It takes some milliseconds of CPU, so it is worth it only after a burst, and not all the
-// time.
-func (h *housekeeping) tidy() {
-	const burst, often = 500, 2 * time.Second
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.work < burst {
-		h.work = 0
+// release is called when no request has come for a while. A release takes some milliseconds of CPU, so there
+// is one only after a burst, and not too often.
+func (m *memoryReleaser) release() {
+	const burst, interval = 500, 2 * time.Second
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.work < burst {
+		m.work = 0
 		return
 	}
-	if wait := often - time.Since(h.last); wait > 0 {
-		h.timer.Reset(wait)
+	if wait := interval - time.Since(m.last); wait > 0 {
+		m.timer.Reset(wait)
 		return
 	}
-	h.work, h.last = 0, time.Now()
-	go debug.FreeOSMemory() // without the lock: requests go on
+	m.work, m.last = 0, time.Now()
+	go debug.FreeOSMemory() // Requests go on meanwhile.
 }

@@ -1,89 +1,74 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
-	"time"
-
-	"github.com/pkg/errors"
 )
 
-// webServers is the variable in which whoever starts a FastCGI program says from which addresses web servers may connect,
-// with commas between (FastCGI 1.0, section 3.2). It only says so of TCP: who may connect to a socket file, its mode says.
-const webServers = "FCGI_WEB_SERVER_ADDRS"
+// webServersVariable is an environment variable of FastCGI (section 3.2): the addresses from which web
+// servers may connect, separated by commas. It applies to TCP only. The mode of a socket file decides who may
+// connect to it.
+const webServersVariable = "FCGI_WEB_SERVER_ADDRS"
 
-// peers are the addresses that may connect; nil: all.
-type peers []netip.Addr
+// allowlist is the addresses that may connect; nil: all.
+type allowlist []netip.Addr
 
-func peersOf(environ []string) (peers, error) {
-	var from peers
+func peersOf(environ []string) (allowlist, error) {
+	var allowed allowlist
 	for _, variable := range environ {
-		addresses, ok := strings.CutPrefix(variable, webServers+"=")
+		addresses, ok := strings.CutPrefix(variable, webServersVariable+"=")
 		if !ok || addresses == "" {
 			continue
 		}
 		for text := range strings.SplitSeq(addresses, ",") {
 			address, err := netip.ParseAddr(strings.TrimSpace(text))
-			if err != nil { // It must not be taken for "all".
-				return nil, errors.Errorf("environment variable %s: %q is not an IP address: give some with commas between", webServers, text)
+			if err != nil {
+				return nil, fmt.Errorf("environment variable %s: %q is not an IP address: give some with commas between",
+					webServersVariable, text)
 			}
-			from = append(from, plain(address))
+			allowed = append(allowed, normalize(address))
 		}
 	}
-	return from, nil
+	return allowed, nil
 }
 
-// plain is an address in its one form: 127.0.0.1 can be written as one of IPv6, too.
-func plain(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
+// normalize returns an address in one form. 127.0.0.1 can also be written as an IPv6 address.
+func normalize(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
-// restrict returns the listeners, those on TCP for these peers alone.
-func (p peers) restrict(listeners []net.Listener, log *slog.Logger) []net.Listener {
+// restrict returns the listeners. Those on TCP accept connections from the allowed addresses only.
+func (a allowlist) restrict(listeners []net.Listener, log *slog.Logger) []net.Listener {
 	restricted := slices.Clone(listeners)
 	for i, l := range restricted {
-		if p != nil && l.Addr().Network() == "tcp" {
-			restricted[i] = &choosy{Listener: l, allowed: p, log: log}
+		if a != nil && l.Addr().Network() == "tcp" {
+			restricted[i] = &allowlistListener{l, a, log}
 		}
 	}
 	return restricted
 }
 
-// choosy is a listener that accepts connections from some addresses alone.
-type choosy struct {
+type allowlistListener struct {
 	net.Listener
-	allowed peers
+	allowed allowlist
 	log     *slog.Logger
-
-	mu         sync.Mutex
-	complained time.Time
 }
 
-// Accept closes what comes from elsewhere, unread.
-func (l *choosy) Accept() (net.Conn, error) {
+// Accept closes connections from other addresses, without reading from them.
+func (l *allowlistListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
 		from, err := netip.ParseAddrPort(c.RemoteAddr().String())
-		if err == nil && slices.Contains(l.allowed, plain(from.Addr())) {
+		if err == nil && slices.Contains(l.allowed, normalize(from.Addr())) {
 			return c, nil
 		}
 		c.Close()
-		l.complain(c.RemoteAddr())
-	}
-}
-
-// complain logs who was refused, but not each time: that is up to whoever tries.
-func (l *choosy) complain(from net.Addr) {
-	const silence = time.Minute
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if time.Since(l.complained) > silence {
-		l.complained = time.Now()
-		l.log.Warn("refused a connection from an address that is not in "+webServers, "from", from.String())
+		l.log.Warn("refused a connection from an address that is not in "+webServersVariable,
+			"from", c.RemoteAddr().String())
 	}
 }

@@ -26,7 +26,7 @@ func TestRecordsForgedOnATCPSocketAreNotRead(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			address := freePort(t)
-			p := start(t, t.TempDir(), arrangement{args: []string{"--listen", address}, env: []string{webServers + "=" + test.allowed}})
+			p := start(t, t.TempDir(), arrangement{args: []string{"--listen", address}, env: []string{webServersVariable + "=" + test.allowed}})
 			var c net.Conn
 			eventually(t, "it listens", func() (ok bool) {
 				var err error
@@ -44,7 +44,7 @@ func TestRecordsForgedOnATCPSocketAreNotRead(t *testing.T) {
 				t.Errorf("read %q, %v", answer[:n], err)
 			}
 			if !test.served {
-				eventually(t, "it says so", func() bool { return strings.Contains(p.stderr.String(), webServers) })
+				eventually(t, "it says so", func() bool { return strings.Contains(p.stderr.String(), webServersVariable) })
 			}
 		})
 	}
@@ -52,17 +52,17 @@ func TestRecordsForgedOnATCPSocketAreNotRead(t *testing.T) {
 
 func TestASocketFileIsForWhomItsModeLetsIn(t *testing.T) {
 	t.Parallel()
-	_, path := served(t, t.TempDir(), webServers+"=192.0.2.1")
+	_, path := served(t, t.TempDir(), webServersVariable+"=192.0.2.1")
 	wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
 }
 
 func TestAnAddressThatIsNoneStopsTheStart(t *testing.T) {
 	t.Parallel()
 	for _, addresses := range []string{"localhost", "127.0.0.1,", "127.0.0.0/8", " "} {
-		p := start(t, t.TempDir(), arrangement{args: []string{"--listen", freePort(t)}, env: []string{webServers + "=" + addresses}})
+		p := start(t, t.TempDir(), arrangement{args: []string{"--listen", freePort(t)}, env: []string{webServersVariable + "=" + addresses}})
 		if status := p.status(); status != 1 {
 			t.Errorf("%q: status %d, want 1", addresses, status)
 		}
-		wantText(t, p.stderr.String(), webServers, "is not an IP address")
+		wantText(t, p.stderr.String(), webServersVariable, "is not an IP address")
 	}
 }

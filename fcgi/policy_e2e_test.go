@@ -5,7 +5,7 @@ package main
 import (
 	"testing"
 
-	"novcomet/core/coarsetest"
+	"novcomet/core/store/files/coarsetest"
 )
 
 func TestStart_IsRefusedWhereOnlySecondsAreKept(t *testing.T) {

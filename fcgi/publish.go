@@ -2,41 +2,43 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 	"github.com/spf13/pflag"
 
 	"novcomet/conf"
-	"novcomet/core"
+	"novcomet/core/event"
 )
 
-const publishCommand = "publish" // before the event
+const publishCommand = "publish"
 
-// publishing is what the command line says of a publication.
-type publishing struct {
-	event string
-	data  string // the file with the data
-	with  bool   // data
+// publishFlags are the event and the flags of comet-fcgi publish.
+type publishFlags struct {
+	event   string
+	data    string // the name of the file with the data; "-": standard input
+	hasData bool
 }
 
-func (p *publishing) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&p.data, "data", "", "publish: the content of this `FILE` as data, too; -: what comes on standard input")
+func (p *publishFlags) addTo(flags *pflag.FlagSet) {
+	flags.StringVar(&p.data, "data", "", "publish: publish the content of this `FILE` as data; -: standard input")
 }
 
-// take takes the arguments after the command.
-func (p *publishing) take(arguments []string, flags *pflag.FlagSet) error {
+// parse reads the arguments after the command.
+func (p *publishFlags) parse(arguments []string, flags *pflag.FlagSet) error {
 	if len(arguments) != 1 {
 		return errors.New("publish takes one event: comet-fcgi publish ID")
 	}
-	p.event, p.with = arguments[0], flags.Changed("data")
+	p.event, p.hasData = arguments[0], flags.Changed("data")
 	return nil
 }
 
-// publish publishes an event as the configuration says, for programs that do so without a web server.
-func publish(ctx context.Context, source conf.Source, p publishing) (err error) {
-	id, err := core.ParseID(p.event)
+// publish publishes an event in the store of the settings. It is for programs that do not use a web server.
+func publish(ctx context.Context, source conf.Source, p publishFlags) error {
+	id, err := event.ParseID(p.event)
 	if err != nil {
 		return err
 	}
@@ -44,52 +46,51 @@ func publish(ctx context.Context, source conf.Source, p publishing) (err error) 
 	if err != nil {
 		return err
 	}
-	store, shut, err := openStore(config)
+	var data []byte
+	if p.hasData {
+		if data, err = p.read(ctx, config.Data.MaxBytes); err == nil {
+			_, err = event.EncodeData(data)
+		}
+		if err != nil {
+			return fmt.Errorf("--data: %w", err)
+		}
+	}
+	store, err := openStore(config)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = shut() }() // It is published, or it is not; this changes nothing.
-	if !p.with {
-		_, err = store.Publish(ctx, id)
-		return err
-	}
-	data, err := p.read(ctx, config.Data.MaxBytes)
-	if err == nil {
-		err = core.CheckData(data)
-	}
-	if err != nil {
-		return errors.WithMessage(err, "--data")
-	}
-	_, err = store.(core.Carrier).PublishData(ctx, id, data) // All that can be configured are.
+	defer func() { _ = store.Close() }() // The event is published or not; an error here changes neither.
+	_, err = store.Publish(ctx, id, data)
 	return err
 }
 
-// read reads the data, unless ctx ends before: a terminal, or a FIFO, may never say anything.
-func (p *publishing) read(ctx context.Context, limit int) ([]byte, error) {
-	type content struct {
+// read returns the data, never nil. It ends with ctx, because a terminal or a FIFO may never be read to its
+// end.
+func (p *publishFlags) read(ctx context.Context, limit int) ([]byte, error) {
+	type result struct {
 		data []byte
 		err  error
 	}
-	read := make(chan content, 1)
+	results := make(chan result, 1)
 	go func() {
-		file, err := os.Stdin, error(nil)
+		file := os.Stdin
 		if p.data != "-" {
-			file, err = os.Open(p.data)
-		}
-		if err != nil {
-			read <- content{nil, errors.WithStack(err)}
-			return
+			var err error
+			if file, err = os.Open(p.data); err != nil {
+				results <- result{nil, pkgerrors.WithStack(err)}
+				return
+			}
 		}
 		defer file.Close()
 		data, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
-		read <- content{data, errors.WithStack(err)}
+		results <- result{data, pkgerrors.WithStack(err)}
 	}()
 	select {
-	case c := <-read:
-		if len(c.data) > limit {
-			return nil, errors.Errorf("it has more than %d bytes (data.max_bytes)", limit)
+	case r := <-results:
+		if len(r.data) > limit {
+			return nil, fmt.Errorf("it has more than %d bytes (data.max_bytes)", limit)
 		}
-		return c.data, c.err
+		return r.data, r.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -6,11 +6,16 @@ import (
 	"strings"
 
 	"novcomet/conf"
+	"novcomet/conf/build"
 )
 
-// reloadAt reads the settings again at each signal, until ctx ends. A poll that waits keeps those that it came with. If the new
-// settings are invalid, the old ones stay in force.
-func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, settings conf.Loaded, log *serverLog) {
+// reloadOn reads the settings again at each signal, until ctx ends. If they are invalid, the old ones stay in
+// force.
+//
+// New settings apply to requests that arrive from now on. A waiting poll keeps its own; streams end, and
+// their browsers open new ones. What belongs to the process needs a restart; the log names the keys that have
+// changed and do.
+func (s *server) reloadOn(ctx context.Context, signals <-chan os.Signal, settings conf.Loaded, log *serverLog) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -19,20 +24,21 @@ func (s *server) reloadAt(ctx context.Context, signals <-chan os.Signal, setting
 		}
 		next, err := settings.Again()
 		if err == nil {
-			var p policy
-			if p, err = newPolicy(next.Config, log.Logger); err == nil {
-				message := "settings reloaded"
-				if names := settings.RestartKeys(next); len(names) > 0 {
-					message += "; a restart is needed for the changes of " + strings.Join(names, ", ")
-				}
-				settings = next
-				log.setLevel(settings.Config)
-				s.adopt(p)
-				announce(settings, log.verbatim)
-				log.verbatim.Info(message)
-				continue
-			}
+			next.Config, err = withMaxWaiting(next.Config)
 		}
-		log.verbatim.Error("reload failed; the old settings stay in force", "error", err)
+		if err != nil {
+			log.verbatim.Error("reload failed; the old settings stay in force", "error", err)
+			continue
+		}
+		log.setLevel(next.Config)
+		s.inForce.Store(newInForce(next.Config))
+		s.endpoint.SetLimits(build.Limits(next.Config))
+		s.endpoint.EndStreams()
+		announce(next, log.verbatim)
+		if keys := s.started.RestartKeys(next); len(keys) > 0 {
+			log.verbatim.Warn("changed settings need a restart", "keys", strings.Join(keys, ","))
+		}
+		log.verbatim.Info("settings reloaded")
+		settings = next
 	}
 }

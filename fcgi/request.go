@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"novcomet/fcgi/fastcgi"
-	"time"
 )
 
 // request is one request as the web server sent it.
@@ -23,17 +22,11 @@ var (
 	errProtocol   = errors.New("a record out of order")
 )
 
-// limits are those of one request.
-type limits struct {
-	bytes int           // of its variables
-	body  int           // bytes
-	time  time.Duration // from its first byte to its last
-}
-
-// read reads one request, and answers what else comes meanwhile. io.EOF is a connection that ended between two requests.
+// read reads one request, and answers what else comes meanwhile. io.EOF is a connection that ended between
+// two requests.
 //
-// A request that exceeds a limit of bytes is read to its end, without being kept: a web server that is still sending would
-// not listen to an answer.
+// A request that exceeds a limit of bytes is read to its end, without being kept: a web server that is still
+// sending would not listen to an answer.
 func (c *connection) read(limit limits) (*request, error) {
 	var r *request
 	var names []byte

@@ -10,12 +10,13 @@ import (
 	"sync/atomic"
 )
 
-// responders let net/http/fcgi write the answers, at most so many at the same time. (Each takes 130 KB of buffers: half of
-// them for the answer, and half for as long as it lives.)
+// responders let net/http/fcgi write the answers, at most so many at the same time. (Each takes 130 KB of
+// buffers: half of them for the answer, and half for as long as it lives.)
 //
-// Nothing that comes from outside is in the hands of net/http/fcgi. Each responder has one connection to it, which is not a
-// real one: on it comes a request of a few bytes, whenever there is something to answer. What net/http/fcgi writes is collected
-// and handed over, for the real connection, whose request has been read already.
+// Nothing that comes from outside is in the hands of net/http/fcgi. Each responder has one connection to it,
+// which is not a real one: on it comes a request of a few bytes, whenever there is something to answer. What
+// net/http/fcgi writes is collected and handed over, for the real connection, whose request has been read
+// already.
 type responders struct {
 	free       chan *responder // nil: not started so far
 	publishing crowded         // A store that does not answer must leave responders to polls.
@@ -31,8 +32,8 @@ func newResponders(n int) *responders {
 	return r
 }
 
-// respond lets handler write the answer to request id, and returns its records. They are to be sent at once: one system
-// call, and a web server that does not read keeps no responder from the others.
+// respond lets handler write the answer to request id, and returns its records. They are to be sent at once:
+// one system call, and a web server that does not read keeps no responder from the others.
 func (rs *responders) respond(id uint16, handler http.Handler) []byte {
 	r := <-rs.free
 	if r == nil {
@@ -46,7 +47,8 @@ func (rs *responders) respond(id uint16, handler http.Handler) []byte {
 	return answer
 }
 
-// room waits until there is room in memory for an answer, or a part of a stream, of so many bytes, and returns what gives it back.
+// room waits until there is room in memory for an answer, or a part of a stream, of so many bytes, and
+// returns what gives it back.
 func (rs *responders) room(size int) (leave func()) {
 	if size <= large {
 		return func() {}
@@ -89,7 +91,8 @@ func startResponder() *responder {
 	return r
 }
 
-// smallRequest is what net/http/fcgi needs to call its handler. FCGI_KEEP_CONN keeps the responder for the next one.
+// smallRequest is what net/http/fcgi needs to call its handler. FCGI_KEEP_CONN keeps the responder for the
+// next one.
 func smallRequest(id uint16) []byte {
 	b := fastcgi.AppendRecord(make([]byte, 0, 128), fastcgi.BeginRequest, id, []byte{0, fastcgi.RoleResponder, fastcgi.FlagKeepConn, 0, 0, 0, 0, 0})
 	b = fastcgi.AppendRecord(b, fastcgi.Params, id, smallParams)

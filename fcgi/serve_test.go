@@ -17,55 +17,58 @@ import (
 
 	"novcomet/conf"
 	"novcomet/core"
-	"novcomet/core/gateway"
+	"novcomet/core/event"
+	"novcomet/core/store"
 )
 
-// memory is a Store with a bubble's clock.
+// memory is a store with the clock of a bubble.
 type memory struct {
+	core.CheckFunc
 	mu      sync.Mutex
-	stamps  map[core.ID]core.Stamp
+	stamps  map[event.ID]event.Stamp
 	publish func() // what else a publication does
 }
 
-func (m *memory) Stamps(_ context.Context, ids []core.ID) (core.Snapshot, error) {
+func (m *memory) Check(_ context.Context, ids []event.ID) (store.Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	snapshot := core.Snapshot{Now: core.StampOf(time.Now())}
+	snapshot := store.Snapshot{Now: event.StampOf(time.Now())}
 	for _, id := range ids {
 		snapshot.Stamps = append(snapshot.Stamps, m.stamps[id])
 	}
 	return snapshot, nil
 }
 
-func (m *memory) Publish(_ context.Context, id core.ID) (core.Stamp, error) {
+func (m *memory) Publish(_ context.Context, id event.ID, _ []byte) (event.Stamp, error) {
 	if m.publish != nil {
 		m.publish()
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.stamps == nil {
-		m.stamps = map[core.ID]core.Stamp{}
+		m.stamps = map[event.ID]event.Stamp{}
 	}
-	m.stamps[id] = max(core.StampOf(time.Now()), m.stamps[id]+1)
+	m.stamps[id] = max(event.StampOf(time.Now()), m.stamps[id]+1)
 	return m.stamps[id], nil
 }
 
 // within is a server in a bubble: polls wait for 10 × 1 s, a request may take 5 s to come in.
-func within(t *testing.T, store core.Store, log io.Writer) *server {
+func within(t *testing.T, s store.Store, log io.Writer) *server {
 	t.Helper()
-	config, err := conf.Load(conf.Source{File: os.DevNull, Environ: []string{"COMET_TRIES=10", "COMET_SLEEP=1", "COMET_REQUEST_TIMEOUT=5"}})
+	environ := []string{"COMET_TRIES=10", "COMET_SLEEP=1", "COMET_REQUEST_TIMEOUT=5", "COMET_MAX_SERVING=8"}
+	settings, err := conf.Read(conf.Source{File: os.DevNull, Environ: environ})
 	if err != nil {
 		t.Fatal(err)
 	}
 	logger := slog.New(newDedupHandler(slog.NewTextHandler(log, nil)))
-	return newServer(policy{gateway.New(config, store, logger), limitsOf(config), &users{}}, 100, 8, logger)
+	return newServer(s, settings, 100, logger)
 }
 
 // end waits until every connection has ended, and ends the server.
 func (s *server) end() {
 	s.working.Wait()
 	s.responders.close()
-	s.policy.Load().gateway.Close()
+	s.endpoint.Close()
 }
 
 // accepted is a web server's end of a connection that the server has just accepted.
@@ -73,7 +76,7 @@ func (s *server) accepted(t *testing.T) *webServer {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	s.places <- struct{}{}
-	s.enter(newConnection(theirs, s.policy.Load().limits.time))
+	s.enter(newConnection(theirs, s.inForce.Load().limits.time))
 	t.Cleanup(func() { ours.Close() })
 	return answering(ours)
 }

@@ -4,26 +4,33 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pkg/errors"
 
+	"novcomet/conf"
+	"novcomet/conf/build"
 	"novcomet/core"
+	"novcomet/core/cgienv"
+	"novcomet/core/metrics"
+	"novcomet/core/store"
 )
 
 // server accepts connections and serves what comes in on them. What has a connection does is in gate.go.
 type server struct {
-	policy     atomic.Pointer[policy] // in force
+	endpoint   *core.Endpoint
+	store      store.Store
+	handler    *cgienv.Handler
+	metrics    metrics.Metrics
+	inForce    atomic.Pointer[inForce]
+	started    conf.Loaded // the settings of the start
 	responders *responders
-	memory     housekeeping
+	memory     memoryReleaser
 	places     chan struct{} // one for each connection that there may be
 	parked     atomic.Int64  // polls and streams on their connections
 	began      time.Time
-	status     http.Handler // answers with the figures
 	log        *slog.Logger
 
 	http    sync.Once      // the warning that a client speaks HTTP
@@ -31,52 +38,29 @@ type server struct {
 
 	mu       sync.Mutex           // protects the following
 	all      map[*connection]bool // whether it is idle: kept for another request
-	policies []*policy            // in which polls may wait
-	past     core.Figures         // of policies in which none do any more
 	stopping bool
 }
 
-func newServer(p policy, connections, serving int, log *slog.Logger) *server {
+func newServer(opened store.Store, settings conf.Loaded, connections int, log *slog.Logger) *server {
+	c := settings.Config
 	s := &server{
-		log: log, responders: newResponders(serving), places: make(chan struct{}, connections), all: map[*connection]bool{},
-		began: time.Now(),
+		store: opened, started: settings, log: log, responders: newResponders(c.MaxServing),
+		places: make(chan struct{}, connections), all: map[*connection]bool{}, began: time.Now(),
 	}
-	s.status = s.showing()
-	s.adopt(p)
+	s.endpoint = core.NewEndpoint(opened, core.Options{
+		Limits: build.Limits(c), Status: s.statusHandler(), Metrics: &s.metrics, Log: log,
+	})
+	s.handler = &cgienv.Handler{Endpoint: s.endpoint, Location: s.location, Log: log}
+	s.inForce.Store(newInForce(c))
 	return s
 }
 
-// adopt puts a policy in force. Polls that wait go on in the one under which they came; streams end with what comes next, and
-// come again.
-func (s *server) adopt(p policy) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p.gateway.Status(s.status)
-	if old := s.policy.Swap(&p); old != nil {
-		old.users.retire() // Whoever finds that takes the new one, which is in its place.
-		old.gateway.Retire()
-	}
-	over := func(old *policy) bool {
-		if !old.users.over() {
-			return false
-		}
-		s.past = s.past.Plus(old.gateway.Figures().Counted())
-		return true
-	}
-	s.policies = append(slices.DeleteFunc(s.policies, over), &p)
+func (s *server) location(variables map[string]string) (*core.Location, error) {
+	return s.inForce.Load().locations.Of(variables)
 }
 
-// use returns the policy in force. Whoever has used it leaves its users.
-func (s *server) use() *policy {
-	for {
-		if p := s.policy.Load(); p.users.enter() {
-			return p
-		}
-	}
-}
-
-// serve accepts connections until the listener is closed. That accept fails, as it does with too many open files, is no
-// reason to stop: it tries again, after a pause.
+// serve accepts connections until the listener is closed. That accept fails, as it does with too many open
+// files, is no reason to stop: it tries again, after a pause.
 func (s *server) serve(l net.Listener) {
 	const shortest, longest = 5 * time.Millisecond, time.Second
 	pause := shortest
@@ -85,7 +69,7 @@ func (s *server) serve(l net.Listener) {
 		raw, err := l.Accept()
 		if err == nil {
 			pause = shortest
-			s.enter(newConnection(raw, s.policy.Load().limits.time))
+			s.enter(newConnection(raw, s.inForce.Load().limits.time))
 			continue
 		}
 		<-s.places
@@ -116,8 +100,8 @@ func (s *server) leave(c *connection) {
 	s.working.Done()
 }
 
-// keep waits for the next request on a connection that is kept, for as long as the web server wants to keep it. It reports
-// whether there is one.
+// keep waits for the next request on a connection that is kept, for as long as the web server wants to keep
+// it. It reports whether there is one.
 func (s *server) keep(c *connection) bool {
 	c.resume()
 	s.mu.Lock()
@@ -133,15 +117,13 @@ func (s *server) keep(c *connection) bool {
 	return err == nil
 }
 
-// stop lets whoever waits be answered and what has come in be served, and closes all connections then; what is not done
-// when ctx ends is cut off.
+// stop lets whoever waits be answered and what has come in be served, and closes all connections then; what
+// is not done when ctx ends is cut off.
 func (s *server) stop(ctx context.Context) {
 	s.mu.Lock()
 	s.stopping = true
-	for _, p := range s.policies {
-		p.gateway.Drain()
-		p.gateway.Close()
-	}
+	s.endpoint.Drain()
+	s.endpoint.Close()
 	for c, idle := range s.all {
 		if idle {
 			c.interrupt()
@@ -168,5 +150,10 @@ func (s *server) stop(ctx context.Context) {
 	select {
 	case <-finished:
 	case <-time.After(200 * time.Millisecond):
+	}
+	select {
+	case <-s.endpoint.Ended():
+		_ = s.store.Close() // The process ends.
+	default:
 	}
 }

@@ -16,8 +16,9 @@ import (
 	"novcomet/conf"
 )
 
-// listen returns the listeners to serve on, from the first of these that there is: what --listen says, sockets that
-// systemd passes, a listening socket on fd 0 (spawn-fcgi, mod_fcgid, lighttpd), what comet.yaml says.
+// listen returns the listeners to serve on, from the first of these that there is: what --listen says,
+// sockets that systemd passes, a listening socket on fd 0 (spawn-fcgi, mod_fcgid, lighttpd), what comet.yaml
+// says.
 func listen(config conf.Config, byFlag bool) ([]net.Listener, error) {
 	if byFlag {
 		return one(listenOn(config.Listen, config.Socket))
@@ -58,8 +59,8 @@ func all(passed []*os.File) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-// isListening reports whether the file descriptor is a listening socket. A connected one would not do: it is what inetd
-// passes.
+// isListening reports whether the file descriptor is a listening socket. A connected one would not do: it is
+// what inetd passes.
 func isListening(fd int) bool {
 	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	return err == nil && listening == 1

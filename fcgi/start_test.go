@@ -166,7 +166,7 @@ func TestALogThatNobodyReadsDoesNotEndIt(t *testing.T) {
 // pflag takes the name of a value from the words about it, and puts its name where they stood.
 func TestTheHelpNamesTheValueOfEachFlag(t *testing.T) {
 	t.Parallel()
-	flagSet(new(options)).VisitAll(func(flag *pflag.Flag) {
+	flagSet(new(commandLine)).VisitAll(func(flag *pflag.Flag) {
 		name, words := pflag.UnquoteUsage(flag)
 		if after := words[strings.Index(words, name)+len(name):]; name != "" && after != "" && !strings.ContainsAny(after[:1], " ,;:") {
 			t.Errorf("--%s %s: %s", flag.Name, name, words)

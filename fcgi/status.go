@@ -10,61 +10,56 @@ import (
 	"time"
 
 	"novcomet/core"
+	"novcomet/core/metrics"
 )
 
-// figures tell how the process does: what its endpoints have counted, and what is its own.
-type figures struct {
+// status is what a status location shows: the counters of the endpoint and the state of the process.
+type status struct {
 	Program string    `json:"program"`
 	Version string    `json:"version"`
 	Go      string    `json:"go"`
 	Began   time.Time `json:"began"`
 
-	core.Figures
+	metrics.Snapshot
 
-	// Parked are the polls and streams that wait outside net/http/fcgi, Serving the answers that are being written inside.
-	Parked     int64 `json:"parked"`
-	Serving    int   `json:"serving"`
-	MaxServing int   `json:"max_serving"`
-	// Connections are those of web servers, each an open file.
-	Connections    int `json:"connections"`
-	MaxConnections int `json:"max_connections"`
-	// Resident is how much memory the process takes, Heap what of it is in use by Go, both in bytes. 0: not known.
-	Resident   uint64 `json:"memory_bytes"`
-	Heap       uint64 `json:"heap_bytes"`
-	Goroutines int    `json:"goroutines"`
+	Parked         int64  `json:"parked"`  // polls and streams that wait outside net/http/fcgi
+	Serving        int    `json:"serving"` // answers that net/http/fcgi is writing
+	MaxServing     int    `json:"max_serving"`
+	Connections    int    `json:"connections"` // of web servers, each an open file
+	MaxConnections int    `json:"max_connections"`
+	Resident       uint64 `json:"memory_bytes"` // of the process; 0: unknown
+	Heap           uint64 `json:"heap_bytes"`   // in use by Go
+	Goroutines     int    `json:"goroutines"`
 }
 
-func (s *server) figures() figures {
-	f := figures{
-		Program: "comet-fcgi", Version: release(), Go: runtime.Version(), Began: s.began.UTC().Truncate(time.Second),
-		Parked: s.parked.Load(), Serving: s.responders.busy(), MaxServing: cap(s.responders.free),
-		MaxConnections: cap(s.places),
-		Resident:       residentMemory(), Heap: heapMemory(), Goroutines: runtime.NumGoroutine(),
-	}
+func (s *server) status() status {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	f.Connections, f.Figures = len(s.all), s.past
-	for _, p := range s.policies {
-		f.Figures = f.Plus(p.gateway.Figures())
+	connections := len(s.all)
+	s.mu.Unlock()
+	return status{
+		Program: "comet-fcgi", Version: release(), Go: runtime.Version(), Began: s.began.UTC().Truncate(time.Second),
+		Snapshot: s.metrics.Snapshot(),
+		Parked:   s.parked.Load(), Serving: s.responders.busy(), MaxServing: cap(s.responders.free),
+		Connections: connections, MaxConnections: cap(s.places),
+		Resident: residentMemory(), Heap: heapMemory(), Goroutines: runtime.NumGoroutine(),
 	}
-	return f
 }
 
-// showing answers with the figures: as JSON, or for Prometheus where it asks.
-func (s *server) showing() http.Handler {
-	prometheus := s.prometheus()
+// statusHandler answers with the status as JSON, or as text if Prometheus asks.
+func (s *server) statusHandler() http.Handler {
+	prometheus := s.prometheusHandler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if wantsPrometheus(r.Header) {
 			w.Header().Set("Cache-Control", "no-store")
 			prometheus.ServeHTTP(w, r)
 			return
 		}
-		core.WriteJSON(w, s.figures())
+		core.WriteJSON(w, s.status())
 	})
 }
 
-// wantsPrometheus reports whether the client asks for the text of Prometheus, or of OpenMetrics. A browser asks for HTML, curl for
-// anything: both get JSON.
+// wantsPrometheus reports whether the client accepts the text format of Prometheus or OpenMetrics. Browsers
+// accept HTML and curl accepts anything: both get JSON.
 func wantsPrometheus(h http.Header) bool {
 	for _, accept := range h.Values("Accept") {
 		if strings.Contains(accept, "text/plain") || strings.Contains(accept, "application/openmetrics-text") {
@@ -74,7 +69,7 @@ func wantsPrometheus(h http.Header) bool {
 	return false
 }
 
-// release is the version of the module as the Go toolchain recorded it at the build.
+// release returns the version of the module that the Go toolchain recorded at the build.
 func release() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -94,7 +89,7 @@ func residentMemory() uint64 {
 	if err != nil {
 		return 0
 	}
-	fields := strings.Fields(string(statm)) // in pages: all of it, what is resident, …
+	fields := strings.Fields(string(statm)) // in pages: the size of the process, the resident part, …
 	if len(fields) < 2 {
 		return 0
 	}

@@ -4,13 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
@@ -35,12 +32,11 @@ func wantWaiting(t *testing.T, path string, n int) {
 func (s *server) shows(t *testing.T, accept string) (header http.Header, body string) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	p := s.policy.Load()
-	opened := p.gateway.Open(context.Background(), shown(accept), strings.NewReader(""))
-	if opened.Answer == nil {
+	opened := s.handler.Open(context.Background(), shown(accept), strings.NewReader(""))
+	if opened.Handler == nil {
 		t.Fatal("a status location has to answer at once")
 	}
-	opened.Answer.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	opened.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if w.Code != http.StatusOK {
 		t.Fatalf("HTTP %d %s", w.Code, w.Body)
 	}
@@ -121,30 +117,6 @@ func TestPrometheusGetsItsOwnFormat(t *testing.T) {
 			t.Errorf("%s: %s", p.Metric, p.Text)
 		}
 	}
-}
-
-// A counter that goes backwards is, to Prometheus, a process that was started again.
-func TestCountersGoOnWhenTheConfigurationIsReadAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := within(t, &memory{}, io.Discard)
-		for range 5 {
-			w := s.accepted(t)
-			w.send(t, sentRequest(1, 0, asked("publish=a"), ""))
-			w.wantResponse(t, 1, http.StatusOK, "true")
-			w.Close()
-			s.working.Wait()
-			another := within(t, &memory{}, io.Discard)
-			another.responders.close()
-			s.adopt(*another.policy.Load())
-		}
-		if f := s.figures(); f.Published != 5 || f.Waiting != 0 {
-			t.Errorf("%d publications, %d wait; want 5, 0", f.Published, f.Waiting)
-		}
-		if _, body := s.shows(t, "text/plain"); !regexp.MustCompile(`(?m)^novcomet_publications_total\{outcome="published"\} 5$`).MatchString(body) {
-			t.Errorf("it shows\n%s", body)
-		}
-		s.end()
-	})
 }
 
 // Only what the web server says counts: a visitor's headers arrive as HTTP_….

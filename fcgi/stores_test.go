@@ -13,8 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"novcomet/core/memcached/memcachedtest"
-	"novcomet/core/redis/redistest"
+	"novcomet/core/servertest"
 )
 
 // stored is a store, and whether it has an event.
@@ -26,10 +25,10 @@ type stored struct {
 
 func stores(t *testing.T) []stored {
 	directory := t.TempDir()
-	memcached, redis := memcachedtest.Start(t), redistest.Start(t)
+	memcached, redis := servertest.StartMemcached(t), servertest.StartRedis(t, servertest.RedisOptions{})
 	return []stored{
 		{"files", []string{"COMET_FILE_DIRECTORY=" + directory}, func(event string) bool { return exists(filepath.Join(directory, event+".comet")) }},
-		{"memcached", []string{"COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS=" + memcached.Address, "COMET_FILE_DIRECTORY=/nonexistent"},
+		{"memcached", []string{"COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS=" + memcached.Address(), "COMET_FILE_DIRECTORY=/nonexistent"},
 			func(event string) bool { return memcached.Do("get novcomet:"+event) != "END" }},
 		{"redis", []string{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=" + redis.Address(), "COMET_FILE_DIRECTORY=/nonexistent"},
 			func(event string) bool { return redis.Do("EXISTS", "novcomet:"+event) == int64(1) }},
@@ -160,8 +159,7 @@ func TestPublishSaysWhyItCouldNot(t *testing.T) {
 	}
 }
 
-// Of each store, one comet-fcgi publishes and another one answers.
-func TestTwoProcessesOnOneStoreAnswerEachOther(t *testing.T) {
+func TestServe_DeliversPublicationsOfAnotherProcess(t *testing.T) {
 	for _, store := range stores(t) {
 		env := append([]string{"COMET_FILE_DIRECTORY=", "COMET_TRIES=200"}, store.env...)
 		_, one := served(t, "", env...)
@@ -174,8 +172,8 @@ func TestTwoProcessesOnOneStoreAnswerEachOther(t *testing.T) {
 	}
 }
 
-// A server that is not there yet stops no start: polls wait for it, and publications say that they were not stored.
-func TestAStoreThatCannotBeReachedStopsNoStart(t *testing.T) {
+// Polls wait for the server, and publications fail.
+func TestServe_StartsWithoutTheStoresServer(t *testing.T) {
 	t.Parallel()
 	for _, env := range [][]string{
 		{"COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS=127.0.0.1:1"},
@@ -188,47 +186,23 @@ func TestAStoreThatCannotBeReachedStopsNoStart(t *testing.T) {
 	}
 }
 
-// The poll that waits is answered in the store it came to; when it has been, that store's connections are closed.
-func TestSIGHUPTakesAnotherStoreOverAndClosesTheOldOneWhenItsLastPollHasEnded(t *testing.T) {
-	directory := t.TempDir()
-	files := fmt.Sprintf("tries: 2000\nsleep: 20ms\nfile:\n  directory: %s\n", directory)
-	memcached, redis := memcachedtest.Start(t), redistest.Start(t)
-	for name, old := range map[string]struct {
-		yaml        string
-		publish     func()
-		connections func() int
-	}{
-		"memcached": {"store: memcached\nmemcached.servers: " + memcached.Address,
-			func() { memcached.Set("novcomet:a", "1763800000123456") },
-			func() int { return memcached.Stat("curr_connections") }},
-		"redis": {"store: redis\nredis.addresses: " + redis.Address(),
-			func() { redis.Do("HSET", "novcomet:a", "s", "1763800000123456") },
-			func() int { return len(strings.Split(strings.TrimSpace(fmt.Sprint(redis.Do("CLIENT", "LIST"))), "\n")) }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			unused := old.connections()
-			r := startReloading(t, files)
-			wantText(t, r.reload("tries: 2000\nsleep: 20ms\n"+old.yaml), "settings reloaded")
-			w := connect(t, r.path)
-			w.send(t, sentRequest(1, 0, asked("subscribed[a]=0.000000"), ""))
-			wantWaiting(t, r.path, 1)
-			eventually(t, "it is connected to the store", func() bool { return old.connections() > unused })
-
-			wantText(t, r.reload(files), "settings reloaded")
-			wantAnswer(t, ask(t, r.path, asked("publish=c"), ""), http.StatusOK, "true")
-			if !exists(filepath.Join(directory, "c.comet")) {
-				t.Error("a publication went into the old store")
-			}
-			if old.connections() == unused {
-				t.Error("the old store was closed though a poll waits in it")
-			}
-			old.publish()
-			w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":1763800000.123456}`)
-			eventually(t, "the old store is closed", func() bool { return old.connections() == unused })
-			wantText(t, r.stderr.String(), "settings reloaded")
-			if strings.Contains(r.stderr.String(), "level=ERROR") {
-				t.Errorf("it said %s", r.stderr)
-			}
-		})
+// The store is opened once. Another one needs a restart. At the end, its connections are closed.
+func TestReload_KeepsTheStore(t *testing.T) {
+	t.Parallel()
+	redis := servertest.StartRedis(t, servertest.RedisOptions{})
+	connections := func() int {
+		return len(strings.Split(strings.TrimSpace(fmt.Sprint(redis.Do("CLIENT", "LIST"))), "\n"))
 	}
+	unused := connections()
+	inRedis := "tries: 2000\nsleep: 20ms\nstore: redis\nredis.addresses: " + redis.Address() + "\n"
+	r := startReloading(t, inRedis)
+	wantText(t, r.reload("tries: 2000\nsleep: 20ms\nfile.directory: "+t.TempDir()+"\n"),
+		"settings reloaded", "need a restart", "keys=file.directory,store,redis.addresses")
+	w := connect(t, r.path)
+	w.send(t, sentRequest(1, 0, asked("subscribed[a]=0.000000"), ""))
+	wantWaiting(t, r.path, 1)
+	redis.Do("HSET", "novcomet:a", "s", "1763800000123456")
+	w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":1763800000.123456}`)
+	r.terminate()
+	eventually(t, "the connections are closed", func() bool { return connections() == unused })
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"novcomet/core"
+	"novcomet/core/event"
 )
 
 // /dev/shm belongs to all programs of a machine. What the kernel can't queue, it drops.
@@ -36,9 +36,9 @@ func TestAStormOfForeignWritesHidesNoPublicationAndLeavesNothingBehind(t *testin
 	round := func(i int) {
 		w := connect(t, path)
 		defer w.Close()
-		seen := core.Stamp(0) // Not now: what has just been published counts as new for a moment.
+		seen := event.Stamp(0) // Not now: what has just been published counts as new for a moment.
 		if info, err := os.Stat(filepath.Join(directory, "news.comet")); err == nil {
-			seen = core.StampOf(info.ModTime())
+			seen = event.StampOf(info.ModTime())
 		}
 		w.send(t, sentRequest(1, 0, asked("subscribed[news]="+seen.String()), ""))
 		eventually(t, "it waits", func() bool { return s.waiting() == 1 })

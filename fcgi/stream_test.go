@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"novcomet/core"
+	"novcomet/core/event"
 	"novcomet/fcgi/fastcgi"
 )
 
@@ -73,7 +74,7 @@ func TestAStreamIsParkedAndItsConnectionGoesOnAfterwards(t *testing.T) {
 		}
 		for range 3 {
 			time.Sleep(1500 * time.Millisecond) // for the rounds to see it
-			if _, err := store.Publish(t.Context(), eventID(t, "a")); err != nil {
+			if _, err := store.Publish(t.Context(), eventID(t, "a"), nil); err != nil {
 				t.Fatal(err)
 			}
 			if got := w.part(t, 1); !strings.HasPrefix(got, "event: a\ndata: {\"s\":1,\"k\":{\"a\":") || !strings.HasSuffix(got, "\n\n") {
@@ -84,7 +85,7 @@ func TestAStreamIsParkedAndItsConnectionGoesOnAfterwards(t *testing.T) {
 		if got := w.part(t, 1); got != ":\n\n" || time.Since(begin) != 20*time.Second {
 			t.Errorf("came %q after %v, want a comment after 20s", got, time.Since(begin))
 		}
-		s.policy.Load().gateway.Drain()
+		s.endpoint.Drain()
 		if got := w.part(t, 1); got != ":\n\n" || time.Since(begin) != 20*time.Second {
 			t.Errorf("came %q after %v, want the end", got, time.Since(begin))
 		}
@@ -118,7 +119,7 @@ func TestAStreamLeavesWhenItsConnectionIsClosedOrItIsAborted(t *testing.T) {
 				begin := time.Now()
 				end(t, w)
 				s.end()
-				if n := s.policy.Load().gateway.Waiting(); n != 0 || time.Since(begin) != 0 {
+				if n := s.waiting(); n != 0 || time.Since(begin) != 0 {
 					t.Errorf("%d wait after %v", n, time.Since(begin))
 				}
 			})
@@ -134,12 +135,12 @@ func TestAReaderThatTakesNothingIsDropped(t *testing.T) {
 		w.send(t, sentRequest(1, keep, streamed("subscribed[a]=now"), ""))
 		w.begun(t, 1)
 		begin := time.Now()
-		if _, err := store.Publish(t.Context(), eventID(t, "a")); err != nil {
+		if _, err := store.Publish(t.Context(), eventID(t, "a"), nil); err != nil {
 			t.Fatal(err)
 		}
 		s.end()
-		if took := time.Since(begin); took < core.StreamPatience || took > core.StreamPatience+time.Second {
-			t.Errorf("it was dropped after %v, want %v and a look", took, core.StreamPatience)
+		if took := time.Since(begin); took < core.StreamWriteTimeout || took > core.StreamWriteTimeout+time.Second {
+			t.Errorf("it was dropped after %v, want %v and a look", took, core.StreamWriteTimeout)
 		}
 		if _, err := w.Write([]byte{1}); !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("the connection goes on: %v", err)
@@ -169,9 +170,9 @@ func TestABigPartIsSentWhole(t *testing.T) {
 	}
 }
 
-func eventID(t *testing.T, name string) core.ID {
+func eventID(t *testing.T, name string) event.ID {
 	t.Helper()
-	id, err := core.ParseID(name)
+	id, err := event.ParseID(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,8 +72,8 @@ func isDigits(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// phpInteger is PHP's (int) filter_var($value, FILTER_SANITIZE_NUMBER_INT): all characters but digits and signs are
-// dropped, and the number ends before the second sign.
+// phpInteger is PHP's (int) filter_var($value, FILTER_SANITIZE_NUMBER_INT): all characters but digits and
+// signs are dropped, and the number ends before the second sign.
 func phpInteger(value string) int64 {
 	kept := strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r == '+' || r == '-' {

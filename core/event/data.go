@@ -10,19 +10,19 @@ import (
 	pkgerrors "github.com/pkg/errors"
 )
 
-// MaxDepth is how deep JSON data may be nested. Browsers parse any depth, but Chromium cannot copy a value of some
-// thousand levels from one window to another.
+// MaxDepth is how deep JSON data may be nested. Browsers parse any depth, but Chromium cannot copy a value of
+// some thousand levels from one window to another.
 const MaxDepth = 100
 
 // ErrNotText is wrapped by the error of data that is not UTF-8.
-var ErrNotText = errors.New("the data is not UTF-8 text, but compressed, binary or in another encoding such as Latin-1: " +
-	"convert it to UTF-8 (iconv -f latin1 -t utf-8), or send binary data as base64")
+var ErrNotText = errors.New("the data is not UTF-8 text, but compressed, binary or in another encoding " +
+	"such as Latin-1: convert it to UTF-8 (iconv -f latin1 -t utf-8), or send binary data as base64")
 
 var errTooDeep = fmt.Errorf("the data is JSON nested deeper than %d levels", MaxDepth)
 
-// EncodeData returns data as an answer contains it: JSON compacted to one line, any other text as a JSON string. One
-// newline at the end, which echo adds, is dropped. The result is nil if the data is empty. The error says why the data
-// cannot be delivered.
+// EncodeData returns data as an answer contains it: JSON compacted to one line, any other text as a JSON
+// string. One newline at the end, which echo adds, is dropped. The result is nil if the data is empty. The
+// error says why the data cannot be delivered.
 func EncodeData(data []byte) (json.RawMessage, error) {
 	data = bytes.TrimSuffix(data, []byte("\n"))
 	switch {

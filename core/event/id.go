@@ -1,5 +1,5 @@
-// Package event has the values that every other package speaks of: the id of an event, its stamp, what it carries, and
-// the cursor that a client has for it.
+// Package event has the values that every other package speaks of: the id of an event, its stamp, what it
+// carries, and the cursor that a client has for it.
 package event
 
 import (
@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxID is the length of the longest id, in bytes. With ".comet" appended, such an id is a valid file name on every
-// Linux file system (255 bytes).
+// MaxID is the length of the longest id, in bytes. With ".comet" appended, such an id is a valid file name on
+// every Linux file system (255 bytes).
 const MaxID = 200
 
 // ErrID is wrapped by every error of [ParseID].
@@ -20,9 +20,9 @@ var ErrID = errors.New("this id is not allowed")
 // ID names an event. Only [ParseID] makes one, so an ID is always valid. The zero ID names no event.
 type ID struct{ name string }
 
-// ParseID makes an ID of 1 to [MaxID] bytes of valid UTF-8. Ids become file names, and end up in terminals and logs. So
-// "/", a dot at the start and control characters are not allowed. Every other character is, quotes and spaces included.
-// (An id with "]" can be published, but no query can subscribe to it, as in PHP.)
+// ParseID makes an ID of 1 to [MaxID] bytes of valid UTF-8. Ids become file names, and end up in terminals
+// and logs. So "/", a dot at the start and control characters are not allowed. Every other character is,
+// quotes and spaces included. (An id with "]" can be published, but no query can subscribe to it, as in PHP.)
 func ParseID(name string) (ID, error) {
 	switch {
 	case name == "":

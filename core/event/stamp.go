@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Stamp is the time of an event's last publication by the store's clock, in microseconds since 1970. 0 means that the
-// event was never published.
+// Stamp is the time of an event's last publication by the store's clock, in microseconds since 1970. 0 means
+// that the event was never published.
 type Stamp int64
 
 // Units of a Stamp.
@@ -15,8 +15,8 @@ const (
 	Second            = 1_000_000 * Microsecond
 )
 
-// StampOf returns t as a Stamp. It is at least 1, so that an event that was published in 1970 or before counts as
-// published.
+// StampOf returns t as a Stamp. It is at least 1, so that an event that was published in 1970 or before
+// counts as published.
 func StampOf(t time.Time) Stamp {
 	return max(Stamp(t.UnixMicro()), Microsecond)
 }

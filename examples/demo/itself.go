@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"novcomet/core"
+	"novcomet/core/store/files"
 	"novcomet/examples/internal/launch"
 )
 
@@ -23,12 +24,14 @@ func serveItself(ctx context.Context, o options, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
-	store := &core.Files{Directory: o.directory}
+	store := &files.Store{Directory: o.directory}
 	if err := store.Probe(); err != nil {
 		return err
 	}
-	endpoint := core.NewEndpoint(store, core.Settings{Tries: 20, Sleep: 2 * time.Second})
-	endpoint.Log = slog.New(slog.NewTextHandler(stderr, nil))
+	endpoint := core.NewEndpoint(store, core.Options{
+		Location: core.Location{Tries: 20, Sleep: 2 * time.Second},
+		Log:      slog.New(slog.NewTextHandler(stderr, nil)),
+	})
 	defer endpoint.Close()
 	pages := http.NewServeMux()
 	pages.Handle("/", http.FileServer(http.Dir(filepath.Join(source, "examples", "browser"))))

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"novcomet/core/redis/redistest"
+	"novcomet/core/servertest"
 	"novcomet/examples/internal/launch"
 )
 
@@ -18,14 +18,14 @@ import (
 // is down.
 func TestTwoMachinesWithOneRedisAreAsOne(t *testing.T) {
 	t.Parallel()
-	redis := redistest.Start(t)
+	redis := servertest.StartRedis(t, servertest.RedisOptions{})
 	// Nobody is to hear of anything by looking again.
 	site := launchSite(t, launch.Options{Server: launch.Cluster, Redis: redis.Address(), Settings: map[string]string{"tries": "1", "sleep": "60"}})
 	_, port, err := net.SplitHostPort(redis.Address())
 	if err != nil {
 		t.Fatal(err)
 	}
-	script := filepath.Join("..", "..", "core", "redis", "publish.lua")
+	script := filepath.Join("..", "..", "core", "store", "redis", "publish.lua")
 	publishers := map[string]func(){
 		"by URL": func() { wantBody(t, within(t, patience, polling(t, site, "publish=news")), "true") },
 		"by redis-cli": func() {
@@ -76,7 +76,7 @@ func TestTwoMachinesWithOneRedisAreAsOne(t *testing.T) {
 }
 
 // stampIn returns the event's stamp as a cursor.
-func stampIn(t *testing.T, redis *redistest.Server, event string) string {
+func stampIn(t *testing.T, redis *servertest.Redis, event string) string {
 	t.Helper()
 	micros, ok := redis.Do("HGET", "novcomet:"+event, "s").(string)
 	if !ok || len(micros) != 16 {

@@ -14,8 +14,11 @@ import (
 	"time"
 
 	"novcomet/core"
-	"novcomet/core/memcached"
-	"novcomet/core/memcached/memcachedtest"
+	"novcomet/core/access"
+	"novcomet/core/event"
+	"novcomet/core/servertest"
+	"novcomet/core/store/files"
+	"novcomet/core/store/memcached"
 )
 
 // readme returns the README of a folder.
@@ -48,11 +51,13 @@ func TestTheREADMEsLinesMakeTokens(t *testing.T) {
 				if err := os.WriteFile(file, []byte(secret+end+"# the old one"+end+secret+"-old"+end), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				signed, err := core.NewSigned([]string{"private-*"}, []string{secret})
+				signed, err := access.NewSigned([]string{"private-*"}, []string{secret})
 				if err != nil {
 					t.Fatal(err)
 				}
-				endpoint := core.NewEndpoint(&core.Files{Directory: t.TempDir()}, core.Settings{Access: &core.Access{Signed: signed}})
+				endpoint := core.NewEndpoint(&files.Store{Directory: t.TempDir()}, core.Options{
+					Location: core.Location{Access: access.Rules{Signed: signed}},
+				})
 				t.Cleanup(endpoint.Close)
 
 				program, err := exec.LookPath(language.program)
@@ -89,34 +94,34 @@ func TestTheREADMEsLinesMakeTokens(t *testing.T) {
 	}
 }
 
-// The line of core/memcached/README.md that publishes, run as written but for the port.
+// The line of core/store/memcached/README.md that publishes, run as written but for the port.
 func TestTheREADMEsLinePublishesInMemcached(t *testing.T) {
-	line := regexp.MustCompile(`(?m)^    (printf 'set novcomet:news .*)$`).FindStringSubmatch(readme(t, "core/memcached"))
+	line := regexp.MustCompile(`(?m)^    (printf 'set novcomet:news .*)$`).FindStringSubmatch(readme(t, "core/store/memcached"))
 	if line == nil || !strings.Contains(line[1], "/127.0.0.1/11211") {
 		t.Fatalf("the README has no such line: %q", line)
 	}
-	server := memcachedtest.Start(t)
-	store, err := memcached.Open(memcached.Options{Servers: []string{server.Address}, Prefix: "novcomet:"})
+	server := servertest.StartMemcached(t)
+	store, err := memcached.Open(memcached.Options{Servers: []string{server.Address()}, Prefix: "novcomet:"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	id, err := core.ParseID("news")
+	id, err := event.ParseID("news")
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, err := store.Publish(t.Context(), id)
+	before, err := store.Publish(t.Context(), id, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := strings.Cut(server.Address, ":")
+	_, port, _ := strings.Cut(server.Address(), ":")
 	output, err := exec.Command("bash", "-c", strings.Replace(line[1], "11211", port, 1)).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
 	// bash does not wait for memcached's answer.
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		seen, err := store.Stamps(t.Context(), []core.ID{id})
+		seen, err := store.Check(t.Context(), []event.ID{id})
 		if err == nil && seen.Stamps[0] > before {
 			return
 		}

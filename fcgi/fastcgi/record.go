@@ -47,7 +47,8 @@ type Header struct {
 	Padding int    // length in bytes; follows the content and has no meaning
 }
 
-// ParseHeader reads the first [HeaderLength] bytes of a record. It reports whether they have the right version.
+// ParseHeader reads the first [HeaderLength] bytes of a record. It reports whether they have the right
+// version.
 func ParseHeader(b []byte) (h Header, ok bool) {
 	return Header{
 		Type:    Type(b[1]),

@@ -20,6 +20,9 @@ import (
 	"go.uber.org/goleak"
 
 	"novcomet/core"
+	"novcomet/core/event"
+	"novcomet/core/store"
+	"novcomet/core/store/files"
 	"novcomet/examples/internal/launch"
 )
 
@@ -108,7 +111,7 @@ type faulty func(t *testing.T, directory string, correct http.Handler) http.Hand
 func soakHere(t *testing.T, serve faulty, slack time.Duration) *Report {
 	t.Helper()
 	directory := t.TempDir()
-	server := httptest.NewServer(serve(t, directory, endpoint(t, files(directory))))
+	server := httptest.NewServer(serve(t, directory, endpoint(t, filesIn(directory))))
 	defer server.Close()
 	file := regexp.MustCompile(`\S+\.comet`)
 	shell := func(_ context.Context, script string) error {
@@ -129,13 +132,13 @@ func printed(r *Report) string {
 	return b.String()
 }
 
-func endpoint(t *testing.T, store core.Store) http.Handler {
-	e := core.NewEndpoint(store, core.Settings{Tries: 5, Sleep: time.Second})
+func endpoint(t *testing.T, s store.Store) http.Handler {
+	e := core.NewEndpoint(s, core.Options{Location: core.Location{Tries: 5, Sleep: time.Second}})
 	t.Cleanup(e.Close)
 	return e
 }
 
-func files(directory string) *core.Files { return &core.Files{Directory: directory, Mode: 0o644} }
+func filesIn(directory string) *files.Store { return &files.Store{Directory: directory, Mode: 0o644} }
 
 // cometPHP answers legacy polls like comet.php.
 func cometPHP(_ *testing.T, directory string, correct http.Handler) http.Handler {
@@ -169,10 +172,10 @@ func cometPHP(_ *testing.T, directory string, correct http.Handler) http.Handler
 }
 
 // oddBlind is a store that does not see odd stamps.
-type oddBlind struct{ *core.Files }
+type oddBlind struct{ *files.Store }
 
-func (b oddBlind) Stamps(ctx context.Context, ids []core.ID) (core.Snapshot, error) {
-	snapshot, err := b.Files.Stamps(ctx, ids)
+func (b oddBlind) Check(ctx context.Context, ids []event.ID) (store.Snapshot, error) {
+	snapshot, err := b.Store.Check(ctx, ids)
 	for i, stamp := range snapshot.Stamps {
 		if stamp%2 == 1 {
 			snapshot.Stamps[i] = 0
@@ -182,12 +185,12 @@ func (b oddBlind) Stamps(ctx context.Context, ids []core.ID) (core.Snapshot, err
 }
 
 func blinking(t *testing.T, directory string, _ http.Handler) http.Handler {
-	return endpoint(t, oddBlind{files(directory)})
+	return endpoint(t, oddBlind{filesIn(directory)})
 }
 
 // blind checks a directory in which nothing is published.
 func blind(t *testing.T, _ string, correct http.Handler) http.Handler {
-	empty := endpoint(t, files(t.TempDir()))
+	empty := endpoint(t, filesIn(t.TempDir()))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.RawQuery, "publish=") {
 			correct.ServeHTTP(w, r)

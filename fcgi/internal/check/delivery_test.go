@@ -5,14 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"novcomet/core/access"
 	"novcomet/fcgi/internal/check"
 )
 
 // Behind the URL are two processes, each with a store of its own.
 func TestDelivery_APublicationThatIsNotSeenIsAProblem(t *testing.T) {
 	t.Parallel()
-	polls, _ := endpoint(t, nil)
-	publications, _ := endpoint(t, nil)
+	polls, _ := endpoint(t, access.Rules{})
+	publications, _ := endpoint(t, access.Rules{})
 	both := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.RawQuery, "publish=") {
 			publications.ServeHTTP(w, r)

@@ -13,7 +13,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sys/unix"
 
-	"novcomet/core"
+	"novcomet/core/store/files"
 )
 
 // remoteFileSystems are those where inotify does not report the changes of other machines.
@@ -73,13 +73,13 @@ func userName(uid int) string {
 }
 
 func (c *checker) checkFileSystem(dir string) {
-	files := &core.Files{Directory: dir, Mode: c.config.File.Mode}
-	if err := files.Probe(); err != nil {
+	s := &files.Store{Directory: dir, Mode: c.config.File.Mode}
+	if err := s.Probe(); err != nil {
 		c.problem("use a directory in /dev/shm or /run that comet-fcgi may read", "file.directory: %v", err)
 	}
 	var stat unix.Statfs_t
 	if err := unix.Statfs(dir, &stat); err != nil {
-		return // files.Probe has failed as well.
+		return // Probe has failed as well.
 	}
 	if name, ok := remoteFileSystems[int64(stat.Type)]; ok {
 		c.warn("use a local directory; for several machines, set store to redis or memcached",

@@ -5,21 +5,21 @@ import (
 	"testing"
 	"time"
 
-	"novcomet/core"
+	"novcomet/core/access"
 	"novcomet/fcgi/internal/check"
 )
 
 func TestOtherURLs_WithFewerRestrictionsAreFound(t *testing.T) {
 	t.Parallel()
-	withAccess := func(access *core.Access) func(*testing.T) http.Handler {
+	withAccess := func(rules access.Rules) func(*testing.T) http.Handler {
 		return func(t *testing.T) http.Handler {
-			e, _ := endpoint(t, access)
+			e, _ := endpoint(t, rules)
 			return e
 		}
 	}
-	open := withAccess(nil)
-	noPublishing := withAccess(&core.Access{Publish: patterns(t)})
-	onlyNews := withAccess(&core.Access{Subscribe: patterns(t, "news")})
+	open := withAccess(access.Rules{})
+	noPublishing := withAccess(access.Rules{Publish: patterns(t)})
+	onlyNews := withAccess(access.Rules{Subscribe: patterns(t, "news")})
 	page := func(*testing.T) http.Handler { return respond(200, "text/html", "<html>") }
 	password := func(*testing.T) http.Handler { return respond(401, "text/html", "<html>") }
 	const cgi = "/cgi-bin/comet.cgi"
@@ -66,7 +66,7 @@ func TestOtherURLs_WithFewerRestrictionsAreFound(t *testing.T) {
 
 func TestOtherURLs_AreRequestedWithoutThePasswordOfTheURL(t *testing.T) {
 	t.Parallel()
-	e, _ := endpoint(t, nil)
+	e, _ := endpoint(t, access.Rules{})
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, _, _ := r.BasicAuth(); user != "ann" && r.URL.Path == "/comet.php" {
 			w.WriteHeader(http.StatusUnauthorized)

@@ -37,7 +37,7 @@ func (c *checker) checkPublish(ctx context.Context) bool {
 		c.ok("the check can't publish, so delivery was not tested")
 		return false
 	}
-	if _, err := c.store.Publish(ctx, c.id); err != nil {
+	if _, err := c.store.Publish(ctx, c.id, nil); err != nil {
 		c.ok("the check can't publish in the store %s either, so delivery was not tested: %v", c.config.Store, err)
 		return false
 	}
@@ -59,7 +59,7 @@ func (c *checker) publish(ctx context.Context) (begin time.Time, err error) {
 	if c.viaURL {
 		err = c.publishByURL(ctx).err
 	} else {
-		_, err = c.store.Publish(ctx, c.id)
+		_, err = c.store.Publish(ctx, c.id, nil)
 	}
 	return begin, err
 }

@@ -4,13 +4,13 @@ import (
 	"net/http"
 	"testing"
 
-	"novcomet/core"
+	"novcomet/core/access"
 	"novcomet/fcgi/internal/check"
 )
 
 func TestPublish_PagesOfOtherSitesAreRefused(t *testing.T) {
 	t.Parallel()
-	e, _ := endpoint(t, nil)
+	e, _ := endpoint(t, access.Rules{})
 	wantFinding(t, installation{url: serve(t, e)}.check(t), check.OK, "other sites", "HTTP 403")
 
 	withoutOrigin := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -26,15 +26,15 @@ func TestPublish_PagesOfOtherSitesAreRefused(t *testing.T) {
 // forbidden.
 func TestPublish_OwnPagesAreRecognized(t *testing.T) {
 	t.Parallel()
-	for name, access := range map[string]*core.Access{
-		"everybody may publish": nil,
+	for name, rules := range map[string]access.Rules{
+		"everybody may publish": {},
 		"by POST":               {Methods: []string{"POST"}},
 		"by GET":                {Methods: []string{"GET"}},
 		"nobody may publish":    {Publish: patterns(t)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, _ := endpoint(t, access)
+			e, _ := endpoint(t, rules)
 			otherHost := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				r.Host = "backend:8080"
 				e.ServeHTTP(w, r)
@@ -65,7 +65,7 @@ func TestPublish_ABodyOfDataMaxBytesGetsThrough(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			e, directory := endpoint(t, nil)
+			e, directory := endpoint(t, access.Rules{})
 			limited := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.ContentLength > test.limit {
 					test.refusal(w, r)

@@ -17,7 +17,8 @@ import (
 	"github.com/prometheus/procfs"
 
 	"novcomet/conf"
-	"novcomet/core"
+	"novcomet/core/event"
+	"novcomet/core/store"
 )
 
 // Options name what [Run] examines.
@@ -33,7 +34,7 @@ type Options struct {
 	// Event is the id that Run subscribes to and publishes. The default is novcomet-check- and a number.
 	Event string
 	// OpenStore opens the store that the settings name.
-	OpenStore func(conf.Config) (core.Store, func() error, error)
+	OpenStore func(conf.Config) (store.Store, error)
 	// Connections returns how many connections comet-fcgi accepts with this limit of open files.
 	Connections func(files uint64) int
 	// SourceOf returns where a comet-fcgi with this command line and environment has its settings from.
@@ -49,11 +50,11 @@ const ownPrefix = "novcomet-check-"
 type checker struct {
 	Report
 	options Options
-	id      core.ID
+	id      event.ID
 	config  conf.Config   // the defaults if the settings are invalid
 	daemons []procfs.Proc // the running comet-fcgi with these settings
 	sockets []string      // their addresses, as in the key listen
-	store   core.Store    // nil if it could not be opened
+	store   store.Store   // nil if it could not be opened
 
 	client *client
 	cursor string // the last cursor of the event
@@ -65,7 +66,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Event == "" {
 		o.Event = fmt.Sprintf("%s%06d", ownPrefix, rand.IntN(1_000_000))
 	}
-	id, err := core.ParseID(o.Event)
+	id, err := event.ParseID(o.Event)
 	if err != nil {
 		return nil, err
 	}

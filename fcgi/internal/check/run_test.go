@@ -12,6 +12,9 @@ import (
 
 	"novcomet/conf"
 	"novcomet/core"
+	"novcomet/core/access"
+	"novcomet/core/store"
+	"novcomet/core/store/files"
 	"novcomet/fcgi/internal/check"
 )
 
@@ -21,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type installation struct {
 	env         []string
 	listen      string
-	store       core.Store // default: files
+	store       store.Store // default: files
 	storeError  error
 	connections int // default: enough
 	url         string
@@ -44,12 +47,11 @@ func (i installation) options(t *testing.T) check.Options {
 	}
 	return check.Options{
 		Source: source, URL: i.url, Wait: i.wait, Event: i.event,
-		OpenStore: func(c conf.Config) (core.Store, func() error, error) {
-			store := i.store
-			if store == nil {
-				store = &core.Files{Directory: c.File.Directory, Mode: c.File.Mode}
+		OpenStore: func(c conf.Config) (store.Store, error) {
+			if i.store != nil {
+				return i.store, i.storeError
 			}
-			return store, func() error { return nil }, i.storeError
+			return &files.Store{Directory: c.File.Directory, Mode: c.File.Mode}, i.storeError
 		},
 		Connections: func(uint64) int { return connections },
 		SourceOf:    func(_, environ []string) (conf.Source, error) { return conf.Source{Environ: environ}, nil },
@@ -90,18 +92,19 @@ func textOf(t *testing.T, r *check.Report) string {
 }
 
 // endpoint returns NovComet with a directory of its own.
-func endpoint(t *testing.T, access *core.Access) (h http.Handler, directory string) {
+func endpoint(t *testing.T, rules access.Rules) (h http.Handler, directory string) {
 	t.Helper()
 	directory = t.TempDir()
-	files := &core.Files{Directory: directory, Mode: 0o600, Fine: true}
-	e := core.NewEndpoint(files, core.Settings{Tries: 2, Sleep: 500 * time.Millisecond, Access: access})
+	s := &files.Store{Directory: directory, Mode: 0o600, FineTimestamps: true}
+	location := core.Location{Tries: 2, Sleep: 500 * time.Millisecond, Access: rules}
+	e := core.NewEndpoint(s, core.Options{Location: location})
 	t.Cleanup(e.Close)
 	return e, directory
 }
 
-func patterns(t *testing.T, allowed ...string) core.Patterns {
+func patterns(t *testing.T, allowed ...string) access.Patterns {
 	t.Helper()
-	p, err := core.ParsePatterns(allowed)
+	p, err := access.ParsePatterns(allowed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +124,7 @@ func TestRun_RefusesInvalidOptions(t *testing.T) {
 
 func TestRun_FindsNoProblemInAGoodInstallationAndLeavesNoFile(t *testing.T) {
 	t.Parallel()
-	e, directory := endpoint(t, nil)
+	e, directory := endpoint(t, access.Rules{})
 	r := installation{url: serve(t, e), env: []string{"COMET_FILE_DIRECTORY=" + directory}}.check(t)
 	for _, about := range []string{"URL", "header", "clock", "delivery", "cache", "stream", "time-out"} {
 		wantFinding(t, r, check.OK, about)
@@ -137,7 +140,7 @@ func TestRun_FindsNoProblemInAGoodInstallationAndLeavesNoFile(t *testing.T) {
 
 func TestRun_KeepsAnEventOfTheAdministrator(t *testing.T) {
 	t.Parallel()
-	e, directory := endpoint(t, nil)
+	e, directory := endpoint(t, access.Rules{})
 	r := installation{url: serve(t, e), env: []string{"COMET_FILE_DIRECTORY=" + directory}, event: "news"}.check(t)
 	wantFinding(t, r, check.OK, "delivery")
 	if _, err := os.Stat(filepath.Join(directory, "news.comet")); err != nil {

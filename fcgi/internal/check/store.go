@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"novcomet/core"
+	"novcomet/core/event"
 )
 
 // checkStore measures how long a check of the store takes, and compares clocks. It returns a function
@@ -12,19 +12,19 @@ import (
 func (c *checker) checkStore(ctx context.Context) (closeStore func()) {
 	c.topic = "store"
 	const rounds, slow, skew = 5, 100 * time.Millisecond, time.Second
-	store, shut, err := c.options.OpenStore(c.config)
+	opened, err := c.options.OpenStore(c.config)
 	if err != nil {
 		c.problem("correct the settings of the store", "%v", err)
 		return func() {}
 	}
-	c.store = store
-	closeStore = func() { _ = shut() } // An error changes no finding.
+	c.store = opened
+	closeStore = func() { _ = opened.Close() } // An error changes no finding.
 	best, ahead := time.Hour, time.Duration(0)
 	for range rounds {
 		begin := time.Now()
-		snapshot, err := store.Stamps(ctx, []core.ID{c.id})
+		snapshot, err := opened.Check(ctx, []event.ID{c.id})
 		if err == nil {
-			err = snapshot.Missed
+			err = snapshot.Partial
 		}
 		if err != nil {
 			remedy := "start it, or correct the group " + c.config.Store + " of comet.yaml"
@@ -36,7 +36,7 @@ func (c *checker) checkStore(ctx context.Context) (closeStore func()) {
 			return closeStore
 		}
 		if took := time.Since(begin); took < best {
-			best, ahead = took, snapshot.Now.Sub(core.StampOf(begin.Add(took/2)))
+			best, ahead = took, snapshot.Now.Sub(event.StampOf(begin.Add(took/2)))
 		}
 	}
 	if best > slow {

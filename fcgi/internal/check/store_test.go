@@ -8,27 +8,30 @@ import (
 	"time"
 
 	"novcomet/core"
+	"novcomet/core/event"
+	"novcomet/core/store"
 	"novcomet/fcgi/internal/check"
 )
 
 // remoteStore is a store on another machine.
 type remoteStore struct {
+	core.CheckFunc
 	err    error
 	delay  time.Duration
 	behind time.Duration
 }
 
-func (r remoteStore) Stamps(_ context.Context, ids []core.ID) (core.Snapshot, error) {
+func (r remoteStore) Check(_ context.Context, ids []event.ID) (store.Snapshot, error) {
 	time.Sleep(r.delay)
-	return core.Snapshot{Now: core.StampOf(time.Now().Add(-r.behind)), Stamps: make([]core.Stamp, len(ids))}, r.err
+	return store.Snapshot{Now: event.StampOf(time.Now().Add(-r.behind)), Stamps: make([]event.Stamp, len(ids))}, r.err
 }
 
-func (r remoteStore) Publish(context.Context, core.ID) (core.Stamp, error) { return 1, r.err }
+func (r remoteStore) Publish(context.Context, event.ID, []byte) (event.Stamp, error) { return 1, r.err }
 
 func TestStore(t *testing.T) {
 	t.Parallel()
 	const ok, warning, problem = check.OK, check.Warning, check.Problem
-	gone := fmt.Errorf("%w: connection refused", core.ErrUnavailable)
+	gone := fmt.Errorf("%w: connection refused", store.ErrUnavailable)
 	for _, test := range []struct {
 		name    string
 		store   remoteStore

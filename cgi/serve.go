@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cgi"
+	"os"
+
+	"github.com/pkg/errors"
+
+	"novcomet/conf"
+	"novcomet/conf/build"
+	"novcomet/core"
+	"novcomet/core/cgienv"
+	"novcomet/core/store"
+	"novcomet/core/store/files"
+)
+
+// handler returns the handler of this request.
+func handler(environ []string, variables map[string]string, stdin io.Reader, log *slog.Logger) http.HandlerFunc {
+	config, err := conf.Load(conf.Source{Environ: settingsEnviron(environ)})
+	var opened store.Store
+	if err == nil {
+		opened, err = build.Store(config, nil) // It is closed with the process.
+	}
+	if err != nil {
+		log.Error("invalid settings", "error", err)
+		return func(w http.ResponseWriter, _ *http.Request) {
+			core.WriteError(w, http.StatusInternalServerError,
+				"the settings of comet.cgi are invalid; the web server's error log says why")
+		}
+	}
+	endpoint := core.NewEndpoint(opened, core.Options{
+		Limits: build.Limits(config), Log: log,
+		Status: http.HandlerFunc(status), BeforeWait: func() error { return probe(opened) },
+	})
+	h := &cgienv.Handler{Endpoint: endpoint, Location: build.NewLocations(config).Of, Log: log}
+	return func(w http.ResponseWriter, _ *http.Request) {
+		body := bodyOf(variables, stdin, config.RequestTimeout)
+		h.Serve(context.Background(), w, variables, body)
+		// If a part of the body is unread when the process ends, the kernel resets the connection to Apache's
+		// mod_cgid, and the answer is lost.
+		const most = 16 << 20 // the largest max_request
+		_, _ = io.CopyN(io.Discard, body, most)
+	}
+}
+
+// probe finds out how exact the times of files are. Without it, polls are answered 10 ms later. Only times
+// that are too coarse are an error; a missing directory may be created while the poll waits.
+func probe(s store.Store) error {
+	if f, ok := s.(*files.Store); ok {
+		if err := f.Probe(); errors.Is(err, files.ErrCoarse) {
+			return fmt.Errorf("file.directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// serve lets net/http/cgi write the answer. cgi.Serve answers no request whose protocol, host, path or
+// Content-Length it cannot parse. comet.php answers it, or refuses it with a status, and comet.cgi must do
+// the same. Therefore cgi.Serve gets values that it accepts; the handler has the request's own variables.
+func serve(handler http.Handler) error {
+	os.Setenv("SERVER_PROTOCOL", "HTTP/1.1")
+	os.Setenv("REQUEST_URI", "/")
+	os.Unsetenv("HTTP_HOST")
+	os.Unsetenv("CONTENT_LENGTH")
+	return errors.Wrap(cgi.Serve(handler), "write the answer")
+}

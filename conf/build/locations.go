@@ -1,0 +1,101 @@
+package build
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"novcomet/conf"
+	"novcomet/core"
+	"novcomet/core/access"
+	"novcomet/core/hub"
+)
+
+// Limits returns the limits of the endpoint.
+func Limits(c conf.Config) core.Limits {
+	return core.Limits{
+		Limits: hub.Limits{
+			MaxWaiting: c.MaxWaiting, MaxEvents: c.MaxEvents, MaxData: c.Data.MaxBytes, MaxAnswerData: c.Data.MaxAnswer(),
+		},
+		MaxForm: int64(c.MaxRequest), MaxStreams: c.MaxWaiting,
+	}
+}
+
+// Locations are the settings of each location. They are made once for each set of COMET_* variables: to parse
+// lists of patterns takes longer than the rest of a request.
+type Locations struct {
+	config conf.Config
+	common *core.Location // of a location without variables
+
+	mu   sync.RWMutex
+	made map[string]*core.Location
+}
+
+// The cache is bounded. Few locations set anything, but a web server that puts a part of the request into a
+// setting makes each request a new location.
+const (
+	maxLocations = 256
+	maxKey       = 4 << 10 // bytes
+)
+
+// NewLocations returns the locations of a program with these settings.
+func NewLocations(c conf.Config) *Locations {
+	return &Locations{config: c, common: location(c), made: map[string]*core.Location{}}
+}
+
+// Of returns the settings for a request with these variables. An error means that the location must not be
+// served.
+func (l *Locations) Of(variables map[string]string) (*core.Location, error) {
+	key := keyOf(variables)
+	if key == "" {
+		return l.common, nil
+	}
+	l.mu.RLock()
+	made, ok := l.made[key]
+	l.mu.RUnlock()
+	if ok {
+		return made, nil
+	}
+	config, err := l.config.Locate(variables)
+	if err != nil {
+		return nil, err
+	}
+	made = location(config)
+	if len(key) > maxKey {
+		return made, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.made) == maxLocations {
+		clear(l.made)
+	}
+	l.made[key] = made
+	return made, nil
+}
+
+// keyOf returns all settings among the variables, in one order.
+func keyOf(variables map[string]string) string {
+	var names []string
+	for name := range maps.Keys(variables) {
+		if conf.IsSetting(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var key strings.Builder
+	for _, name := range names {
+		key.WriteString(name + "\x00" + variables[name] + "\x00")
+	}
+	return key.String()
+}
+
+func location(c conf.Config) *core.Location {
+	return &core.Location{
+		Tries: c.Tries, Sleep: c.Sleep, StreamComment: c.Stream.Comment, StreamEnd: c.Stream.End, Status: c.Status,
+		Access: access.Rules{
+			Subscribe: c.Subscribe.Allow, Publish: c.Publish.Allow, Methods: c.Publish.Methods,
+			Origins: c.Origins, Signed: c.Subscribe.Signed, Rate: c.Publish.Rate,
+		},
+	}
+}

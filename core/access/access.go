@@ -1,0 +1,17 @@
+package access
+
+// Rules say who may do what at a location. They are made once and shared by many requests. With the zero
+// Rules, every client may subscribe to every event and publish every event, by GET and POST. Only a
+// publication that a page of another site makes a browser send is refused.
+type Rules struct {
+	// Subscribe and Publish are the ids that may be subscribed to and published.
+	Subscribe, Publish Patterns
+	// Methods are the HTTP methods that publish, of GET and POST. PUT counts as POST. nil: both.
+	Methods []string
+	// Origins are other sites whose pages may publish, and read what every client may subscribe to.
+	Origins Origins
+	// Signed are ids that need a token, in addition to Subscribe.
+	Signed Signed
+	// Rate is how often each client address may publish. Locations with the same Rate are counted together.
+	Rate Rate
+}

@@ -1,0 +1,117 @@
+// Package access decides who may do what. It knows ids, users and sites, but no requests.
+package access
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"novcomet/core/event"
+)
+
+// ErrPattern is wrapped by every error of [ParsePatterns].
+var ErrPattern = errors.New("is not a pattern of ids")
+
+// userWord stands for the authenticated user in a pattern. nginx, Apache and Caddy expand ${…} themselves,
+// but not this.
+const userWord = "<user>"
+
+// Patterns select ids. Only [ParsePatterns] makes them. The zero Patterns select every id.
+type Patterns struct {
+	given   bool
+	globs   []string   // as given
+	common  Matcher    // the patterns without <user>
+	forUser [][]string // the patterns with <user>, split there
+}
+
+// ParsePatterns makes Patterns of globs. An empty list selects no id. A glob matches a whole id, and bytes
+// count: "a" and "A" differ.
+//
+//   - any characters, also none ? one character [a-z] one of these characters; [^a-z]: none of these \* the
+//     character itself <user> the name of the authenticated user; none of its characters is special. Without
+//     an authenticated user, the pattern matches nothing
+//
+// If names of users can contain what follows <user> in a pattern, one user's pattern matches ids of another:
+// with "<user>-*", ann's pattern matches the ids of ann-b. So follow it with what no name contains, such as
+// ":".
+func ParsePatterns(globs []string) (Patterns, error) {
+	p := Patterns{given: true, globs: slices.Clone(globs)}
+	for _, glob := range globs {
+		parts := strings.Split(glob, userWord)
+		for _, part := range parts {
+			if _, err := path.Match(part, ""); err != nil {
+				return Patterns{}, fmt.Errorf("%.60q %w: a bracket or a backslash does not end", glob, ErrPattern)
+			}
+		}
+		switch {
+		case glob == "", strings.Contains(glob, "/"),
+			!utf8.ValidString(glob), strings.ContainsFunc(glob, unicode.IsControl):
+			return Patterns{}, fmt.Errorf("%.60q %w: no id can match it", glob, ErrPattern)
+		case len(parts) > 1:
+			p.forUser = append(p.forUser, parts)
+		case glob == "*":
+			p.common.all = true
+		default:
+			p.common.globs = append(p.common.globs, glob)
+		}
+	}
+	return p, nil
+}
+
+// UnmarshalText parses a list of patterns, in the form that [ParseList] describes.
+func (p *Patterns) UnmarshalText(text []byte) error { return unmarshalList(text, p) }
+
+// UnmarshalList parses each element of a list as a pattern.
+func (p *Patterns) UnmarshalList(globs []string) (err error) {
+	*p, err = ParsePatterns(globs)
+	return err
+}
+
+// String returns the patterns in the form that UnmarshalText parses.
+func (p Patterns) String() string {
+	if !p.given {
+		return "*"
+	}
+	return formatList(p.globs)
+}
+
+// For returns the patterns for a user; "" is a client that is not authenticated.
+func (p Patterns) For(user string) Matcher {
+	switch {
+	case !p.given:
+		return Matcher{all: true}
+	case len(p.forUser) == 0, user == "", !utf8.ValidString(user): // A part of a character must not match the whole one.
+		return p.common
+	}
+	m := Matcher{p.common.all, slices.Clip(p.common.globs)}
+	for _, parts := range p.forUser {
+		m.globs = append(m.globs, strings.Join(parts, escaper.Replace(user)))
+	}
+	return m
+}
+
+// escaper makes a glob that matches exactly one text.
+var escaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
+
+// Matcher is [Patterns] for one user.
+type Matcher struct {
+	all   bool // It matches every id.
+	globs []string
+}
+
+// Match reports whether one of the patterns matches the id.
+func (m Matcher) Match(id event.ID) bool {
+	if m.all {
+		return true
+	}
+	for _, glob := range m.globs {
+		if matched, err := path.Match(glob, id.String()); matched && err == nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,84 @@
+package core
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"novcomet/core/access"
+	"novcomet/core/event"
+)
+
+// authorize returns why the client may not do what the query asks for; nil if it may.
+func (e *Endpoint) authorize(r *http.Request, q Query, rules *access.Rules, c Client) *refusal {
+	if q.Publish.IsZero() {
+		return authorizeSubscriptions(r, q, rules, c)
+	}
+	if refused := authorizePublication(r, q.Publish, rules, c); refused != nil {
+		return refused
+	}
+	if r.Method == http.MethodHead { // HEAD publishes nothing and does not use up the rate.
+		return nil
+	}
+	if wait := e.limiter.Take(rules.Rate, r.RemoteAddr); wait > 0 {
+		seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
+		reason, header := "too many publications from your address", map[string]string{"Retry-After": seconds}
+		return &refusal{http.StatusTooManyRequests, reason, header}
+	}
+	return nil
+}
+
+func authorizeSubscriptions(r *http.Request, q Query, rules *access.Rules, c Client) *refusal {
+	user := c.User
+	if user != "" && isCrossSite(r, c, rules.Origins.Explicit()) {
+		// Another site's page cannot read the answer, but it sees when the answer arrives, and so when an
+		// event of its visitor is published.
+		user = ""
+	}
+	allowed := rules.Subscribe.For(user)
+	for _, s := range q.Subscriptions {
+		if !allowed.Match(s.ID) {
+			return forbidden("subscribing to %q is not allowed%s", s.ID.String(), toUser(user))
+		}
+	}
+	if id, reason := rules.Signed.Denied(q.Subscriptions, q.Tokens, time.Now()); reason != "" {
+		return forbidden("subscribing to %q needs a token: %s", id.String(), reason)
+	}
+	return nil
+}
+
+func authorizePublication(r *http.Request, id event.ID, rules *access.Rules, c Client) *refusal {
+	method := r.Method
+	switch method {
+	case http.MethodHead:
+		method = http.MethodGet
+	case http.MethodPut:
+		method = http.MethodPost
+	}
+	allowed := rules.Methods
+	if allowed == nil {
+		allowed = []string{http.MethodGet, http.MethodPost}
+	}
+	switch {
+	case !slices.Contains(allowed, method):
+		allow := strings.Join(append(slices.Clone(allowed), http.MethodOptions), ", ")
+		return notAllowed("publishing by "+method+" is not allowed", allow)
+	case isCrossSite(r, c, rules.Origins):
+		return forbidden("another site's page may not publish here")
+	case !rules.Publish.For(c.User).Match(id):
+		return forbidden("publishing %q is not allowed%s", id.String(), toUser(c.User))
+	}
+	return nil
+}
+
+// toUser names the user in a refusal. An administrator who sets up users needs it.
+func toUser(user string) string {
+	if user == "" {
+		return " without a user who is logged in"
+	}
+	return fmt.Sprintf(" to %.60q", user)
+}

@@ -1,0 +1,97 @@
+package cgienv
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"novcomet/core"
+)
+
+// Handler answers requests that a web server describes by variables.
+type Handler struct {
+	Endpoint *core.Endpoint
+	// Location returns the settings of a request's location. An error is logged and answered with 500: no
+	// request may get past settings that could not be read.
+	Location func(variables map[string]string) (*core.Location, error)
+	Log      *slog.Logger
+}
+
+// Serve answers the request. It changes the variables.
+func (h *Handler) Serve(ctx context.Context, w http.ResponseWriter, variables map[string]string, body io.Reader) {
+	request, problem := h.read(ctx, variables, body)
+	if problem != nil {
+		problem.ServeHTTP(w, nil)
+		return
+	}
+	h.guard(h.Endpoint, request).ServeHTTP(w, nil)
+}
+
+// Open decides what becomes of the request. It changes the variables. The request that is passed to the
+// Handler that it returns is ignored.
+func (h *Handler) Open(ctx context.Context, variables map[string]string, body io.Reader) (opened core.Opened) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			h.logPanic(problem)
+			opened = core.Opened{Handler: h.Refuse(variables, http.StatusInternalServerError, internalError)}
+		}
+	}()
+	request, problem := h.read(ctx, variables, body)
+	if problem != nil {
+		return core.Opened{Handler: problem}
+	}
+	opened = h.Endpoint.Open(request)
+	if opened.Handler != nil {
+		opened.Handler = h.guard(opened.Handler, request)
+	}
+	return opened
+}
+
+// read returns the request, or the answer to one that cannot be read.
+func (h *Handler) read(ctx context.Context, variables map[string]string, body io.Reader) (*http.Request, http.Handler) {
+	location, err := h.Location(variables)
+	if err != nil {
+		h.Log.Error("invalid settings of a location", "error", err, "script", variables["SCRIPT_NAME"])
+		const reason = "the settings of this location are invalid; the log says why"
+		return nil, h.Refuse(variables, http.StatusInternalServerError, reason)
+	}
+	client := ClientOf(variables)
+	request, err := NewRequest(variables, body)
+	if err != nil {
+		return nil, h.Refuse(variables, http.StatusBadRequest, err.Error())
+	}
+	return request.WithContext(core.WithLocation(ctx, location, client)), nil
+}
+
+// Refuse returns an answer to a request that cannot be read completely: {"error": reason}.
+func (h *Handler) Refuse(variables map[string]string, status int, reason string) http.Handler {
+	request := &http.Request{Header: http.Header{}}
+	request.Header.Set("Origin", variables["HTTP_ORIGIN"])
+	location, err := h.Location(variables)
+	if err != nil { // Then no other site may read the answer.
+		location = &core.Location{}
+	}
+	ctx := core.WithLocation(context.Background(), location, core.Client{})
+	return h.Endpoint.Refuse(request.WithContext(ctx), status, reason)
+}
+
+// guard makes a panic end only its own request.
+func (h *Handler) guard(handler http.Handler, request *http.Request) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		defer func() {
+			if problem := recover(); problem != nil {
+				h.logPanic(problem)
+				core.WriteError(w, http.StatusInternalServerError, internalError)
+			}
+		}()
+		handler.ServeHTTP(w, request)
+	})
+}
+
+const internalError = "internal error; the log says more"
+
+func (h *Handler) logPanic(problem any) {
+	h.Log.Error("a request ended in a panic", "panic", problem, "stack", string(debug.Stack()))
+}

@@ -1,0 +1,180 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"novcomet/core/event"
+	"novcomet/core/store"
+)
+
+// batch is what one check is about.
+type batch struct {
+	entries []*entry
+	waiters []*Waiter // to be checked: they are due, or one of their events has changed
+	full    bool      // The entries are all that there are.
+}
+
+func (b *batch) isEmpty() bool { return len(b.entries) == 0 && len(b.waiters) == 0 }
+
+func (b *batch) addEntry(e *entry) {
+	if !e.inBatch {
+		e.inBatch = true
+		b.entries = append(b.entries, e)
+	}
+}
+
+func (b *batch) addWaiter(w *Waiter) {
+	w.unchecked = false
+	if !w.inBatch {
+		w.inBatch = true
+		b.waiters = append(b.waiters, w)
+	}
+}
+
+// check reads the stamps of the batch's events, and answers the requests whose time has come.
+func (h *Hub) check(b batch) {
+	now := time.Now()
+	snapshot, err := h.readStamps(b.entries)
+	took := time.Since(now)
+	problem := cmp.Or(err, snapshot.Partial)
+	h.report(problem, b.full)
+	h.metrics.CountCheck(took, problem != nil)
+	h.failed = err != nil
+	if err == nil {
+		h.clockOffset = snapshot.Now.Sub(event.StampOf(now))
+	} else {
+		// Nothing is known, so nothing has changed. Requests keep waiting, and end unchanged when their wait
+		// is over.
+		snapshot = store.Snapshot{Now: event.StampOf(now).Add(h.clockOffset)}
+	}
+
+	h.mu.Lock()
+	b.apply(snapshot.Stamps)
+	answered := b.waiters[:0]
+	var withData []*Waiter
+	for _, w := range b.waiters {
+		w.inBatch = false
+		if w.done {
+			continue
+		}
+		if err == nil {
+			w.check(snapshot.Now, now.Sub(w.since), took)
+		}
+		if h.draining && w.index < 0 { // Drain did not see it: it was in the batch, or arrived later.
+			w.deadline = now
+		}
+		w.next = h.nextTimeLocked(w, now, snapshot.Now)
+		switch {
+		case !w.next.IsZero():
+			h.waiting.put(w)
+		case w.data && w.hasChanged():
+			h.waiting.remove(w)
+			withData = append(withData, w)
+		default:
+			h.answerLocked(w)
+			answered = append(answered, w)
+		}
+	}
+	h.mu.Unlock()
+	deliver(answered, newResults(nil))
+	h.deliverWithData(withData)
+}
+
+// answerLocked ends the wait of a request that is about to be answered.
+func (h *Hub) answerLocked(w *Waiter) {
+	h.removeLocked(w)
+	switch {
+	case w.stream:
+	case w.hasChanged():
+		h.metrics.PollsChanged.Add(1)
+	default:
+		h.metrics.PollsUnchanged.Add(1)
+	}
+}
+
+// deliver hands each waiter its result. The receiver may use the waiter again at once.
+func deliver(waiters []*Waiter, rs *results) {
+	for _, w := range waiters {
+		w.receiver.Deliver(rs.of(&w.delivery))
+	}
+}
+
+// readStamps checks the store. A panic in the store counts as a failed check, so that it does not end all
+// requests.
+func (h *Hub) readStamps(entries []*entry) (snapshot store.Snapshot, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("the store panicked: %v", problem)
+		}
+	}()
+	ids := make([]event.ID, len(entries))
+	for i, e := range entries {
+		ids[i] = e.id
+	}
+	snapshot, err = h.store.Check(context.Background(), ids)
+	if err == nil && len(snapshot.Stamps) != len(ids) {
+		err = fmt.Errorf("the store returned %d stamps for %d events", len(snapshot.Stamps), len(ids))
+	}
+	return snapshot, err
+}
+
+// apply records the stamps and adds the waiters of changed events. An event whose stamp could not be read
+// becomes unknown; when it can be read again, it counts as changed.
+func (b *batch) apply(stamps []event.Stamp) {
+	for i, e := range b.entries {
+		e.inBatch = false
+		if stamps == nil || stamps[i] == store.Unknown {
+			e.known = false // rule: nothing-is-known-after-a-failed-check
+			continue
+		}
+		if e.known && e.stamp == stamps[i] {
+			continue
+		}
+		e.stamp, e.known = stamps[i], true
+		for watch := e.first; watch != nil; watch = watch.next {
+			w := watch.owner
+			// The next batch checks all events of an unchecked request.
+			if w.unchecked { // rule: poll-that-comes-during-a-check-gets-its-own
+				continue
+			}
+			w.partial = w.partial || !w.inBatch // rule: legacy-answer-follows-a-check-of-all-its-events
+			b.addWaiter(w)
+		}
+	}
+}
+
+// nextTimeLocked returns when the request is due again. The zero time means that it is answered now.
+func (h *Hub) nextTimeLocked(w *Waiter, now time.Time, storeNow event.Stamp) time.Time {
+	if !w.hasChanged() && now.Before(w.deadline) {
+		return w.deadline
+	}
+	release := now.Add(w.releaseTime(storeNow).Sub(storeNow))
+	if h.draining && !w.precise && h.drained.Before(release) {
+		release = h.drained // A precise answer is held for some milliseconds at most.
+	}
+	switch {
+	case release.After(now):
+		return release
+	case w.partial && !w.precise:
+		// Its other events were last checked in an older batch. All of them are checked once more before the
+		// answer. Otherwise, a publication in the second that the client sends back would be lost.
+		return now
+	}
+	return time.Time{}
+}
+
+// report logs when the store or a part of it cannot be reached, and when all of it is back. Only a full check
+// shows the latter; another one may not have touched the part that is gone.
+func (h *Hub) report(err error, full bool) {
+	switch failed := err != nil; {
+	case failed && !h.reported:
+		h.log.Error("store check failed; polls keep waiting", "error", err)
+		h.reported = true
+	case !failed && h.reported && full:
+		h.log.Info("store reachable again")
+		h.reported = false
+	}
+}

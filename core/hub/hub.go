@@ -1,0 +1,299 @@
+// Package hub holds the waiting requests of a process, and answers them when their events change.
+//
+// Where comet.php ran one loop of checks and sleeps for each visitor, a hub runs one for all. Each check
+// reads every event that is waited for once. A request is checked when it arrives, when one of its events has
+// changed, and when its wait is over. It is registered before its first check, so no publication can fall
+// between the two.
+//
+// delivery.go has the rules of when a request is answered, and with what. The other files decide when to
+// check. Each line marked "rule:" keeps a promise to clients; core/internal/sim tests that clients notice
+// when it is broken.
+package hub
+
+import (
+	"container/heap"
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"novcomet/core/event"
+	"novcomet/core/metrics"
+	"novcomet/core/store"
+)
+
+// MinPause is the shortest pause between two checks.
+const MinPause = 10 * time.Millisecond
+
+// Request is what a client waits for.
+type Request struct {
+	// Subscriptions are the events, each once.
+	Subscriptions []event.Subscription
+	// Precise asks for an answer with stamps in microseconds and with cursors.
+	Precise bool
+	// Data asks for the data of changed events. It has an effect only on precise requests.
+	Data bool
+	// Wait is after how long the request is answered if nothing has changed; 0: after the first check. A
+	// legacy answer can be held for some seconds longer.
+	Wait time.Duration
+	// Pause is how often the store is checked at least; less than [MinPause] counts as MinPause.
+	Pause time.Duration
+	// Stream marks a part of a stream. The metrics do not count it as a poll.
+	Stream bool
+}
+
+// Limits are those of a [Hub].
+type Limits struct {
+	// MaxWaiting is how many requests may wait; 0: any number. When it is reached, a request does not wait:
+	// it is answered as soon as the delivery rules permit. Long polling becomes polling, and no client is
+	// lost.
+	MaxWaiting int
+	// MaxEvents is about how many distinct events may be waited for; 0: any number. When it is reached, a
+	// request is answered as with MaxWaiting.
+	MaxEvents int
+	// MaxData is how many bytes of data an event may carry; 0: none. Longer data is left out of the answer.
+	MaxData int
+	// MaxAnswerData is how many bytes of data the events of one answer may carry in total. One event always
+	// fits. The client gets the others with its next poll, at once.
+	MaxAnswerData int
+}
+
+// Hub holds the waiting requests of a process.
+type Hub struct {
+	store   store.Store
+	timing  store.Timing
+	metrics *metrics.Metrics
+	log     *slog.Logger
+
+	wake chan struct{} // wakes the loop before its timer
+
+	mu        sync.Mutex // protects the following
+	limits    Limits
+	entries   entries
+	waiting   schedule
+	pauses    map[time.Duration]int // how many waiters have each pause
+	dirty     []*entry
+	nextCheck time.Time // of all entries
+	count     int       // of waiters
+	running   bool      // The loop runs. It does while a request waits.
+	draining  bool
+	drained   time.Time // when, while draining, no answer is held any longer
+	closed    bool
+	ended     chan struct{} // closed when, after Close, the loop has ended
+	interest  *interestDelta
+	stopWatch context.CancelFunc // stops watching the store; nil: it is not watched
+	unwatched bool               // The store cannot be watched.
+
+	// Only the loop uses the following.
+	clockOffset time.Duration // the store's clock minus this machine's
+	failed      bool          // The last check failed.
+	reported    bool          // A failure was logged.
+	dropped     map[event.ID]event.Stamp
+}
+
+// New returns a hub of the store.
+func New(s store.Store, limits Limits, m *metrics.Metrics, log *slog.Logger) *Hub {
+	return &Hub{
+		store: s, timing: s.Timing(), metrics: m, log: log, limits: limits,
+		wake: make(chan struct{}, 1), ended: make(chan struct{}), entries: entries{},
+		pauses: map[time.Duration]int{}, dropped: map[event.ID]event.Stamp{},
+	}
+}
+
+// SetLimits replaces the limits. They apply to requests that arrive from now on.
+func (h *Hub) SetLimits(limits Limits) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.limits = limits
+}
+
+// Wait lets a request wait, and returns at once. The receiver gets the result.
+func (h *Hub) Wait(w *Waiter, request Request, receiver Receiver) {
+	d := w.delivery
+	d.start(request, h.timing)
+	w.start(request, receiver, d)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.isFullLocked() {
+		w.deadline = w.since
+	}
+	if check := w.since.Add(w.pause); len(h.pauses) == 0 ||
+		check.Before(h.nextCheck) { // rule: shortest-sleep-decides-the-next-check
+		h.nextCheck = check
+	}
+	h.entries.join(w, h.interest)
+	h.pauses[w.pause]++
+	h.count++
+	h.countLocked()
+	heap.Push(&h.waiting, w)
+	if !h.running {
+		h.running = true
+		go h.run()
+	}
+	h.signal()
+}
+
+func (h *Hub) isFullLocked() bool {
+	return h.limits.MaxWaiting > 0 && h.count >= h.limits.MaxWaiting ||
+		h.limits.MaxEvents > 0 && len(h.entries) >= h.limits.MaxEvents
+}
+
+// Cancel ends the wait of a request whose client has gone. It reports whether it was in time. If so, the
+// result is not delivered. Otherwise it has been, or is being delivered.
+func (h *Hub) Cancel(w *Waiter) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if w.done {
+		return false
+	}
+	h.removeLocked(w)
+	if !w.stream {
+		h.metrics.PollsAborted.Add(1)
+	}
+	h.signal() // A loop without waiters ends.
+	return true
+}
+
+func (h *Hub) removeLocked(w *Waiter) {
+	w.done = true
+	h.entries.leave(w, h.interest)
+	if h.pauses[w.pause]--; h.pauses[w.pause] == 0 {
+		delete(h.pauses, w.pause)
+	}
+	h.waiting.remove(w)
+	h.count-- // rule: answered-poll-is-gone
+	h.countLocked()
+}
+
+func (h *Hub) countLocked() {
+	h.metrics.Waiting.Store(int64(h.count))
+	h.metrics.Events.Store(int64(len(h.entries)))
+}
+
+// Drain answers all requests, and those that still arrive, as soon as the delivery rules permit, at the
+// latest after 4 s. Then an answer that may hide a publication is better than none. Thousands of answers are
+// spread over 2 s, because their clients will all ask again. Drain returns at once.
+func (h *Hub) Drain() {
+	const few, spread, longest = 1000, 2 * time.Second, 4 * time.Second
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	h.draining, h.drained = true, now.Add(longest)
+	for i, w := range h.waiting {
+		end := now
+		if len(h.waiting) > few {
+			end = now.Add(spread * time.Duration(i) / time.Duration(len(h.waiting)))
+		}
+		if end.Before(w.deadline) {
+			w.deadline, w.next = end, end
+		}
+		if h.drained.Before(w.next) {
+			w.next = h.drained
+		}
+	}
+	heap.Init(&h.waiting)
+	h.signal()
+}
+
+// Close ends the hub when the last request has been answered: it stops watching the store. It returns at
+// once.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	if !h.running {
+		h.endLocked()
+	}
+}
+
+// Ended returns a channel that is closed when, after Close, the store is not used any more.
+func (h *Hub) Ended() <-chan struct{} { return h.ended }
+
+func (h *Hub) endLocked() {
+	h.stopWatchLocked()
+	select {
+	case <-h.ended:
+	default:
+		close(h.ended)
+	}
+}
+
+// signal wakes the loop.
+func (h *Hub) signal() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run is the loop. It ends when no request waits.
+func (h *Hub) run() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		b, pause, idle := h.plan()
+		switch {
+		case idle:
+			return
+		case !b.isEmpty():
+			h.check(b)
+		default:
+			h.startWatch()
+			timer.Reset(pause)
+			select {
+			case <-timer.C:
+			case <-h.wake:
+			}
+		}
+	}
+}
+
+// plan returns the batch to check now. If that is empty, it returns how long the loop can sleep. If no
+// request waits, it marks the loop as ended, and idle is true.
+func (h *Hub) plan() (b batch, pause time.Duration, idle bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.waiting) == 0 {
+		h.running, h.dirty = false, nil
+		if h.closed {
+			h.endLocked()
+		}
+		return batch{}, 0, true
+	}
+	now := time.Now()
+	for len(h.waiting) > 0 && !now.Before(h.waiting[0].next) {
+		b.addWaiter(heap.Pop(&h.waiting).(*Waiter))
+	}
+	for _, w := range b.waiters {
+		w.partial = false
+		for i := range w.watches {
+			b.addEntry(w.watches[i].entry) // rule: new-poll-has-all-its-events-checked
+		}
+	}
+	for _, e := range h.dirty {
+		e.dirty = false // rule: notification-does-not-hide-the-next
+		b.addEntry(e)   // rule: notification-leads-to-a-check
+	}
+	h.dirty = nil
+	// After a failed check, requests may know nothing so far. So the next check is a full one.
+	if !now.Before(h.nextCheck) ||
+		h.failed && !b.isEmpty() {
+		for _, e := range h.entries {
+			b.addEntry(e) // rule: periodic-check-covers-all-events
+		}
+		b.full = true
+		h.nextCheck = now.Add(h.shortestPauseLocked())
+	}
+	if !b.isEmpty() {
+		return b, 0, false
+	}
+	return batch{}, min(h.nextCheck.Sub(now), h.waiting[0].next.Sub(now)), false
+}
+
+func (h *Hub) shortestPauseLocked() time.Duration {
+	shortest := time.Duration(1<<63 - 1)
+	for pause := range h.pauses {
+		shortest = min(shortest, pause)
+	}
+	return shortest
+}

@@ -1,0 +1,146 @@
+package hub
+
+import (
+	"encoding/json"
+	"hash/maphash"
+	"slices"
+	"sync"
+
+	"novcomet/core/event"
+)
+
+// Result is what a request is answered with. Requests with the same content share one, so it must not be
+// changed.
+type Result struct {
+	// Changed are the events that were published, in the order of the request. It is empty if the wait is
+	// over.
+	Changed []Event
+	// Cursors are what the client should send with its next poll, one for each subscription. Only precise
+	// requests have them.
+	Cursors []event.Subscription
+
+	encoded [2]struct {
+		once  sync.Once
+		bytes []byte
+	}
+}
+
+// Event is one event of a [Result].
+type Event struct {
+	ID    event.ID
+	Stamp event.Stamp
+	Data  json.RawMessage // nil if the request did not ask for data, or if the event carries none
+}
+
+// Encoding is a form in which a [Result] is sent.
+type Encoding int
+
+// The encodings of a [Result].
+const (
+	JSON Encoding = iota // the answer to a poll
+	SSE                  // a part of a stream
+)
+
+// Encoded returns the result in an encoding. It calls encode only the first time.
+func (r *Result) Encoded(form Encoding, encode func(*Result) []byte) []byte {
+	e := &r.encoded[form]
+	e.once.Do(func() { e.bytes = encode(r) })
+	return e.bytes
+}
+
+// Size returns about how many bytes the encoded result has.
+func (r *Result) Size() int {
+	const perEvent = 100 // for an id and a cursor
+	n := 0
+	for _, e := range r.Changed {
+		n += len(e.Data)
+	}
+	return n + (len(r.Changed)+len(r.Cursors))*perEvent
+}
+
+// results makes the results of one batch. Waiters whose content is equal get the same one.
+type results struct {
+	byHash map[uint64]*Result
+	data   map[*entry]json.RawMessage // what the events of the batch carry
+}
+
+func newResults(data map[*entry]json.RawMessage) *results {
+	return &results{map[uint64]*Result{}, data}
+}
+
+func (rs *results) of(d *delivery) *Result {
+	key := hash(d)
+	if r := rs.byHash[key]; r != nil && rs.matches(d, r) {
+		return r
+	}
+	r := &Result{}
+	for i := range d.watches {
+		w := &d.watches[i]
+		if w.answer != 0 {
+			r.Changed = append(r.Changed, Event{w.ID, w.answer, rs.dataOf(d, w)})
+		}
+		if d.precise {
+			r.Cursors = append(r.Cursors, event.Subscription{ID: w.ID, Cursor: d.nextCursor(w)})
+		}
+	}
+	rs.byHash[key] = r
+	return r
+}
+
+func (rs *results) dataOf(d *delivery, w *watch) json.RawMessage {
+	if !d.data {
+		return nil
+	}
+	return rs.data[w.entry]
+}
+
+// content is what a result depends on, for each event of a request.
+type content struct {
+	id     event.ID
+	answer event.Stamp
+	cursor event.Cursor
+	data   bool
+}
+
+var seed = maphash.MakeSeed()
+
+func hash(d *delivery) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for i := range d.watches {
+		w := &d.watches[i]
+		c := content{id: w.ID, answer: w.answer, data: d.data}
+		if d.precise {
+			c.cursor = d.nextCursor(w)
+		}
+		maphash.WriteComparable(&h, c)
+	}
+	return h.Sum64()
+}
+
+// matches reports whether the result has the content of this delivery. Different contents can have the same
+// hash.
+func (rs *results) matches(d *delivery, r *Result) bool {
+	changed, cursors := r.Changed, r.Cursors
+	if d.precise != (cursors != nil) {
+		return false
+	}
+	for i := range d.watches {
+		w := &d.watches[i]
+		if d.precise {
+			if len(cursors) == 0 || cursors[0] != (event.Subscription{ID: w.ID, Cursor: d.nextCursor(w)}) {
+				return false
+			}
+			cursors = cursors[1:]
+		}
+		if w.answer == 0 {
+			continue
+		}
+		if len(changed) == 0 || changed[0].ID != w.ID || changed[0].Stamp != w.answer ||
+			!slices.Equal(changed[0].Data, rs.dataOf(d, w)) {
+			return false
+		}
+		changed = changed[1:]
+	}
+	return len(changed) == 0 && len(cursors) == 0
+}

@@ -1,0 +1,52 @@
+package hub_test
+
+import (
+	"testing"
+
+	"novcomet/core/hub"
+	"novcomet/core/internal/coretest"
+)
+
+func TestResult_IsSharedByRequestsWithTheSameContent(t *testing.T) {
+	s := coretest.NewMemory()
+	inBubble(t, s, limits, func(f *fixture) {
+		s.Set("a", at(-5))
+		s.SetData("a", "x")
+		var requests []*waiting
+		for _, request := range []string{
+			"a={-9.0} data", "a={-8.0} data", // A changed event has the same next cursor.
+			"a={-9}", "a={-8}",
+			"a={-9.0}", "a={-9.0} b=0.0", "a={-9.0} b={-9.0}", "b=0.0 a={-9.0}",
+		} {
+			requests = append(requests, f.wait(request))
+		}
+		results := map[*hub.Result]bool{}
+		var last *hub.Result
+		for i, w := range requests {
+			r := <-w.result
+			if (i == 1 || i == 3) && r != last {
+				t.Errorf("requests %d and %d got two results", i-1, i)
+			}
+			results[r], last = true, r
+		}
+		if len(results) != 6 {
+			t.Errorf("%d results, want 6", len(results))
+		}
+	})
+}
+
+func TestResult_IsEncodedOnceInEachForm(t *testing.T) {
+	r, calls := &hub.Result{}, 0
+	encode := func(*hub.Result) []byte {
+		calls++
+		return []byte{byte(calls)}
+	}
+	for _, form := range []hub.Encoding{hub.JSON, hub.SSE, hub.JSON, hub.SSE} {
+		if got := r.Encoded(form, encode); len(got) != 1 || got[0] != byte(form)+1 {
+			t.Errorf("form %d: %v", form, got)
+		}
+	}
+	if calls != 2 {
+		t.Errorf("encoded %d times, want once in each form", calls)
+	}
+}

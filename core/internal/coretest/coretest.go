@@ -1,0 +1,92 @@
+package coretest
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"novcomet/core/event"
+)
+
+// Must returns the value. It panics if there is an error.
+func Must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// MustID returns an ID. It panics if the name is not allowed.
+func MustID(name string) event.ID { return Must(event.ParseID(name)) }
+
+// Ask sends a GET request, and returns the status and the body of the answer.
+func Ask(t testing.TB, h http.Handler, query string) (status int, body string) {
+	t.Helper()
+	return Send(t, h, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/comet.php?"+query, nil))
+}
+
+// Send sends a request, and returns the status and the body of the answer.
+func Send(t testing.TB, h http.Handler, r *http.Request) (status int, body string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code, strings.TrimSpace(w.Body.String())
+}
+
+// Start is when the time of a synctest bubble starts: on a whole second.
+var Start = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+var inBraces = regexp.MustCompile(`\{-?[0-9.]+\}`)
+
+// Times returns the text with each {x} and {x.y} replaced: x seconds after [Start], as a Unix second or, with
+// a point, as a stamp.
+func Times(text string) string {
+	return inBraces.ReplaceAllStringFunc(text, func(braced string) string {
+		seconds := strings.Trim(braced, "{}")
+		offset, err := time.ParseDuration(seconds + "s")
+		if err != nil {
+			panic(err)
+		}
+		at := Start.Add(offset)
+		if strings.Contains(seconds, ".") {
+			return event.StampOf(at).String()
+		}
+		return fmt.Sprint(at.Unix())
+	})
+}
+
+// Discard is a log that nobody reads.
+var Discard = slog.New(slog.DiscardHandler)
+
+// RecordLog returns a log, and a function that returns the lines logged so far.
+func RecordLog() (log *slog.Logger, lines func() []string) {
+	w := &lockedWriter{}
+	return slog.New(slog.NewTextHandler(w, nil)), w.lines
+}
+
+type lockedWriter struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *lockedWriter) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(b)
+}
+
+func (w *lockedWriter) lines() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var lines []string
+	for line := range strings.Lines(w.text.String()) {
+		lines = append(lines, strings.TrimSuffix(line, "\n"))
+	}
+	return lines
+}

@@ -1,0 +1,276 @@
+//go:build linux
+
+// Package polltest has clients that poll an endpoint all the time, as pages do. Tests of stores with real
+// servers compare what the clients see with what was published.
+package polltest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"novcomet/core"
+	"novcomet/core/event"
+	"novcomet/core/servertest"
+	"novcomet/core/store"
+)
+
+// Client polls for one event.
+type Client struct {
+	Event   string
+	Precise bool // otherwise it sends legacy polls
+}
+
+// Precise returns a precise client for each event.
+func Precise(events ...string) (clients []Client) {
+	for _, name := range events {
+		clients = append(clients, Client{name, true})
+	}
+	return clients
+}
+
+// Both returns a precise and a legacy client for each event.
+func Both(events ...string) (clients []Client) {
+	for _, name := range events {
+		clients = append(clients, Client{name, true}, Client{name, false})
+	}
+	return clients
+}
+
+// Audience is an endpoint and its clients.
+type Audience struct {
+	t         testing.TB
+	publisher store.Store
+	clients   []Client
+	log       log
+
+	mu   sync.Mutex
+	seen map[Client]event.Stamp // the cursor; of a legacy client, the end of its second
+}
+
+// Start starts the endpoint of a store, and clients that poll it until the test ends. The publisher is
+// another store of the same events, as on another machine.
+func Start(t testing.TB, s, publisher store.Store, location core.Location, clients []Client) *Audience {
+	t.Helper()
+	a := &Audience{t: t, publisher: publisher, clients: clients, seen: map[Client]event.Stamp{}}
+	endpoint := core.NewEndpoint(s, core.Options{
+		Location: location,
+		Log:      slog.New(slog.NewTextHandler(&a.log, nil)),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var polling sync.WaitGroup
+	for _, c := range clients {
+		polling.Go(func() { a.poll(ctx, endpoint, c) })
+	}
+	t.Cleanup(func() {
+		cancel()
+		endpoint.Drain()
+		polling.Wait()
+		endpoint.Close()
+	})
+	return a
+}
+
+func (a *Audience) poll(ctx context.Context, endpoint http.Handler, c Client) {
+	cursor := "now"
+	if !c.Precise {
+		cursor = strconv.FormatInt(time.Now().Unix()-1000, 10)
+	}
+	for ctx.Err() == nil {
+		code, body := Get(endpoint, "subscribed["+c.Event+"]="+cursor)
+		var answer struct {
+			S  *int
+			K  map[string]json.Number
+			At map[string]string
+		}
+		if err := json.Unmarshal([]byte(body), &answer); err != nil || code != http.StatusOK || answer.S == nil {
+			a.t.Errorf("a poll was answered with %d: %s", code, body)
+			return
+		}
+		switch at, changed := answer.At[c.Event], answer.K[c.Event]; {
+		case c.Precise && at != "now": // It is "now" while the store is down.
+			cursor = at
+		case !c.Precise && changed != "":
+			cursor = changed.String()
+		}
+		a.mu.Lock()
+		a.seen[c] = stampOf(a.t, cursor)
+		a.mu.Unlock()
+	}
+}
+
+// Get sends a poll and returns the status code and the body of its answer.
+func Get(endpoint http.Handler, query string) (code int, body string) {
+	name, cursor, _ := strings.Cut(query, "=")
+	w := httptest.NewRecorder()
+	endpoint.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?"+url.QueryEscape(name)+"="+cursor, nil))
+	return w.Code, strings.TrimSpace(w.Body.String())
+}
+
+// stampOf returns the stamp of a cursor. For a legacy cursor, it is the last one of the second.
+func stampOf(t testing.TB, cursor string) event.Stamp {
+	if cursor == "now" {
+		return 0
+	}
+	second, fraction, precise := strings.Cut(cursor, ".")
+	if !precise {
+		fraction = "999999"
+	}
+	stamp, err := strconv.ParseInt(second+fraction, 10, 64)
+	if err != nil {
+		t.Errorf("the cursor %q of an answer is not a number", cursor)
+	}
+	return event.Stamp(stamp)
+}
+
+// Publish publishes an event, as soon as the store is available, and returns the stamp.
+func (a *Audience) Publish(name string) (stamp event.Stamp) {
+	a.t.Helper()
+	servertest.WaitFor(a.t, name+" is published", func() bool {
+		var err error
+		stamp, err = a.publisher.Publish(a.t.Context(), parseID(a.t, name), nil)
+		if err != nil && !errors.Is(err, store.ErrUnavailable) {
+			a.t.Fatal(err)
+		}
+		return err == nil
+	})
+	return stamp
+}
+
+func parseID(t testing.TB, name string) event.ID {
+	t.Helper()
+	id, err := event.ParseID(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// PublishAll publishes every event, and waits until every client has seen that.
+func (a *Audience) PublishAll() {
+	a.t.Helper()
+	published := map[string]event.Stamp{}
+	for _, c := range a.clients {
+		if published[c.Event] == 0 {
+			published[c.Event] = a.Publish(c.Event)
+		}
+	}
+	for name, stamp := range published {
+		a.WaitUntilSeen(name, stamp)
+	}
+}
+
+// WaitUntilSeen waits until every client of the event has seen this stamp or a later one.
+func (a *Audience) WaitUntilSeen(name string, stamp event.Stamp) {
+	a.t.Helper()
+	a.waitFor(name, stamp, func(_ Client, seen event.Stamp) bool { return seen >= stamp })
+}
+
+// WaitUntilLast waits until every client of the event has this stamp, which may be earlier than the one
+// before.
+func (a *Audience) WaitUntilLast(name string, stamp event.Stamp) {
+	a.t.Helper()
+	a.waitFor(name, stamp, func(c Client, seen event.Stamp) bool {
+		return seen == stamp || !c.Precise && seen.Second() == stamp.Second()
+	})
+}
+
+func (a *Audience) waitFor(name string, stamp event.Stamp, condition func(Client, event.Stamp) bool) {
+	a.t.Helper()
+	for _, c := range a.clients {
+		if c.Event != name {
+			continue
+		}
+		servertest.WaitFor(a.t, fmt.Sprintf("the client %+v has seen the stamp %v", c, stamp), func() bool {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			return condition(c, a.seen[c]) || a.t.Failed()
+		})
+	}
+}
+
+// PublishSteadily publishes all events in sequence until stop is called. A publication may fail while the
+// store is down.
+func (a *Audience) PublishSteadily() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var publishing sync.WaitGroup
+	publishing.Go(func() {
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			for _, c := range a.clients {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+				}
+				_, err := a.publisher.Publish(ctx, parseID(a.t, c.Event), nil)
+				if err != nil && !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil {
+					a.t.Errorf("a publication failed with %v; want ErrUnavailable", err)
+				}
+			}
+		}
+	})
+	stop = func() { cancel(); publishing.Wait() }
+	a.t.Cleanup(stop)
+	return stop
+}
+
+// WaitUntilDown waits until the log says that the store is down.
+func (a *Audience) WaitUntilDown() {
+	a.t.Helper()
+	servertest.WaitFor(a.t, "the failure of the store is logged", func() bool { return len(a.log.lines())%2 == 1 })
+}
+
+// ExpectLog expects a line when the store went down and a line when it was reachable again, or no line at all
+// unless wasDown.
+func (a *Audience) ExpectLog(wasDown bool) {
+	a.t.Helper()
+	var lines []string
+	servertest.WaitFor(a.t, "the log says that the store is reachable again", func() bool {
+		lines = a.log.lines()
+		return len(lines)%2 == 0 && (len(lines) > 0 || !wasDown)
+	})
+	isPair := len(lines) == 2 &&
+		strings.Contains(lines[0], "store check failed") && strings.Contains(lines[1], "store reachable again")
+	if len(lines) > 0 && !isPair {
+		a.t.Errorf("logged: %s", strings.Join(lines, "\n"))
+	}
+}
+
+// ExpectEmptyLog expects that nothing was logged.
+func (a *Audience) ExpectEmptyLog() {
+	a.t.Helper()
+	if lines := a.log.lines(); len(lines) > 0 {
+		a.t.Errorf("logged: %s", strings.Join(lines, "\n"))
+	}
+}
+
+// log collects log lines.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *log) lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.FieldsFunc(l.text.String(), func(r rune) bool { return r == '\n' })
+}

@@ -1,0 +1,62 @@
+package core
+
+import (
+	"context"
+	"time"
+
+	"novcomet/core/access"
+	"novcomet/core/hub"
+)
+
+// Location is the settings of a URL. A web site can have several locations with one [Endpoint].
+type Location struct {
+	// Tries is how often the events of a poll are checked, with Sleep between, until the poll is answered
+	// unchanged; below 1: it is answered at once. comet.php had 20.
+	Tries int
+	// Sleep is the pause between two checks; less than 10 ms counts as 10 ms. comet.php had 2 s.
+	Sleep time.Duration
+	// Access says who may do what.
+	Access access.Rules
+	// StreamComment is the pause after which a stream without events gets a comment, so that the browser, the
+	// web server and the endpoint notice a lost connection; 0: 20 s.
+	StreamComment time.Duration
+	// StreamEnd is the age at which a stream ends. Its browser then opens another one; 0: 10 minutes.
+	StreamEnd time.Duration
+	// Status makes the location answer every request with the metrics.
+	Status bool
+}
+
+// Wait returns how long a poll waits until it is answered unchanged. A legacy poll can be held some seconds
+// longer.
+func (l *Location) Wait() time.Duration {
+	return time.Duration(max(l.Tries, 0)) * max(l.Sleep, hub.MinPause)
+}
+
+// Client is who sends a request, as far as the HTTP request does not say it.
+type Client struct {
+	// User is the name of the authenticated user; "": the client is not authenticated.
+	User string
+	// Port is the port of the URL, if the web server leaves it out of Host, as Debian's nginx does; otherwise
+	// "".
+	Port string
+}
+
+type contextKey struct{}
+
+type origin struct {
+	location *Location
+	client   Client
+}
+
+// WithLocation sets the location and the client of a request. Without it, the endpoint's own location
+// applies, and the client is not authenticated. The location must not be changed afterwards.
+func WithLocation(ctx context.Context, l *Location, c Client) context.Context {
+	return context.WithValue(ctx, contextKey{}, origin{l, c})
+}
+
+func (e *Endpoint) locationOf(ctx context.Context) (*Location, Client) {
+	if o, ok := ctx.Value(contextKey{}).(origin); ok {
+		return o.location, o.client
+	}
+	return &e.location, Client{}
+}

@@ -1,0 +1,64 @@
+package core_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"novcomet/core"
+	"novcomet/core/access"
+	"novcomet/core/internal/coretest"
+)
+
+func TestLocation_SleepsAtLeast10ms(t *testing.T) {
+	for _, test := range []struct {
+		location core.Location
+		wait     time.Duration
+	}{
+		{core.Location{}, 0},
+		{core.Location{Tries: -1, Sleep: time.Second}, 0},
+		{core.Location{Tries: 3}, 30 * time.Millisecond},
+		{core.Location{Tries: 3, Sleep: -time.Second}, 30 * time.Millisecond},
+		{core.Location{Tries: 3, Sleep: time.Millisecond}, 30 * time.Millisecond},
+		{core.Location{Tries: 3, Sleep: 11 * time.Millisecond}, 33 * time.Millisecond},
+	} {
+		if got := test.location.Wait(); got != test.wait {
+			t.Errorf("%+v: Wait is %v; want %v", test.location, got, test.wait)
+		}
+		synctest.Test(t, func(t *testing.T) {
+			store := coretest.NewMemory()
+			ask(t, newEndpoint(store, test.location), "subscribed[a]=0.000000&wait=1") // A query can only shorten the wait.
+			after, checks := time.Since(coretest.Start), len(store.Checks())
+			if after != test.wait || checks != max(test.location.Tries, 0)+1 {
+				t.Errorf("%+v: answered after %v and %d checks; want %v, and one check more than tries",
+					test.location, after, checks, test.wait)
+			}
+		})
+	}
+}
+
+func TestWithLocation_ReplacesTheLocationOfTheEndpoint(t *testing.T) {
+	endpoint := withAccess(access.Rules{Publish: patterns()})
+	mine := &core.Location{Access: access.Rules{Publish: patterns("<user>")}}
+	for _, test := range []struct {
+		context func(context.Context) context.Context
+		status  int
+	}{
+		{func(ctx context.Context) context.Context { return ctx }, 403},
+		{func(ctx context.Context) context.Context {
+			return core.WithLocation(ctx, mine, core.Client{User: "ann"})
+		}, 200},
+		{func(ctx context.Context) context.Context {
+			return core.WithLocation(ctx, mine, core.Client{User: "bob"})
+		}, 403},
+		{func(ctx context.Context) context.Context { return core.WithLocation(ctx, mine, core.Client{}) }, 403},
+	} {
+		r := httptest.NewRequestWithContext(test.context(t.Context()), http.MethodGet, "/?publish=ann", nil)
+		if status, body := send(t, endpoint, r); status != test.status {
+			t.Errorf("HTTP %d %s; want %d", status, body, test.status)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+
+	pkgerrors "github.com/pkg/errors"
+
+	"novcomet/core/event"
+)
+
+// Opened is what becomes of a request. Either Handler or Subscriber is set.
+type Opened struct {
+	// Handler answers the request. It may block.
+	Handler http.Handler
+	// Publishes reports whether Handler publishes, and so waits for the store.
+	Publishes bool
+	// Subscriber is a poll or a stream, which waits in the endpoint's hub.
+	Subscriber *Subscriber
+}
+
+// Open reads a request as far as needed to decide what becomes of it. It also decides whether the client may
+// do what it asks for. A waiting poll is not checked again.
+func (e *Endpoint) Open(r *http.Request) Opened {
+	location, client := e.locationOf(r.Context())
+	if location.Status {
+		return Opened{Handler: e.statusHandler()}
+	}
+	c := corsOf(r, location.Access.Origins)
+	query, answer := e.read(r, location, client, c)
+	if answer != nil {
+		return Opened{Handler: e.countErrors(c.wrap(answer)), Publishes: !query.Publish.IsZero()}
+	}
+	return Opened{Subscriber: e.newSubscriber(r, query, location, c)}
+}
+
+const methods = "GET, POST, PUT, HEAD, OPTIONS"
+
+// read returns the query of a subscriber, or the answer to any other request. With the answer of a
+// publication, it also returns the query.
+func (e *Endpoint) read(r *http.Request, l *Location, client Client, c cors) (Query, http.Handler) {
+	switch r.Method {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodHead:
+	case http.MethodOptions:
+		return Query{}, http.HandlerFunc(c.preflight)
+	default:
+		return Query{}, notAllowed("method "+strconv.Quote(r.Method)+" is not one of "+methods, methods)
+	}
+	query, body, err := e.readQuery(r)
+	if err != nil {
+		return Query{}, &refusal{status: statusOf(err), reason: err.Error()}
+	}
+	if refused := e.authorize(r, query, &l.Access, client); refused != nil {
+		return Query{}, refused
+	}
+	switch {
+	case r.Method == http.MethodHead: // HEAD changes nothing and does not wait.
+		return Query{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, nil) })
+	case !query.Publish.IsZero():
+		return query, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.publish(w, r, query.Publish, body) })
+	case r.Method == http.MethodPut:
+		return Query{}, &refusal{status: http.StatusBadRequest, reason: "PUT publishes data: it needs ?publish=ID"}
+	default:
+		return query, nil
+	}
+}
+
+// Refuse returns an answer to a request that cannot be read completely: {"error": reason}, with CORS headers
+// and counted as all errors are.
+func (e *Endpoint) Refuse(r *http.Request, status int, reason string) http.Handler {
+	location, _ := e.locationOf(r.Context())
+	return e.countErrors(corsOf(r, location.Access.Origins).wrap(&refusal{status: status, reason: reason}))
+}
+
+var (
+	errNoQuery = errors.New("the request asks for nothing: subscribe with ?subscribed[ID]=T " +
+		"(T: the Unix second last seen, or now), publish with ?publish=ID")
+	errNoForm  = errors.New("a POST without ?publish=ID is read as a form: send it as application/x-www-form-urlencoded")
+	errEncoded = errors.New("the request's body is compressed or encoded")
+)
+
+// readQuery reads the query string. If it asks for nothing, a form in the body is read, too. If it publishes,
+// the body is the data; data is nil if there is none.
+func (e *Endpoint) readQuery(r *http.Request) (query Query, data []byte, err error) {
+	raw := r.URL.RawQuery
+	if query, err = ParseQuery(raw); err != nil {
+		return Query{}, nil, err
+	}
+	limits := e.limits.Load()
+	switch isPost := r.Method == http.MethodPost; {
+	case !query.Publish.IsZero() && (isPost || r.Method == http.MethodPut):
+		if data, err = readBody(r, int64(limits.MaxData)); err != nil {
+			return Query{}, nil, err
+		}
+		if isPost && len(data) == 0 { // comet.php's clients can post to a URL that publishes.
+			data = nil
+		}
+		if _, err = event.EncodeData(data); err != nil {
+			return Query{}, nil, err
+		}
+	case query.IsEmpty() && isPost && isForm(r):
+		form, err := readBody(r, limits.MaxForm)
+		if err != nil {
+			return Query{}, nil, err
+		}
+		raw += "&" + string(form)
+		if query, err = ParseQuery(raw); err != nil {
+			return Query{}, nil, err
+		}
+	case query.IsEmpty() && isPost && r.ContentLength != 0 && r.Header.Get("Content-Type") != "":
+		return Query{}, nil, fmt.Errorf("%w, not as %.60q", errNoForm, r.Header.Get("Content-Type"))
+	}
+	if raw == "" || raw == "&" {
+		return Query{}, nil, errNoQuery
+	}
+	return query, data, nil
+}
+
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	for coding := range strings.SplitSeq(strings.Join(r.Header.Values("Content-Encoding"), ","), ",") {
+		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+			return nil, fmt.Errorf("%w: Content-Encoding is %.40q: send it without a Content-Encoding", errEncoded, coding)
+		}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	return body, pkgerrors.Wrap(err, "the request's body")
+}
+
+func isForm(r *http.Request) bool {
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return mediaType == "application/x-www-form-urlencoded"
+}
+
+func statusOf(err error) int {
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return http.StatusRequestEntityTooLarge
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return http.StatusRequestTimeout
+	}
+	if errors.Is(err, errNoForm) || errors.Is(err, event.ErrNotText) || errors.Is(err, errEncoded) {
+		return http.StatusUnsupportedMediaType
+	}
+	return http.StatusBadRequest
+}

@@ -1,0 +1,44 @@
+//go:build linux
+
+// Package servertest starts Redis and memcached servers for tests: on loopback, on free ports, in temporary
+// directories. The servers end with the test. If a program is not installed, the test fails. Linux only.
+package servertest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+)
+
+// Patience is how long a test waits for anything before it fails.
+const Patience = 60 * time.Second
+
+// WaitFor waits until the condition is true. It fails the test if that takes longer than [Patience].
+func WaitFor(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	const pause = 5 * time.Millisecond
+	for deadline := time.Now().Add(Patience); !condition(); time.Sleep(pause) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v still not: %s", Patience, what)
+		}
+	}
+}
+
+// FreePort returns a port of 127.0.0.1 that no program listens on. It is below the range of ports
+// that Linux gives to outgoing connections. So none of them occupies the port while its server is restarted.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	const lowest, highest = 12_000, 32_000
+	for range 1000 {
+		port := lowest + rand.IntN(highest-lowest)
+		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			listener.Close()
+			return port
+		}
+	}
+	t.Fatalf("no port is free between %d and %d", lowest, highest)
+	return 0
+}

@@ -1,0 +1,104 @@
+package core
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+
+	"novcomet/core/event"
+	"novcomet/core/hub"
+)
+
+// Server-Sent Events, https://html.spec.whatwg.org/multipage/server-sent-events.html
+
+// wantsStream reports whether the client accepts Server-Sent Events, as EventSource says.
+func wantsStream(h http.Header) bool {
+	for _, value := range h.Values("Accept") {
+		for mediaType := range strings.SplitSeq(value, ",") {
+			mediaType, _, _ = strings.Cut(mediaType, ";")
+			if strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func setStreamHeader(h http.Header) {
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store, no-transform") // A proxy that compresses also buffers.
+	h.Set("X-Accel-Buffering", "no")                 // nginx must not buffer.
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+// streamPreamble returns the first bytes of a stream. They show the browser at once that the stream is open.
+// The retry time is random, so that thousands of streams that end at the same time do not come back at the
+// same time.
+func streamPreamble() []byte {
+	const soonest, spread = 1000, 2000 // milliseconds
+	return fmt.Appendf(nil, "retry: %d\n: NovComet\n\n", soonest+rand.IntN(spread))
+}
+
+// encodeFirst returns the part of a stream that only has an id. The browser keeps it, so from here on nothing
+// can be missed.
+func encodeFirst(r *hub.Result) []byte {
+	b := []byte("id: ")
+	b = appendLastEventID(b, r.Cursors) // rule: stream-id-is-that-of-the-answer
+	return append(b, "\n\n"...)
+}
+
+// encodePart returns a part of a stream: an event for each that has changed, with the answer that a precise
+// poll would get about it. The last one has the id from which the stream can be resumed. So a client that
+// loses the connection in the middle gets all of them again. A part without events is a comment.
+func encodePart(r *hub.Result) []byte {
+	if len(r.Changed) == 0 {
+		return []byte(":\n\n")
+	}
+	cursors := make(map[event.ID]event.Cursor, len(r.Cursors))
+	for _, s := range r.Cursors {
+		cursors[s.ID] = s.Cursor
+	}
+	var b []byte
+	for i := range r.Changed {
+		id := r.Changed[i].ID
+		b = append(append(append(b, "event: "...), id.String()...), "\ndata: "...)
+		// rule: stream-sends-each-changed-event
+		b = appendAnswer(b, r.Changed[i:i+1], []event.Subscription{{ID: id, Cursor: cursors[id]}})
+		if i == len(r.Changed)-1 { // rule: stream-id-is-in-the-last-event-of-a-part
+			b = appendLastEventID(append(b, "\nid: "...), r.Cursors) // rule: stream-id-is-in-each-part-with-events
+		}
+		b = append(b, "\n\n"...)
+	}
+	return b
+}
+
+// appendLastEventID appends what a stream is resumed from: the cursors in the order of the query. The ids are
+// left out, because it comes back in a header.
+func appendLastEventID(b []byte, cursors []event.Subscription) []byte {
+	for i, s := range cursors {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, s.Cursor.String()...) // rule: stream-id-has-the-cursors-in-order
+	}
+	return b
+}
+
+// resume sets the cursors to those of a last event id. If it does not belong to this query, the stream starts
+// with all events that exist: a duplicate is better than a loss.
+func resume(subscriptions []event.Subscription, lastEventID string) {
+	cursors := strings.Split(lastEventID, ",")
+	matches := len(cursors) == len(subscriptions)
+	for i := range subscriptions {
+		subscriptions[i].Cursor = event.At(0) // rule: stream-with-an-invalid-id-has-seen-nothing
+		if !matches {
+			continue
+		}
+		parsed, err := event.ParseCursor(cursors[i])
+		if kind := parsed.Kind(); err == nil &&
+			(kind == event.Precise || kind == event.Legacy) { // rule: stream-id-never-means-from-now
+			subscriptions[i].Cursor = parsed // rule: stream-goes-on-from-the-cursor-of-each-event
+		}
+	}
+}

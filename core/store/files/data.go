@@ -1,0 +1,110 @@
+package files
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	pkgerrors "github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+
+	"novcomet/core/event"
+	"novcomet/core/store"
+)
+
+// Data reads the files. A file that was changed a moment ago may be half written. Such a file is read again,
+// up to three times, until it stays the same for a millisecond: far longer than a write lasts from its first
+// byte to its last. If the file keeps changing, its data is left out. It then has a later stamp than the one
+// that is being delivered, and the data goes with that one. (It would be simpler to leave out every file that
+// was changed a moment ago. But under steady publications, each file always was.)
+func (s *Store) Data(_ context.Context, ids []event.ID, limit int) ([]store.Content, error) {
+	const attempts, pause = 4, time.Millisecond
+	directory, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(directory)
+	contents := make([]store.Content, len(ids))
+	last := make([]reading, len(ids))
+	pending := make([]int, len(ids))
+	for i := range pending {
+		pending[i] = i
+	}
+	for attempt := 0; attempt < attempts && len(pending) > 0; attempt++ {
+		if attempt > 0 {
+			time.Sleep(pause)
+		}
+		unfinished := pending[:0]
+		for _, i := range pending {
+			r := readAt(directory, fileName(ids[i]), limit)
+			if !r.isOld() && !(attempt > 0 && r.equals(last[i])) {
+				last[i] = r
+				unfinished = append(unfinished, i)
+				continue
+			}
+			contents[i] = store.Content{Data: r.data, Err: r.err}
+		}
+		pending = unfinished
+	}
+	return contents, nil
+}
+
+// reading is the result of reading one file.
+type reading struct {
+	data    []byte // nil if there is no file, or err is set
+	err     error  // why the data is left out
+	stamp   event.Stamp
+	changed bool // while it was read
+}
+
+// isOld reports whether the last write began so long ago that it must have ended.
+func (r reading) isOld() bool {
+	return !r.changed && r.stamp <= event.StampOf(time.Now()).Add(-writeTime)
+}
+
+func (r reading) equals(other reading) bool {
+	return !r.changed && r.stamp == other.stamp && bytes.Equal(r.data, other.data)
+}
+
+// errUnreadable is typical of a file made by mktemp, whose mode is 0600.
+var errUnreadable = errors.New("permission denied to read the file: chmod 0644 it, " +
+	"or chmod 0640 it and give it a group that this program's user is in; then touch it")
+
+func readAt(directory int, name string, limit int) reading {
+	before, err := stampAt(directory, name)
+	if err != nil || before == 0 {
+		return reading{}
+	}
+	// The file was regular a moment ago. If a FIFO has replaced it, O_NONBLOCK keeps open from waiting for a
+	// writer.
+	file, err := openAt(directory, name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return reading{changed: true}
+	case errors.Is(err, unix.EACCES):
+		return reading{err: errUnreadable}
+	case err != nil:
+		return reading{err: pkgerrors.Wrap(err, "open the file")}
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil || !info.Mode().IsRegular():
+		return reading{}
+	case info.Size() > int64(limit):
+		return reading{err: store.ErrTooLong}
+	}
+	data := make([]byte, info.Size()+1)
+	n, err := io.ReadFull(file, data)
+	switch {
+	case err == nil: // The file has grown.
+		return reading{changed: true}
+	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
+		return reading{err: pkgerrors.Wrap(err, "read the file")}
+	}
+	after, err := file.Stat()
+	changed := err != nil || event.StampOf(after.ModTime()) != before || after.Size() != int64(n)
+	return reading{data: data[:n], stamp: before, changed: changed}
+}

@@ -1,0 +1,159 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	pkgerrors "github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+
+	"novcomet/core/event"
+	"novcomet/core/store"
+)
+
+// Publish sets the time of the event's file, or creates the file. With data, Publish replaces the file in one
+// step, and keeps its mode and group. The error wraps [store.ErrRefused] if the directory does not permit
+// that, for example because it is sticky and the file belongs to another user.
+//
+// Publish holds a lock on the directory (flock), so that several processes give one event increasing stamps.
+// It waits for the lock for up to 1 s.
+//
+// The kernel sets the time. A publisher that read a clock, and was delayed before it set the time, could
+// publish into a second that has been answered already.
+func (s *Store) Publish(ctx context.Context, id event.ID, data []byte) (event.Stamp, error) {
+	directory, err := s.open()
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(directory) // This releases the lock, too.
+	if err := lock(ctx, directory); err != nil {
+		return 0, fmt.Errorf("%s: %w", s.Directory, err)
+	}
+	if data == nil {
+		return s.touchOrCreate(directory, fileName(id))
+	}
+	return s.publishData(directory, fileName(id), data)
+}
+
+// lock polls for the lock. A flock call that blocks could not be interrupted.
+func lock(ctx context.Context, directory int) error {
+	const patience, longestPause = time.Second, 5 * time.Millisecond
+	giveUp := time.Now().Add(patience)
+	for pause := 100 * time.Microsecond; ; pause = min(2*pause, longestPause) {
+		err := retryEINTR(func() error { return unix.Flock(directory, unix.LOCK_EX|unix.LOCK_NB) })
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return pkgerrors.Wrap(err, "lock the directory")
+		}
+		if time.Now().After(giveUp) {
+			return fmt.Errorf("another program has locked the directory for %v", patience)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (s *Store) touchOrCreate(directory int, name string) (event.Stamp, error) {
+	for range 3 { // Another program may create or delete the file between two steps.
+		before, err := stampAt(directory, name)
+		if err != nil {
+			return 0, err
+		}
+		var stamp event.Stamp
+		switch {
+		case before != 0:
+			stamp, err = touchAfter(directory, name, before)
+		case s.NoCreate:
+			return 0, fmt.Errorf("%q: %w", name, store.ErrNoEvent)
+		default:
+			stamp, err = create(directory, name, s.fileMode())
+		}
+		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOENT) {
+			return stamp, err
+		}
+	}
+	return 0, fmt.Errorf("%q: another program keeps creating and deleting it", name)
+}
+
+// createNew are the flags of open(2) that create a file, and fail if it exists.
+const createNew = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL
+
+func create(directory int, name string, mode fs.FileMode) (event.Stamp, error) {
+	file, err := openAt(directory, name, createNew, mode)
+	if err != nil {
+		return 0, pkgerrors.Wrapf(err, "create %q", name)
+	}
+	defer file.Close()
+	if err := file.Chmod(mode); err != nil { // The umask may have removed bits.
+		return 0, pkgerrors.Wrapf(err, "set the mode of %q", name)
+	}
+	return stampAt(directory, name)
+}
+
+// touch gives the file the kernel's time. That is permitted to everyone who may write the file, not only to
+// its owner.
+func touch(directory int, name string) error {
+	now := unix.Timespec{Nsec: unix.UTIME_NOW}
+	err := retryEINTR(func() error {
+		return unix.UtimesNanoAt(directory, name, []unix.Timespec{now, now}, unix.AT_SYMLINK_NOFOLLOW)
+	})
+	return pkgerrors.Wrapf(err, "touch %q", name)
+}
+
+// touchAfter touches the file, and makes sure that its stamp is later than before.
+func touchAfter(directory int, name string, before event.Stamp) (event.Stamp, error) {
+	if err := touch(directory, name); err != nil {
+		return 0, err
+	}
+	stamp, err := ensureLater(directory, name, before)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		return touchUntilChanged(directory, name, before)
+	}
+	return stamp, err
+}
+
+// ensureLater sets the stamp to before plus 1 µs if the kernel's time is not later than before. That happens
+// within one tick of the kernel's clock, when the clock was set back, and when a program has set the file's
+// time ahead. A stamp that was more than 2 s ahead is ignored; the delivery rules handle that.
+func ensureLater(directory int, name string, before event.Stamp) (event.Stamp, error) {
+	const ignoredAhead = 2 * time.Second
+	stamp, err := stampAt(directory, name)
+	if err != nil || stamp > before || before > stamp.Add(ignoredAhead) {
+		return stamp, err
+	}
+	next := unix.NsecToTimespec(time.UnixMicro(int64(before + event.Microsecond)).UnixNano())
+	omit := unix.Timespec{Nsec: unix.UTIME_OMIT}
+	err = retryEINTR(func() error {
+		return unix.UtimesNanoAt(directory, name, []unix.Timespec{omit, next}, unix.AT_SYMLINK_NOFOLLOW)
+	})
+	if err != nil {
+		return 0, pkgerrors.Wrapf(err, "set the time of %q", name)
+	}
+	if stamp, err = stampAt(directory, name); err == nil && stamp <= before {
+		err = fmt.Errorf("%q: %w", name, ErrCoarse)
+	}
+	return stamp, err
+}
+
+// touchUntilChanged touches another user's file, which can only be given the kernel's own time. The time
+// changes with the tick after the next one at the latest.
+func touchUntilChanged(directory int, name string, before event.Stamp) (event.Stamp, error) {
+	const patience = 20 * time.Millisecond
+	for giveUp := time.Now().Add(patience); ; {
+		if err := touch(directory, name); err != nil {
+			return 0, err
+		}
+		stamp, err := stampAt(directory, name)
+		if err != nil || stamp != before {
+			return stamp, err
+		}
+		if time.Now().After(giveUp) {
+			return 0, fmt.Errorf("%q: another user's file, whose stamp did not change in %v", name, patience)
+		}
+	}
+}

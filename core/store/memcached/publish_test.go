@@ -1,0 +1,103 @@
+//go:build e2e
+
+package memcached_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"novcomet/core/servertest"
+	"novcomet/core/store"
+)
+
+// small makes a server small, so that a test can fill it.
+var small = []string{"-m", "1", "-I", "64k", "-o", "slab_chunk_max=32768"}
+
+func TestPublish_FollowsOtherProgramsThatSetTheKey(t *testing.T) {
+	server, s := start(t)
+	server.Set("novcomet:a%20b", "1763800000123456")
+	if got := stampOf(t, s, "a b"); got != 1763800000_123456 {
+		t.Errorf("the stamp is %v; want what the other program set", got)
+	}
+	published := publish(t, s, "a b")
+	if got := server.Do("get novcomet:a%20b"); got != "VALUE novcomet:a%20b 0 16" {
+		t.Errorf("after Publish the value is %s; want 16 digits", got)
+	}
+	server.Set("novcomet:a%20b", published.Add(time.Second).String()[:10]+"999999")
+	if got := stampOf(t, s, "a b"); got <= published {
+		t.Errorf("the stamp is %v; want the later one that the other program set after %v", got, published)
+	}
+}
+
+func TestPublish_KeepsDataOfOtherPrograms(t *testing.T) {
+	server, s := start(t)
+	server.Set("novcomet:ci", "1763800000123456\n{\"build\":\"green\"}")
+	if got := stampOf(t, s, "ci"); got != 1763800000_123456 {
+		t.Errorf("the stamp is %v; want what the other program set", got)
+	}
+	if published := publish(t, s, "ci"); published != stampOf(t, s, "ci") {
+		t.Errorf("published at %v, the stamp is %v", published, stampOf(t, s, "ci"))
+	}
+	// 16 digits, a newline and 17 bytes of data
+	if got := server.Do("get novcomet:ci"); got != "VALUE novcomet:ci 0 34" {
+		t.Errorf("after Publish the value is %s", got)
+	}
+}
+
+func TestPublish_LeavesValueWithoutStampAlone(t *testing.T) {
+	server, s := start(t)
+	server.Set("novcomet:a", "another program's")
+	if got := stampOf(t, s, "a"); got != 0 {
+		t.Errorf("the stamp is %v; want 0", got)
+	}
+	_, err := s.Publish(t.Context(), mustID(t, "a"), nil)
+	if err == nil || errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), `"a"`) {
+		t.Errorf("Publish: %v; want an error about that event", err)
+	}
+	if got := server.Do("get novcomet:a"); got != "VALUE novcomet:a 0 17" {
+		t.Errorf("the value is now %s", got)
+	}
+	if publish(t, s, "b") != stampOf(t, s, "b") {
+		t.Error("another event cannot be published")
+	}
+}
+
+func TestPublish_EvictedEventStartsAgain(t *testing.T) {
+	server, s := start(t, small...)
+	last := publish(t, s, "a")
+	for range 3 {
+		servertest.WaitFor(t, "memcached evicts the event", func() bool {
+			server.Fill(100, 50_000)
+			server.Fill(50_000, 16) // memcached evicts the oldest among values of about the same size.
+			return stampOf(t, s, "a") == 0
+		})
+		next := publish(t, s, "a")
+		if got := stampOf(t, s, "a"); next <= last || got != next {
+			t.Errorf("published at %v after %v and an eviction, the stamp is %v", next, last, got)
+		}
+		last = next
+	}
+	if server.Stat("evictions") == 0 {
+		t.Error("nothing was evicted")
+	}
+}
+
+func TestPublish_FullServerIsErrorOfThatEvent(t *testing.T) {
+	server, s := start(t, append(small, "-M")...) // -M: do not evict
+	last := publish(t, s, "a")
+	var err error
+	servertest.WaitFor(t, "memcached is full", func() bool {
+		server.Fill(100, 50_000)
+		server.Fill(5000, 16)
+		_, err = s.Publish(t.Context(), mustID(t, "b"), nil)
+		return err != nil
+	})
+	if errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "out of memory") {
+		t.Errorf("%v; want the server's reason, about that event", err)
+	}
+	if got := stampOf(t, s, "a"); got != last {
+		t.Errorf("the stamp of the event that is stored is %v; want %v", got, last)
+	}
+}

@@ -1,0 +1,82 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"novcomet/core/event"
+	"novcomet/core/store"
+)
+
+// stampField is the field of an event's hash that publish.lua sets.
+const stampField = "s"
+
+// Check reads all stamps in one pipeline, after the clock. In a Cluster, the events of an unreachable server
+// are [store.Unknown], as long as another server answers.
+func (s *Store) Check(ctx context.Context, ids []event.ID) (store.Snapshot, error) {
+	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = s.key(id)
+	}
+	pipeline := s.client.Pipeline()
+	clock := s.readClock(limited, pipeline, keys)
+	fields := make([]*goredis.StringCmd, len(keys))
+	for i, key := range keys {
+		fields[i] = pipeline.HGet(limited, key, stampField)
+	}
+	_, failed := pipeline.Exec(limited)
+	now, err := clock()
+	// If the server refused the connection, go-redis sets no error in the commands.
+	if err == nil && now.IsZero() {
+		err = failed
+	}
+	if err != nil {
+		return store.Snapshot{}, s.unavailable(ctx, err)
+	}
+	snapshot := store.Snapshot{Now: event.StampOf(now), Stamps: make([]event.Stamp, len(fields))}
+	for i, field := range fields {
+		if snapshot.Stamps[i], err = parseStamp(field); err != nil {
+			snapshot.Stamps[i] = store.Unknown
+			snapshot.Partial = s.unavailable(ctx, fmt.Errorf("read the stamp of %q: %w", ids[i], err))
+		}
+	}
+	return snapshot, nil
+}
+
+// readClock reads the clocks of a Cluster at once. The clock of a single server becomes the first command of
+// the pipeline; the returned function reads the result.
+func (s *Store) readClock(
+	ctx context.Context, pipeline goredis.Pipeliner, keys []string,
+) func() (time.Time, error) {
+	if s.cluster == nil {
+		return pipeline.Time(ctx).Result
+	}
+	if len(keys) == 0 {
+		keys = []string{s.options.Prefix} // Any server will do.
+	}
+	now, err := s.clocks.earliest(ctx, s.cluster, keys)
+	return func() (time.Time, error) { return now, err }
+}
+
+// parseStamp returns 0 if the event does not exist, and if the key holds a value of another program.
+func parseStamp(field *goredis.StringCmd) (event.Stamp, error) {
+	text, err := field.Result()
+	switch {
+	case errors.Is(err, goredis.Nil), isWrongType(err):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	}
+	stamp, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || stamp < 0 {
+		return 0, nil
+	}
+	return event.Stamp(stamp), nil
+}

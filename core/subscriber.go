@@ -1,0 +1,225 @@
+package core
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"novcomet/core/hub"
+)
+
+// Subscriber is a poll or a stream. A poll is answered with one part, a stream with many: a stream is a
+// client within the process that polls precisely. When a part has been sent, it waits for the next one, with
+// the cursors of the last. So the promise for polls holds for streams, and a slow reader misses what happened
+// in between, but never the latest state.
+//
+// A server that parks requests calls Open, then Wait and Part until the last part, then Close. ServeHTTP does
+// the same for other servers.
+type Subscriber struct {
+	hub.Waiter
+	endpoint *Endpoint
+	location *Location
+	cors     cors
+	query    Query
+	stream   *stream // nil: a poll
+}
+
+// stream is the state of a stream.
+type stream struct {
+	epoch     uint64    // of the endpoint, when the stream began
+	end       time.Time // when it ends
+	due       time.Time // when the next part is due, events or not
+	started   bool      // A part was made.
+	overLimit bool      // There are too many streams.
+}
+
+func (e *Endpoint) newSubscriber(r *http.Request, q Query, l *Location, c cors) *Subscriber {
+	s := &Subscriber{endpoint: e, location: l, cors: c, query: q}
+	if !wantsStream(r.Header) {
+		s.query.Tokens = nil // They have been checked, and a waiting poll keeps nothing of its request.
+		return s
+	}
+	s.stream = &stream{epoch: e.epoch.Load()}
+	id := cmp.Or( // A browser that reconnects repeats the URL, and sends the header.
+		r.Header.Get("Last-Event-ID"), // rule: stream-resumes-from-the-header
+		q.LastEventID,                 // rule: stream-resumes-from-the-query
+	)
+	if id != "" {
+		resume(q.Subscriptions, id)
+	}
+	return s
+}
+
+// IsStream reports whether the response has several parts, and begins before the first one.
+func (s *Subscriber) IsStream() bool { return s.stream != nil }
+
+// mayWait reports whether the response may not be ready at once.
+func (s *Subscriber) mayWait() bool {
+	return s.stream != nil || s.location.Wait() > 0 && s.query.MaxWait != 0
+}
+
+// Open begins the response: it sets the header, and returns the first bytes of a stream, which are to be sent
+// at once.
+func (s *Subscriber) Open(h http.Header) (preamble []byte) {
+	s.cors.addTo(h)
+	if s.stream == nil {
+		return nil
+	}
+	setStreamHeader(h)
+	e := s.endpoint
+	limit := e.limits.Load().MaxStreams
+	s.stream.overLimit = e.metrics.Streams.Add(1) > int64(limit) && limit > 0
+	e.metrics.StreamsTotal.Add(1)
+	s.stream.end = time.Now().Add(cmp.Or(s.location.StreamEnd, 10*time.Minute))
+	return streamPreamble()
+}
+
+// Close ends the response, after the last part or a Cancel of the hub's.
+func (s *Subscriber) Close() {
+	if s.stream != nil {
+		s.endpoint.metrics.Streams.Add(-1)
+	}
+}
+
+// Wait lets the subscriber wait for its next part, and returns at once. The receiver gets the result.
+func (s *Subscriber) Wait(receiver hub.Receiver) {
+	request := hub.Request{
+		Subscriptions: s.query.Subscriptions, Precise: s.stream != nil || s.query.IsPrecise(), Data: s.query.Data,
+		Wait: s.location.Wait(), Pause: s.location.Sleep, Stream: s.stream != nil,
+	}
+	if s.query.MaxWait >= 0 {
+		request.Wait = min(request.Wait, s.query.MaxWait) // rule: unchanged-answer-comes-after-the-requested-wait
+	}
+	if st := s.stream; st != nil {
+		now := time.Now()
+		wait := min(
+			cmp.Or(s.location.StreamComment, 20*time.Second), // rule: stream-comment-comes-in-time
+			st.end.Sub(now), // rule: stream-awaits-no-comment-beyond-its-end
+		)
+		if !st.started { // The first check only finds where the stream begins, or what it has missed.
+			wait = 0 // rule: stream-is-checked-at-once-when-it-begins
+		}
+		request.Wait = max(wait, 0) // rule: stream-does-not-wait-like-a-poll
+		st.due = now.Add(request.Wait)
+	}
+	s.endpoint.hub.Wait(&s.Waiter, request, receiver)
+}
+
+// Cancel ends the wait because the client has gone. It reports whether it was in time. If so, the receiver
+// gets no result.
+func (s *Subscriber) Cancel() bool { return s.endpoint.hub.Cancel(&s.Waiter) }
+
+// Part returns the bytes of a result, which must not be changed, and whether they are the last ones. It must
+// be called once for each result, before the next Wait.
+func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
+	st := s.stream
+	if st == nil {
+		return r.Encoded(hub.JSON, encodeAnswer), true
+	}
+	now := time.Now()
+	unchanged := len(r.Changed) == 0
+	// A part without events that comes too early means that the endpoint is full, or about to end.
+	early := st.started && now.Before(st.due) &&
+		unchanged // rule: stream-goes-on-after-an-event
+	last = st.overLimit || st.epoch != s.endpoint.epoch.Load() || s.isExpired(now) ||
+		early || // rule: stream-ends-after-an-unchanged-answer-too-soon
+		!now.Before(st.end) // rule: stream-ends-when-it-is-old
+	s.query.Subscriptions = r.Cursors // rule: stream-goes-on-from-the-cursors-of-the-last-part
+	if first := !st.started; first && unchanged {
+		body = encodeFirst(r) // rule: stream-id-is-in-the-first-bytes
+	} else {
+		body = r.Encoded(hub.SSE, encodePart)
+	}
+	st.started = true
+	return body, last
+}
+
+// isExpired reports whether a token with which the stream was opened has expired. The stream then ends at its
+// next comment at the latest, and its browser needs a new token.
+func (s *Subscriber) isExpired(now time.Time) bool {
+	_, reason := s.location.Access.Signed.Denied(s.query.Subscriptions, s.query.Tokens, now)
+	return reason != ""
+}
+
+// StreamWriteTimeout is how long a client may take nothing of what a stream sends, until its connection is
+// closed.
+const StreamWriteTimeout = 30 * time.Second
+
+// ServeHTTP answers the request. It blocks until the last part has been sent, or the client has gone.
+func (s *Subscriber) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	preamble := s.Open(w.Header())
+	defer s.Close()
+	out := streamWriter{w, http.NewResponseController(w)}
+	if s.stream != nil {
+		w.WriteHeader(http.StatusOK)
+		if out.write(preamble) != nil {
+			return
+		}
+		if !out.canFlush() { // Nothing arrives before the end, so one part is all that makes sense.
+			s.stream.overLimit = true
+		}
+	}
+	results := make(receiver, 1)
+	for {
+		s.Wait(results)
+		select {
+		case result := <-results:
+			body, last := s.Part(result)
+			switch {
+			case s.stream == nil:
+				respond(w, http.StatusOK, body)
+			case out.write(body) != nil:
+				return
+			}
+			if last {
+				return
+			}
+		case <-r.Context().Done():
+			s.Cancel()
+			return
+		}
+	}
+}
+
+// receiver is a [hub.Receiver] with room for one result.
+type receiver chan *hub.Result
+
+func (r receiver) Deliver(result *hub.Result) { r <- result }
+
+// streamWriter writes a stream to a client that may be slow.
+type streamWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+// write writes and flushes. It writes pieces, each with a time limit of its own, so that a slow client is not
+// taken for one that has gone.
+func (w streamWriter) write(body []byte) (err error) {
+	const piece = 64 << 10
+	for part := range slices.Chunk(body, piece) {
+		// Without deadlines, as in CGI, the web server's own limit applies.
+		_ = w.control.SetWriteDeadline(time.Now().Add(StreamWriteTimeout))
+		if _, err := w.Write(part); err != nil {
+			return errors.Wrap(err, "send a part of a stream")
+		}
+	}
+	err = w.control.Flush() // rule: stream-is-flushed
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return errors.Wrap(err, "send a part of a stream")
+}
+
+func (w streamWriter) canFlush() bool { return !errors.Is(w.control.Flush(), http.ErrNotSupported) }
+
+// Answer returns the handler that answers a poll with a result, for servers that wait themselves.
+func (s *Subscriber) Answer(result *hub.Result) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		body, _ := s.Part(result)
+		s.cors.addTo(w.Header())
+		respond(w, http.StatusOK, body)
+	})
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"cmp"
+	"log/slog"
+	"time"
+
+	"github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+
+	"novcomet/conf"
+	"novcomet/conf/build"
+)
+
+// inForce is what a reload replaces: the settings that apply to requests from now on.
+type inForce struct {
+	locations *build.Locations
+	limits    limits
+}
+
+// limits are those of one request.
+type limits struct {
+	bytes int           // of its variables
+	body  int           // bytes of its body: a form, or the data of an event
+	time  time.Duration // from its first byte to its last
+}
+
+func newInForce(c conf.Config) *inForce {
+	return &inForce{
+		locations: build.NewLocations(c),
+		limits:    limits{c.MaxRequest, max(c.MaxRequest, c.Data.MaxBytes), c.RequestTimeout},
+	}
+}
+
+// withMaxWaiting returns the settings with the default of max_waiting: most of the connections. Some are left
+// for publications, and for polls that are answered at once because so many wait.
+func withMaxWaiting(c conf.Config) (conf.Config, error) {
+	if c.MaxWaiting != 0 {
+		return c, nil
+	}
+	const reserve = 1000
+	connections, err := maxConnections()
+	c.MaxWaiting = connections - min(connections/5, reserve)
+	return c, err
+}
+
+// maxConnections returns how many connections there may be: the limit of open files, minus what the store and
+// the process need. Without a descriptor for the directory, the store could not be checked. Go has raised the
+// soft limit to the hard one at the start.
+func maxConnections() (int, error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, errors.Wrap(err, "the limit of open files")
+	}
+	return connectionsWith(limit.Cur), nil
+}
+
+func connectionsWith(openFiles uint64) int {
+	const most = 1 << 20
+	files := int(min(openFiles, most))
+	return files - min(files/2, 128)
+}
+
+// announce logs who may publish and subscribe by URL, and each setting that is probably a mistake.
+func announce(settings conf.Loaded, log *slog.Logger) {
+	log.Info("settings in force", "file", cmp.Or(settings.File(), "none"), "publish", settings.Publish.Allow.String(),
+		"subscribe", settings.Subscribe.Allow.String(), "signed", settings.Subscribe.Signed.String())
+	if !settings.Sets("publish.allow") {
+		log.Warn("everybody who reaches the URL may publish every event; set publish.allow")
+	}
+	for _, warning := range settings.Warnings() {
+		log.Warn(warning)
+	}
+}

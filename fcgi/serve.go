@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"novcomet/conf"
+	"novcomet/core/store/files"
+)
+
+var errNoSocket = errors.New("no socket to listen on")
+
+// serve reads the settings, opens the store and the sockets, and serves until ctx ends: on SIGTERM, all
+// waiting requests are answered first. SIGHUP reloads the settings (reload.go).
+func serve(ctx context.Context, c commandLine, environ []string, stderr io.Writer) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // before the first line of the log; until then, SIGHUP ends the process
+	defer signal.Stop(hangup)
+	settings, err := conf.Read(c.source(environ))
+	if err != nil {
+		return err
+	}
+	log := newServerLog(stderr, settings.Config, !journalReadsStderr())
+	defer log.close()
+	if settings.Config, err = withMaxWaiting(settings.Config); err != nil {
+		return err
+	}
+	connections, err := maxConnections()
+	if err != nil {
+		return err
+	}
+	opened, err := openStore(settings.Config)
+	if err != nil {
+		return err
+	}
+	// A missing directory is a mistake. A server that cannot be reached may still start.
+	if s, ok := opened.(*files.Store); ok {
+		if err := s.Probe(); err != nil {
+			return fmt.Errorf("file.directory: %w", err)
+		}
+	}
+	server := newServer(opened, settings, connections, log.Logger)
+	allowed, err := peersOf(environ)
+	if err != nil {
+		return err
+	}
+	listeners, err := listen(settings.Config, c.keys["listen"] != "")
+	if err != nil {
+		return err
+	}
+	announce(settings, log.verbatim)
+	// While thousands of requests are read, one goroutine that accepts would wait too long for the processor.
+	// The backlog would fill, and the web server would be refused.
+	const accepting = 4
+	for _, l := range allowed.restrict(listeners, log.Logger) {
+		for range accepting {
+			server.working.Go(func() { server.serve(l) })
+		}
+	}
+	logReady(listeners, log.verbatim)
+	server.reloadOn(ctx, hangup, settings, log)
+
+	const patience = 4500 * time.Millisecond // A drain takes up to 4 s.
+	ending, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, l := range listeners {
+		server.working.Go(func() { l.Close() }) // It waits for accept.
+	}
+	server.stop(ending)
+	return nil
+}
+
+// logReady logs that requests are accepted, and on which sockets.
+func logReady(listeners []net.Listener, log *slog.Logger) {
+	var sockets []string
+	for _, l := range listeners {
+		address := l.Addr().String()
+		if l.Addr().Network() == "unix" {
+			address = "unix:" + address
+		}
+		sockets = append(sockets, address)
+	}
+	log.Info("ready", "socket", strings.Join(sockets, ","))
+}

@@ -1,0 +1,14 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// answerAsCGI answers a web server, or fcgiwrap, that has started this program as a CGI program.
+func answerAsCGI(stdout io.Writer) {
+	fmt.Fprint(stdout, "Status: 500 Internal Server Error\r\n"+
+		"Content-Type: application/json; charset=utf-8\r\n"+
+		"Cache-Control: no-store\r\n\r\n"+
+		`{"error":"this is comet-fcgi, a FastCGI backend, but it was started as a CGI program: put comet.cgi here instead"}`)
+}
