@@ -65,8 +65,8 @@ func boolean(allowed string) kind { return scalar(allowed, "", "a boolean", pars
 
 func rate(between string) kind {
 	return scalar(between+" per second, minute or hour, such as 10/s, 100/m, 1000/h, or none", between,
-		"a rate such as 10/s, 100/m or 1000/h", func(text string) (r access.Rate, ok bool) {
-			err := r.UnmarshalText([]byte(text))
+		"a rate such as 10/s, 100/m or 1000/h", func(text string) (access.Rate, bool) {
+			r, err := access.ParseRate(text)
 			return r, err == nil
 		}, nil)
 }

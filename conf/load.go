@@ -97,7 +97,9 @@ func (l Loaded) Sets(name string) bool { return l.origin(name) != FromDefault }
 // RestartKeys returns the keys that next sets to another value and that only a restart applies.
 func (l Loaded) RestartKeys(next Loaded) (names []string) {
 	for _, k := range keys {
-		if k.scope == restart && format(l.viper.Get(k.name)) != format(next.viper.Get(k.name)) {
+		before, _ := k.kind.parse(l.viper.Get(k.name)) // All values are valid: they have been decoded.
+		after, _ := k.kind.parse(next.viper.Get(k.name))
+		if k.scope == restart && !reflect.DeepEqual(before, after) {
 			names = append(names, k.name)
 		}
 	}
@@ -139,6 +141,9 @@ func (s Source) load(f file) (Loaded, error) {
 		return Loaded{}, err
 	}
 	if err := l.decode(); err != nil {
+		return Loaded{}, err
+	}
+	if err := l.readSecrets(); err != nil {
 		return Loaded{}, err
 	}
 	return l, nil
@@ -189,9 +194,9 @@ func (s Source) bindings() (map[string]binding, error) {
 	return bound, nil
 }
 
-// bindVariables returns what the variables set. An unknown COMET_* is an error even if it is empty, because
-// it may be a misspelt restriction. So is the variable of a key with a smaller scope. A key whose variable is
-// empty is not set.
+// bindVariables returns what the variables set. Every unknown COMET_* is an error, also an empty one: it may
+// be a misspelt restriction. A key of a smaller scope is an error unless its variable is empty. An empty
+// variable sets nothing.
 func bindVariables(noun string, variables map[string]string, least scope) (map[string]binding, error) {
 	bound := map[string]binding{}
 	for _, name := range slices.Sorted(maps.Keys(variables)) { // Of two errors, the same one is returned each time.
@@ -213,8 +218,8 @@ func bindVariables(noun string, variables map[string]string, least scope) (map[s
 	return bound, nil
 }
 
-// A binding is the text to which a flag or a variable sets a key, as a [viper.FlagValue]. viper.BindEnv reads
-// only the environment of the process: not a location's variables, nor another process's environment.
+// A binding is the text that a flag or a variable gives to a key, as a [viper.FlagValue]. viper.BindEnv would
+// read the environment of this process only, not a location's variables.
 type binding struct{ name, text, origin string }
 
 func (b binding) HasChanged() bool    { return true }
@@ -241,7 +246,7 @@ func (l Loaded) origin(name string) string {
 	return FromDefault
 }
 
-// decode sets the fields whose keys are set, and reads the secrets.
+// decode sets the fields whose keys are set.
 func (l *Loaded) decode() error {
 	fields := map[any]key{}
 	findFields(fields, "", reflect.ValueOf(&l.Config).Elem())
@@ -263,6 +268,11 @@ func (l *Loaded) decode() error {
 	} else if err != nil {
 		return pkgerrors.Wrap(err, "settings")
 	}
+	return nil
+}
+
+// readSecrets reads the file of secrets, if there is one.
+func (l *Loaded) readSecrets() (err error) {
 	if l.Subscribe.Signed, err = l.Subscribe.readSecrets(); err != nil {
 		return l.refuse("subscribe.secret_file", fmt.Errorf("%s %w", quote(l.Subscribe.SecretFile), err))
 	}

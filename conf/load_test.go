@@ -49,7 +49,7 @@ var settable = []struct {
 	{"file.create", "false", "no", "off", true, false, false, false},
 	{"file.notify", "false", "no", "off", true, false, false, false},
 	{"listen", "unix:/a", "127.0.0.1:9000", "[::1]:1", "", "unix:/a", "127.0.0.1:9000", "[::1]:1"},
-	{"publish.allow", "none", "a", "[b]", patternsOf("*"), patternsOf(), patternsOf("a"), patternsOf("[b]")},
+	{"publish.allow", "[]", "a", "[b]", patternsOf("*"), patternsOf(), patternsOf("a"), patternsOf("[b]")},
 	{"publish.methods", "GET", "POST", "none", []string{"GET", "POST"}, []string{"GET"}, []string{"POST"}, []string{}},
 	{"publish.rate", "10/s", "100/m", "10000/h", access.Rate{}, rateOf("10/s"), rateOf("100/m"), rateOf("10000/h")},
 	{"subscribe.allow", "[news, 'a,b', none]", "user:<user>:*", "none",
@@ -255,11 +255,18 @@ func TestLoaded_AgainDoesNotSearch(t *testing.T) {
 
 func TestLoaded_RestartKeysAreThoseThatChange(t *testing.T) {
 	read := func(text string) Loaded { return must(Read(Source{File: write(t, text)})) }
+	long := strings.Repeat("server:11211, ", 20) + "server:11211"
 	for text, want := range map[string][]string{
 		"tries: 5": nil, "max_serving: 32": nil, "max_serving: 7\nlisten: unix:/a": {"listen", "max_serving"},
 		"{log_format: json, socket: {mode: 0600, group: adm}}": {"socket.mode", "socket.group", "log_format"},
+		"store_timeout: 1000ms":                                nil, // the default, written in another way
+		"memcached.servers: " + long + ", last:11211":          {"memcached.servers"},
 	} {
-		if names := read("tries: 2").RestartKeys(read(text)); !slices.Equal(names, want) {
+		before := "tries: 2"
+		if strings.Contains(text, long) { // longer than a message shows
+			before = "memcached.servers: " + long
+		}
+		if names := read(before).RestartKeys(read(text)); !slices.Equal(names, want) {
 			t.Errorf("%s: %q, want %q", text, names, want)
 		}
 	}

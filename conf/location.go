@@ -37,5 +37,15 @@ func (c Config) withVariables(variables map[string]string) (Config, error) {
 	if err := l.decode(); err != nil {
 		return Config{}, err
 	}
+	// The file of secrets is read again only if the location names another one. Otherwise, a change of the
+	// file would take effect without a reload, and only for some locations.
+	if _, ok := bound["subscribe.secret_file"]; ok {
+		err = l.readSecrets()
+	} else {
+		l.Subscribe.Signed = l.Subscribe.Signed.WithSecretsOf(c.Subscribe.Signed)
+	}
+	if err != nil {
+		return Config{}, err
+	}
 	return l.Config, nil
 }

@@ -48,7 +48,8 @@ func TestLoad_ReadsTheSecretsOfTheFile(t *testing.T) {
 	}
 }
 
-// A location that needs tokens uses the secrets of the settings file, and a new file at the next reload.
+// A location uses the secrets that were read with the settings. A change of the file takes effect at a
+// reload.
 func TestLoad_LocationHasTheSecretsOfTheSettings(t *testing.T) {
 	l, err := Read(Source{File: write(t, "subscribe.secret_file: "+testdata+"secrets")})
 	if err != nil {
@@ -59,8 +60,10 @@ func TestLoad_LocationHasTheSecretsOfTheSettings(t *testing.T) {
 		t.Errorf("%v; lacks secrets: %v", err, c.Subscribe.Signed.LacksSecrets())
 	}
 	l.Config.Subscribe.SecretFile = "/nonexistent"
-	_, err = l.Locate(variables("COMET_TRIES", "5"))
-	wantError(t, err, `subscribe.secret_file: "/nonexistent" can't be read: `)
+	changed, err := l.Locate(variables("COMET_SUBSCRIBE_SIGNED", "private-*", "COMET_TRIES", "5"))
+	if err != nil || !reflect.DeepEqual(changed.Subscribe.Signed, c.Subscribe.Signed) {
+		t.Errorf("after a change of the file: %v, secrets changed: %v", err, changed.Subscribe.Signed)
+	}
 }
 
 func TestConfig_NoFormatPrintsASecret(t *testing.T) {

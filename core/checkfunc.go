@@ -10,9 +10,9 @@ import (
 	"novcomet/core/store"
 )
 
-// CheckFunc is a [store.Store] made of one function. It returns when the event last changed, and the zero
-// time if it does not exist. It is the successor of comet.php's setCallbackCheck: a program that knows its
-// own events needs no other store.
+// CheckFunc is a [store.Store] made of one function. It returns the time of the event's last change, or the
+// zero time if the event does not exist. It is the successor of comet.php's setCallbackCheck: a program that
+// knows its own events needs no other store.
 //
 // The events carry no data and cannot be published by URL. The times should have microseconds, by this
 // machine's clock. An error means that the events cannot be read now; polls keep waiting. The function must

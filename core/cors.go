@@ -6,8 +6,8 @@ import (
 	"novcomet/core/access"
 )
 
-// isCrossSite reports whether a browser sent the request for a page of another site that is not one of these
-// origins.
+// isCrossSite reports whether a page of another site made a browser send the request, and that site is not
+// one of the allowed origins.
 //
 // Browsers say so in Sec-Fetch-Site, but only over HTTPS and to localhost. On plain HTTP, Origin or Referer
 // are used; a page can suppress them in a GET, but not in a POST. A request without any of the three is not

@@ -15,10 +15,12 @@
 //     saw of the event.
 //   - poll: a request that is answered once. A stream is answered until it ends (Server-Sent Events).
 //   - legacy poll: one of comet.php's protocol, in whole seconds (T). A precise poll uses microseconds.
-//   - tries, sleep, wait: the checks of a poll, the pause between two checks, and the product of both.
+//   - tries: how often a poll is checked. sleep: the pause between two checks. wait: tries × sleep.
 //   - store: where stamps are kept. To check it is to read stamps; to watch it is to be notified of changes.
-//   - hub: where all waiting requests of a process are registered. A batch is what one check is about.
-//   - hold, release: keep an answer back until no publication can hide behind it; send it.
+//   - hub: where all waiting requests of a process are registered. A batch is the events and requests of one
+//     check.
+//   - hold an answer: keep it back until no later publication can have the same second or stamp. Release it:
+//     send it.
 //   - park, resume, abort: let a request wait without a goroutine; go on with it; its client has gone.
 //   - location: a URL of the web server, with settings of its own.
 //   - drain: answer all requests before the process ends.

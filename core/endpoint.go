@@ -12,7 +12,7 @@ import (
 	"novcomet/core/store"
 )
 
-// Options are those of an [Endpoint]. The zero Options are usable: every client may do everything, and polls
+// Options configure an [Endpoint]. The zero Options are usable: every client may do everything, and polls
 // do not wait.
 type Options struct {
 	// Location has the settings of every request without a location of its own ([WithLocation]).
@@ -23,7 +23,7 @@ type Options struct {
 	Status http.Handler
 	// BeforeWait is called before ServeHTTP lets a request wait. Its error is logged and answered with 500.
 	BeforeWait func() error
-	// Metrics are the counters of the process; nil: new ones.
+	// Metrics are the counters of this endpoint, which shares them with no other; nil: new ones.
 	Metrics *metrics.Metrics
 	// Log gets a line for each problem; nil: slog.Default().
 	Log *slog.Logger
@@ -67,7 +67,6 @@ type Endpoint struct {
 	beforeWait func() error
 	metrics    *metrics.Metrics
 	log        *slog.Logger
-	epoch      atomic.Uint64 // Streams of an earlier epoch end.
 }
 
 // NewEndpoint returns the endpoint of the events in the store.
@@ -97,15 +96,12 @@ func (e *Endpoint) SetLimits(l Limits) {
 	e.hub.SetLimits(limits.Limits)
 }
 
-// EndStreams ends all streams that are open now, each with its next part, at the latest with the next
-// comment. Their browsers open new ones, to which new settings apply.
-func (e *Endpoint) EndStreams() { e.epoch.Add(1) }
-
 // Drain answers all waiting requests, and those that still arrive, as soon as the delivery rules permit,
 // within 4 s. It returns at once.
 func (e *Endpoint) Drain() { e.hub.Drain() }
 
-// Close stops watching the store when the last request has been answered. It returns at once.
+// Close stops watching the store when the last request has been answered. It returns at once. No request may
+// arrive afterwards.
 func (e *Endpoint) Close() { e.hub.Close() }
 
 // Ended returns a channel that is closed when, after Close, no waiting request uses the store any more.

@@ -124,27 +124,6 @@ func TestEndpoint_SetLimitsAppliesToLaterRequests(t *testing.T) {
 	})
 }
 
-func TestEndpoint_EndStreamsEndsEachWithItsNextPart(t *testing.T) {
-	memory := coretest.NewMemory()
-	inBubble(t, memory, core.Options{}, func(g *group) {
-		g.poll(0, "subscribed[b]=now", `{"s":1,"k":{"b":{5.5}},"at":{"b":"{5.5}"}}`, 6*time.Second)
-		quiet, busy := g.open("subscribed[a]=now"), g.open("subscribed[b]=now")
-		time.Sleep(time.Second)
-		g.endpoint.EndStreams()
-		later := g.open("subscribed[a]=now")
-		time.Sleep(4500 * time.Millisecond)
-		memory.Set("b", time.Now())
-		time.Sleep(time.Second)
-		g.expect(busy, ended, "0s id: 0.000000",
-			`6s event: b|data: {"s":1,"k":{"b":{5.5}},"at":{"b":"{5.5}"}}|id: {5.5}`)
-		g.expect(quiet, open, "0s id: 0.000000")
-		time.Sleep(14500 * time.Millisecond)
-		g.expect(quiet, ended, "20s :")
-		g.expect(later, open, "1s id: 0.000000", "21s :")
-		later.leave()
-	})
-}
-
 func TestEndpoint_DrainAnswersAllRequests(t *testing.T) {
 	memory := coretest.NewMemory()
 	inBubble(t, memory, core.Options{}, func(g *group) {

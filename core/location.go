@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"novcomet/core/access"
@@ -24,6 +25,9 @@ type Location struct {
 	StreamEnd time.Duration
 	// Status makes the location answer every request with the metrics.
 	Status bool
+	// Replaced, once it is true, ends the location's streams, each with its next part, at the latest with the
+	// next comment. Their browsers open new streams, to which the new settings apply. It may be nil.
+	Replaced *atomic.Bool
 }
 
 // Wait returns how long a poll waits until it is answered unchanged. A legacy poll can be held some seconds
@@ -43,7 +47,7 @@ type Client struct {
 
 type contextKey struct{}
 
-type origin struct {
+type located struct {
 	location *Location
 	client   Client
 }
@@ -51,11 +55,11 @@ type origin struct {
 // WithLocation sets the location and the client of a request. Without it, the endpoint's own location
 // applies, and the client is not authenticated. The location must not be changed afterwards.
 func WithLocation(ctx context.Context, l *Location, c Client) context.Context {
-	return context.WithValue(ctx, contextKey{}, origin{l, c})
+	return context.WithValue(ctx, contextKey{}, located{l, c})
 }
 
 func (e *Endpoint) locationOf(ctx context.Context) (*Location, Client) {
-	if o, ok := ctx.Value(contextKey{}).(origin); ok {
+	if o, ok := ctx.Value(contextKey{}).(located); ok {
 		return o.location, o.client
 	}
 	return &e.location, Client{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,4 +62,23 @@ func TestWithLocation_ReplacesTheLocationOfTheEndpoint(t *testing.T) {
 			t.Errorf("HTTP %d %s; want %d", status, body, test.status)
 		}
 	}
+}
+
+func TestLocation_ReplacedEndsEachStreamWithItsNextPart(t *testing.T) {
+	memory := coretest.NewMemory()
+	replaced := new(atomic.Bool)
+	inBubble(t, memory, core.Options{Location: core.Location{Replaced: replaced}}, func(g *group) {
+		g.poll(0, "subscribed[b]=now", `{"s":1,"k":{"b":{5.5}},"at":{"b":"{5.5}"}}`, 6*time.Second)
+		quiet, busy := g.open("subscribed[a]=now"), g.open("subscribed[b]=now")
+		time.Sleep(time.Second)
+		replaced.Store(true)
+		time.Sleep(4500 * time.Millisecond)
+		memory.Set("b", time.Now())
+		time.Sleep(time.Second)
+		g.expect(busy, ended, "0s id: 0.000000",
+			`6s event: b|data: {"s":1,"k":{"b":{5.5}},"at":{"b":"{5.5}"}}|id: {5.5}`)
+		g.expect(quiet, open, "0s id: 0.000000")
+		time.Sleep(14500 * time.Millisecond)
+		g.expect(quiet, ended, "20s :")
+	})
 }

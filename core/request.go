@@ -71,8 +71,7 @@ func (e *Endpoint) read(r *http.Request, l *Location, client Client, c cors) (Qu
 	}
 }
 
-// Refuse returns an answer to a request that cannot be read completely: {"error": reason}, with CORS headers
-// and counted as all errors are.
+// Refuse returns the answer {"error": reason}, with CORS headers. It is counted as all errors are.
 func (e *Endpoint) Refuse(r *http.Request, status int, reason string) http.Handler {
 	location, _ := e.locationOf(r.Context())
 	return e.countErrors(corsOf(r, location.Access.Origins).wrap(&refusal{status: status, reason: reason}))
@@ -129,6 +128,9 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 		}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		return nil, fmt.Errorf("the request's body takes more than %d bytes: %w", limit, err)
+	}
 	return body, pkgerrors.Wrap(err, "the request's body")
 }
 

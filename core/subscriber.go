@@ -12,9 +12,9 @@ import (
 )
 
 // Subscriber is a poll or a stream. A poll is answered with one part, a stream with many: a stream is a
-// client within the process that polls precisely. When a part has been sent, it waits for the next one, with
-// the cursors of the last. So the promise for polls holds for streams, and a slow reader misses what happened
-// in between, but never the latest state.
+// client within the process that polls precisely. When a part has been sent, the stream waits for the next
+// change, with the cursors of that part. So the promise for polls holds for streams, and a slow reader misses
+// what happened in between, but never the latest state.
 //
 // A server that parks requests calls Open, then Wait and Part until the last part, then Close. ServeHTTP does
 // the same for other servers.
@@ -29,7 +29,6 @@ type Subscriber struct {
 
 // stream is the state of a stream.
 type stream struct {
-	epoch     uint64    // of the endpoint, when the stream began
 	end       time.Time // when it ends
 	due       time.Time // when the next part is due, events or not
 	started   bool      // A part was made.
@@ -42,7 +41,7 @@ func (e *Endpoint) newSubscriber(r *http.Request, q Query, l *Location, c cors) 
 		s.query.Tokens = nil // They have been checked, and a waiting poll keeps nothing of its request.
 		return s
 	}
-	s.stream = &stream{epoch: e.epoch.Load()}
+	s.stream = &stream{}
 	id := cmp.Or( // A browser that reconnects repeats the URL, and sends the header.
 		r.Header.Get("Last-Event-ID"), // rule: stream-resumes-from-the-header
 		q.LastEventID,                 // rule: stream-resumes-from-the-query
@@ -124,7 +123,7 @@ func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
 	// A part without events that comes too early means that the endpoint is full, or about to end.
 	early := st.started && now.Before(st.due) &&
 		unchanged // rule: stream-goes-on-after-an-event
-	last = st.overLimit || st.epoch != s.endpoint.epoch.Load() || s.isExpired(now) ||
+	last = st.overLimit || s.isReplaced() || s.isExpired(now) ||
 		early || // rule: stream-ends-after-an-unchanged-answer-too-soon
 		!now.Before(st.end) // rule: stream-ends-when-it-is-old
 	s.query.Subscriptions = r.Cursors // rule: stream-goes-on-from-the-cursors-of-the-last-part
@@ -137,6 +136,10 @@ func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
 	return body, last
 }
 
+func (s *Subscriber) isReplaced() bool {
+	return s.location.Replaced != nil && s.location.Replaced.Load()
+}
+
 // isExpired reports whether a token with which the stream was opened has expired. The stream then ends at its
 // next comment at the latest, and its browser needs a new token.
 func (s *Subscriber) isExpired(now time.Time) bool {
@@ -144,7 +147,7 @@ func (s *Subscriber) isExpired(now time.Time) bool {
 	return reason != ""
 }
 
-// StreamWriteTimeout is how long a client may take nothing of what a stream sends, until its connection is
+// StreamWriteTimeout is how long a stream waits for a client that reads nothing. Then the connection is
 // closed.
 const StreamWriteTimeout = 30 * time.Second
 

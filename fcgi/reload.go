@@ -9,13 +9,13 @@ import (
 	"novcomet/conf/build"
 )
 
-// reloadOn reads the settings again at each signal, until ctx ends. If they are invalid, the old ones stay in
-// force.
+// reloadUntil reads the settings again at each signal, until ctx ends. If they are invalid, the old ones stay
+// in force.
 //
 // New settings apply to requests that arrive from now on. A waiting poll keeps its own; streams end, and
 // their browsers open new ones. What belongs to the process needs a restart; the log names the keys that have
 // changed and do.
-func (s *server) reloadOn(ctx context.Context, signals <-chan os.Signal, settings conf.Loaded, log *serverLog) {
+func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, settings conf.Loaded, log *serverLog) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -31,9 +31,9 @@ func (s *server) reloadOn(ctx context.Context, signals <-chan os.Signal, setting
 			continue
 		}
 		log.setLevel(next.Config)
-		s.inForce.Store(newInForce(next.Config))
 		s.endpoint.SetLimits(build.Limits(next.Config))
-		s.endpoint.EndStreams()
+		old := s.inForce.Swap(newInForce(next.Config))
+		old.locations.Replace()
 		announce(next, log.verbatim)
 		if keys := s.started.RestartKeys(next); len(keys) > 0 {
 			log.verbatim.Warn("changed settings need a restart", "keys", strings.Join(keys, ","))

@@ -67,7 +67,7 @@ func serve(ctx context.Context, c commandLine, environ []string, stderr io.Write
 		}
 	}
 	logReady(listeners, log.verbatim)
-	server.reloadOn(ctx, hangup, settings, log)
+	server.reloadUntil(ctx, hangup, settings, log) // Until SIGTERM, this goroutine only waits for SIGHUP.
 
 	const patience = 4500 * time.Millisecond // A drain takes up to 4 s.
 	ending, cancel := context.WithTimeout(context.Background(), patience)

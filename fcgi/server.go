@@ -18,7 +18,7 @@ import (
 	"novcomet/core/store"
 )
 
-// server accepts connections and serves what comes in on them. What has a connection does is in gate.go.
+// server accepts connections and serves their requests. gate.go has the way of a connection.
 type server struct {
 	endpoint   *core.Endpoint
 	store      store.Store
@@ -59,8 +59,8 @@ func (s *server) location(variables map[string]string) (*core.Location, error) {
 	return s.inForce.Load().locations.Of(variables)
 }
 
-// serve accepts connections until the listener is closed. That accept fails, as it does with too many open
-// files, is no reason to stop: it tries again, after a pause.
+// serve accepts connections until the listener is closed. If accept fails, for example because too many files
+// are open, it tries again after a pause.
 func (s *server) serve(l net.Listener) {
 	const shortest, longest = 5 * time.Millisecond, time.Second
 	pause := shortest
@@ -82,7 +82,7 @@ func (s *server) serve(l net.Listener) {
 	}
 }
 
-// enter takes a connection on, which has a place, until leave.
+// enter starts to serve a connection, for which there is a place. It is served until leave.
 func (s *server) enter(c *connection) {
 	s.mu.Lock()
 	s.all[c] = false
@@ -100,8 +100,7 @@ func (s *server) leave(c *connection) {
 	s.working.Done()
 }
 
-// keep waits for the next request on a connection that is kept, for as long as the web server wants to keep
-// it. It reports whether there is one.
+// keep waits for the next request on a connection that the web server keeps. It reports whether there is one.
 func (s *server) keep(c *connection) bool {
 	c.resume()
 	s.mu.Lock()
@@ -117,13 +116,12 @@ func (s *server) keep(c *connection) bool {
 	return err == nil
 }
 
-// stop lets whoever waits be answered and what has come in be served, and closes all connections then; what
-// is not done when ctx ends is cut off.
+// stop answers all waiting requests, serves those that have arrived, and closes all connections. When ctx
+// ends, it closes the rest.
 func (s *server) stop(ctx context.Context) {
 	s.mu.Lock()
 	s.stopping = true
 	s.endpoint.Drain()
-	s.endpoint.Close()
 	for c, idle := range s.all {
 		if idle {
 			c.interrupt()
@@ -134,6 +132,7 @@ func (s *server) stop(ctx context.Context) {
 	finished := make(chan struct{})
 	go func() {
 		s.working.Wait()
+		s.endpoint.Close() // No request can arrive any more.
 		s.responders.close()
 		close(finished)
 	}()
@@ -146,7 +145,7 @@ func (s *server) stop(ctx context.Context) {
 		}
 		s.mu.Unlock()
 	}
-	// An accept can't be interrupted where somebody else has made the shared socket a blocking one.
+	// An accept cannot be interrupted if another process has made the shared socket a blocking one.
 	select {
 	case <-finished:
 	case <-time.After(200 * time.Millisecond):

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"novcomet/conf"
 	"novcomet/core"
@@ -25,8 +26,9 @@ func Limits(c conf.Config) core.Limits {
 // Locations are the settings of each location. They are made once for each set of COMET_* variables: to parse
 // lists of patterns takes longer than the rest of a request.
 type Locations struct {
-	config conf.Config
-	common *core.Location // of a location without variables
+	config   conf.Config
+	replaced atomic.Bool
+	common   *core.Location // of a location without variables
 
 	mu   sync.RWMutex
 	made map[string]*core.Location
@@ -41,8 +43,14 @@ const (
 
 // NewLocations returns the locations of a program with these settings.
 func NewLocations(c conf.Config) *Locations {
-	return &Locations{config: c, common: location(c), made: map[string]*core.Location{}}
+	l := &Locations{config: c, made: map[string]*core.Location{}}
+	l.common = l.location(c)
+	return l
 }
+
+// Replace ends the streams of all locations, because other settings have taken the place of these. See
+// [core.Location].Replaced.
+func (l *Locations) Replace() { l.replaced.Store(true) }
 
 // Of returns the settings for a request with these variables. An error means that the location must not be
 // served.
@@ -61,7 +69,7 @@ func (l *Locations) Of(variables map[string]string) (*core.Location, error) {
 	if err != nil {
 		return nil, err
 	}
-	made = location(config)
+	made = l.location(config)
 	if len(key) > maxKey {
 		return made, nil
 	}
@@ -90,9 +98,10 @@ func keyOf(variables map[string]string) string {
 	return key.String()
 }
 
-func location(c conf.Config) *core.Location {
+func (l *Locations) location(c conf.Config) *core.Location {
 	return &core.Location{
-		Tries: c.Tries, Sleep: c.Sleep, StreamComment: c.Stream.Comment, StreamEnd: c.Stream.End, Status: c.Status,
+		Replaced: &l.replaced,
+		Tries:    c.Tries, Sleep: c.Sleep, StreamComment: c.Stream.Comment, StreamEnd: c.Stream.End, Status: c.Status,
 		Access: access.Rules{
 			Subscribe: c.Subscribe.Allow, Publish: c.Publish.Allow, Methods: c.Publish.Methods,
 			Origins: c.Origins, Signed: c.Subscribe.Signed, Rate: c.Publish.Rate,

@@ -5,12 +5,15 @@ import (
 	"testing"
 
 	"novcomet/conf/build"
+	"novcomet/core"
 )
 
 func TestLimits(t *testing.T) {
-	l := build.Limits(load(t, "COMET_MAX_WAITING=2", "COMET_MAX_EVENTS=3", "COMET_DATA_MAX_BYTES=4", "COMET_MAX_REQUEST=5000"))
-	if l.MaxWaiting != 2 || l.MaxStreams != 2 || l.MaxEvents != 3 || l.MaxData != 4 || l.MaxAnswerData != 64 || l.MaxForm != 5000 {
-		t.Errorf("%+v", l)
+	c := load(t, "COMET_MAX_WAITING=2", "COMET_MAX_EVENTS=3", "COMET_DATA_MAX_BYTES=4", "COMET_MAX_REQUEST=5000")
+	want := core.Limits{MaxForm: 5000, MaxStreams: 2}
+	want.MaxWaiting, want.MaxEvents, want.MaxData, want.MaxAnswerData = 2, 3, 4, 64
+	if l := build.Limits(c); l != want {
+		t.Errorf("%+v, want %+v", l, want)
 	}
 }
 
@@ -36,5 +39,19 @@ func TestLocations_MakesEachLocationOnce(t *testing.T) {
 func TestLocations_RefusesInvalidSettings(t *testing.T) {
 	if _, err := build.NewLocations(load(t)).Of(map[string]string{"COMET_TRIES": "many"}); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestLocations_ReplaceMarksEachLocation(t *testing.T) {
+	locations := build.NewLocations(load(t))
+	common, err1 := locations.Of(nil)
+	five, err2 := locations.Of(map[string]string{"COMET_TRIES": "5"})
+	if err1 != nil || err2 != nil || common.Replaced.Load() || five.Replaced.Load() {
+		t.Fatalf("%v, %v; replaced: %v, %v", err1, err2, common.Replaced.Load(), five.Replaced.Load())
+	}
+	locations.Replace()
+	six, err := locations.Of(map[string]string{"COMET_TRIES": "6"}) // a request that began before the reload
+	if err != nil || !common.Replaced.Load() || !five.Replaced.Load() || !six.Replaced.Load() {
+		t.Errorf("%v; replaced: %v, %v, %v", err, common.Replaced.Load(), five.Replaced.Load(), six.Replaced.Load())
 	}
 }

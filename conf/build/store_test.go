@@ -23,7 +23,10 @@ func load(t *testing.T, environ ...string) conf.Config {
 
 // The servers and directories of these settings do not exist.
 func TestStore_OpensOnlyTheChosenStoreAndConnectsToNothing(t *testing.T) {
-	missing := []string{"COMET_REDIS_PASSWORD_FILE=/nonexistent", "COMET_MEMCACHED_SERVERS=no-such-host.invalid:1", "COMET_FILE_DIRECTORY=/nonexistent"}
+	missing := []string{
+		"COMET_REDIS_PASSWORD_FILE=/nonexistent", "COMET_MEMCACHED_SERVERS=no-such-host.invalid:1",
+		"COMET_FILE_DIRECTORY=/nonexistent",
+	}
 	for name, want := range map[string]store.Store{"files": &files.Store{}, "memcached": &memcached.Store{}} {
 		s, err := build.Store(load(t, append(missing, "COMET_STORE="+name)...), nil)
 		if err != nil || reflect.TypeOf(s) != reflect.TypeOf(want) {
@@ -37,15 +40,18 @@ func TestStore_OpensOnlyTheChosenStoreAndConnectsToNothing(t *testing.T) {
 }
 
 func TestStore_PassesTheSettingsOfFiles(t *testing.T) {
-	s, err := build.Store(load(t, "COMET_FILE_DIRECTORY=/a", "COMET_FILE_MODE=0600", "COMET_FILE_NOTIFY=false", "COMET_FILE_CREATE=false"), nil)
-	if want := (&files.Store{Directory: "/a", Mode: 0o600, NoCreate: true, NoWatch: true}); err != nil || !reflect.DeepEqual(s, want) {
+	s, err := build.Store(load(t, "COMET_FILE_DIRECTORY=/a", "COMET_FILE_MODE=0600", "COMET_FILE_NOTIFY=false",
+		"COMET_FILE_CREATE=false"), nil)
+	want := &files.Store{Directory: "/a", Mode: 0o600, NoCreate: true, NoWatch: true}
+	if err != nil || !reflect.DeepEqual(s, want) {
 		t.Errorf("%+v, %v; want %+v", s, err, want)
 	}
 }
 
 func TestStore_OpensAnotherStoreOnlyInAProgramThatHasItsClient(t *testing.T) {
 	config := load(t, "COMET_STORE=redis")
-	if _, err := build.Store(config, nil); err == nil || !strings.Contains(err.Error(), "store: redis: ") || !strings.Contains(err.Error(), "run comet-fcgi") {
+	_, err := build.Store(config, nil)
+	if err == nil || !strings.Contains(err.Error(), "store: redis: ") || !strings.Contains(err.Error(), "run comet-fcgi") {
 		t.Errorf("without a client: %v; want an error with the remedy", err)
 	}
 	want := &files.Store{Directory: "/a"}

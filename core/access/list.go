@@ -30,11 +30,3 @@ func formatList(elements []string) string {
 	}
 	return strings.Join(elements, ", ")
 }
-
-func unmarshalList(text []byte, list interface{ UnmarshalList([]string) error }) error {
-	elements, err := ParseList(string(text))
-	if err != nil {
-		return err
-	}
-	return list.UnmarshalList(elements)
-}

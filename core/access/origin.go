@@ -38,15 +38,6 @@ func ParseOrigins(sites []string) (Origins, error) {
 	return o, nil
 }
 
-// UnmarshalText parses a list of origins, in the form that [ParseList] describes.
-func (o *Origins) UnmarshalText(text []byte) error { return unmarshalList(text, o) }
-
-// UnmarshalList parses each element of a list as an origin.
-func (o *Origins) UnmarshalList(sites []string) (err error) {
-	*o, err = ParseOrigins(sites)
-	return err
-}
-
 // Given reports whether the list contains a site, or "*".
 func (o Origins) Given() bool { return o.given }
 

@@ -31,9 +31,13 @@ type Patterns struct {
 // ParsePatterns makes Patterns of globs. An empty list selects no id. A glob matches a whole id, and bytes
 // count: "a" and "A" differ.
 //
-//   - any characters, also none ? one character [a-z] one of these characters; [^a-z]: none of these \* the
-//     character itself <user> the name of the authenticated user; none of its characters is special. Without
-//     an authenticated user, the pattern matches nothing
+//   - any characters, also none
+//     ?        one character
+//     [a-z]    one of these characters; [^a-z]: none of these
+//     \*       the character itself
+//     <user>   the name of the authenticated user
+//
+// No character of the name is special. Without an authenticated user, a pattern with <user> matches nothing.
 //
 // If names of users can contain what follows <user> in a pattern, one user's pattern matches ids of another:
 // with "<user>-*", ann's pattern matches the ids of ann-b. So follow it with what no name contains, such as
@@ -62,16 +66,7 @@ func ParsePatterns(globs []string) (Patterns, error) {
 	return p, nil
 }
 
-// UnmarshalText parses a list of patterns, in the form that [ParseList] describes.
-func (p *Patterns) UnmarshalText(text []byte) error { return unmarshalList(text, p) }
-
-// UnmarshalList parses each element of a list as a pattern.
-func (p *Patterns) UnmarshalList(globs []string) (err error) {
-	*p, err = ParsePatterns(globs)
-	return err
-}
-
-// String returns the patterns in the form that UnmarshalText parses.
+// String returns the patterns in the form that [ParseList] reads.
 func (p Patterns) String() string {
 	if !p.given {
 		return "*"

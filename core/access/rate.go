@@ -22,8 +22,11 @@ type Rate struct {
 }
 
 // ParseRate reads a rate such as 10/s, 100/m or 1000/h: 1 to 10,000 times a second, minute or hour, without
-// leading zeros.
+// leading zeros. "none" is no limit.
 func ParseRate(text string) (Rate, error) {
+	if text == none {
+		return Rate{}, nil
+	}
 	const most = 10_000
 	times, unit, _ := strings.Cut(text, "/")
 	n, err := strconv.ParseUint(times, 10, 16)
@@ -32,15 +35,6 @@ func ParseRate(text string) (Rate, error) {
 		return Rate{}, fmt.Errorf("%.40q %w such as 10/s, 100/m or 1000/h", text, ErrRate)
 	}
 	return Rate{int(n), per}, nil
-}
-
-// UnmarshalText parses a rate as [ParseRate] does. "none" is no limit.
-func (r *Rate) UnmarshalText(text []byte) (err error) {
-	if *r = (Rate{}); string(text) == none {
-		return nil
-	}
-	*r, err = ParseRate(string(text))
-	return err
 }
 
 // Limiter holds each client address to a [Rate]. As many requests as the rate allows may come at once. The
@@ -97,7 +91,8 @@ func (l *Limiter) limiterLocked(r Rate, net netip.Prefix, now time.Time) *rate.L
 		w.began, w.current, w.previous = now, map[allowance]*rate.Limiter{}, w.current
 	}
 	key := allowance{net, r.times}
-	if w.current[key] == nil && w.previous[key] == nil && len(w.current) >= maxAddresses {
+	isNew := w.current[key] == nil && w.previous[key] == nil
+	if isNew && len(w.current) >= maxAddresses || w.current[key] == nil && len(w.current) >= 2*maxAddresses {
 		key.net = netip.Prefix{}
 	}
 	limiter := w.current[key]

@@ -36,31 +36,18 @@ type Signed struct {
 // NewSigned makes the ids that match the globs need a token made with one of the secrets. The globs must not
 // contain <user>. Several secrets allow one to replace another without a pause.
 func NewSigned(globs, secrets []string) (Signed, error) {
-	var s Signed
-	if err := s.UnmarshalList(globs); err != nil {
-		return Signed{}, err
-	}
-	return s.WithSecrets(secrets)
-}
-
-// UnmarshalText parses a list of patterns, in the form that [ParseList] describes. There are no secrets then.
-func (s *Signed) UnmarshalText(text []byte) error { return unmarshalList(text, s) }
-
-// UnmarshalList parses each element of a list as a pattern. There are no secrets then.
-func (s *Signed) UnmarshalList(globs []string) error {
 	patterns, err := ParsePatterns(globs)
 	if err != nil {
-		return err
+		return Signed{}, err
 	}
 	// Without an authenticated user, a pattern with <user> matches nothing, so every client could subscribe
 	// without a token.
 	if len(patterns.forUser) > 0 {
 		glob := strings.Join(patterns.forUser[0], userWord)
-		return fmt.Errorf("%w: %.60q contains %s, but whether an id needs a token must not depend on the user",
+		return Signed{}, fmt.Errorf("%w: %.60q contains %s, but whether an id needs a token must not depend on the user",
 			ErrSigned, glob, userWord)
 	}
-	*s = Signed{ids: patterns}
-	return nil
+	return Signed{ids: patterns}.WithSecrets(secrets)
 }
 
 // WithSecrets returns s with these secrets instead of its own. A secret has at least [MinSecret] bytes and no
@@ -81,6 +68,12 @@ func (s Signed) WithSecrets(secrets []string) (Signed, error) {
 	return s, nil
 }
 
+// WithSecretsOf returns s with the secrets of other.
+func (s Signed) WithSecretsOf(other Signed) Signed {
+	s.secrets = other.secrets
+	return s
+}
+
 // Format prints the patterns, whatever the verb is. Otherwise %d would print the secrets.
 func (s Signed) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
@@ -89,7 +82,7 @@ func (s Signed) LacksSecrets() bool {
 	return len(s.ids.globs) > 0 && (s.secrets == nil || len(*s.secrets) == 0)
 }
 
-// String returns the patterns of the ids that need a token, in the form that UnmarshalText parses.
+// String returns the patterns of the ids that need a token, in the form that [ParseList] reads.
 func (s Signed) String() string { return formatList(s.ids.globs) }
 
 // Denied returns the first id that needs a token that the client did not send, and the reason. An empty

@@ -29,8 +29,8 @@ func (h *Handler) Serve(ctx context.Context, w http.ResponseWriter, variables ma
 	h.guard(h.Endpoint, request).ServeHTTP(w, nil)
 }
 
-// Open decides what becomes of the request. It changes the variables. The request that is passed to the
-// Handler that it returns is ignored.
+// Open decides what becomes of the request. It changes the variables. The returned Handler ignores the
+// request that it is called with.
 func (h *Handler) Open(ctx context.Context, variables map[string]string, body io.Reader) (opened core.Opened) {
 	defer func() {
 		if problem := recover(); problem != nil {
@@ -65,7 +65,7 @@ func (h *Handler) read(ctx context.Context, variables map[string]string, body io
 	return request.WithContext(core.WithLocation(ctx, location, client)), nil
 }
 
-// Refuse returns an answer to a request that cannot be read completely: {"error": reason}.
+// Refuse returns the answer {"error": reason}, with the CORS headers of the location.
 func (h *Handler) Refuse(variables map[string]string, status int, reason string) http.Handler {
 	request := &http.Request{Header: http.Header{}}
 	request.Header.Set("Origin", variables["HTTP_ORIGIN"])
@@ -77,7 +77,7 @@ func (h *Handler) Refuse(variables map[string]string, status int, reason string)
 	return h.Endpoint.Refuse(request.WithContext(ctx), status, reason)
 }
 
-// guard makes a panic end only its own request.
+// guard makes a panic end only its own request. It is for requests that do not wait.
 func (h *Handler) guard(handler http.Handler, request *http.Request) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		defer func() {

@@ -30,8 +30,8 @@ func variablesOf(more map[string]string) map[string]string {
 
 func load(t testing.TB, settings ...string) conf.Config {
 	t.Helper()
-	environ := append([]string{"COMET_CONFIG=/dev/null", "COMET_TRIES=1", "COMET_SLEEP=0.01", "COMET_FILE_NOTIFY=false"}, settings...)
-	config, err := conf.Load(conf.Source{Environ: environ})
+	environ := []string{"COMET_CONFIG=/dev/null", "COMET_TRIES=1", "COMET_SLEEP=0.01", "COMET_FILE_NOTIFY=false"}
+	config, err := conf.Load(conf.Source{Environ: append(environ, settings...)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,9 @@ func serve(t testing.TB, s store.Store, variables map[string]string) (*httptest.
 }
 
 // serveFiles answers one request with the files store, and returns the log, too.
-func serveFiles(t testing.TB, directory string, variables map[string]string, body string, settings ...string) (*httptest.ResponseRecorder, string) {
+func serveFiles(
+	t testing.TB, directory string, variables map[string]string, body string, settings ...string,
+) (*httptest.ResponseRecorder, string) {
 	t.Helper()
 	settings = append([]string{"COMET_FILE_DIRECTORY=" + directory}, settings...)
 	files, err := build.Store(load(t, settings...), nil)
@@ -107,7 +109,9 @@ func TestHandler_DoesNotServeALocationWithInvalidSettings(t *testing.T) {
 
 func TestHandler_IgnoresRequestHeadersWithTheNamesOfSettings(t *testing.T) {
 	s := &faultyStore{}
-	w, log := serve(t, s, variablesOf(map[string]string{"QUERY_STRING": "publish=a", "HTTP_COMET_TRIES": "many", "HTTP_COMET_X": "1"}))
+	w, log := serve(t, s, variablesOf(map[string]string{
+		"QUERY_STRING": "publish=a", "HTTP_COMET_TRIES": "many", "HTTP_COMET_X": "1",
+	}))
 	if w.Code != 200 || !s.published || log != "" {
 		t.Errorf("HTTP %d %s, logged %q", w.Code, w.Body, log)
 	}
@@ -136,7 +140,8 @@ func TestHandler_RefusesWithCORSHeaders(t *testing.T) {
 			t.Errorf("%+v: HTTP %d %s, %q", test, w.Code, w.Body, got)
 		}
 	}
-	w, _ := serve(t, &faultyStore{panics: true}, variablesOf(map[string]string{"QUERY_STRING": "publish=a", "COMET_ORIGINS": "*"}))
+	everySite := map[string]string{"QUERY_STRING": "publish=a", "COMET_ORIGINS": "*"}
+	w, _ := serve(t, &faultyStore{panics: true}, variablesOf(everySite))
 	if w.Code != 500 || w.Header().Get("Access-Control-Allow-Origin") != "*" {
 		t.Errorf("a panic: HTTP %d, %v", w.Code, w.Header())
 	}
@@ -152,13 +157,15 @@ func TestHandler_RefusesWithCORSHeaders(t *testing.T) {
 func TestHandler_LogsNothingThatBeginsALine(t *testing.T) {
 	const forged = "a\nlevel=ERROR msg=forged\r\u2028level=ERROR\x1b[2J\u202e"
 	for name, variables := range map[string]map[string]string{
-		"an id":                       {"QUERY_STRING": "publish=" + url.QueryEscape("a\u2028level=ERROR msg=forged\u202e")},
-		"a path":                      {"QUERY_STRING": "publish=a", "SCRIPT_NAME": forged, "COMET_X": "1"},
-		"a setting":                   {"QUERY_STRING": "publish=a", "COMET_PUBLISH_ALLOW": "[" + forged},
-		"the name of a setting":       {"QUERY_STRING": "publish=a", "COMET_" + forged: "1"},
-		"a panic":                     {"QUERY_STRING": "publish=a", "HTTP_X": forged, "PANIC": "1"},
-		"an invalid id":               {"QUERY_STRING": "publish=" + url.QueryEscape(forged)},
-		"a user, a method and a Host": {"QUERY_STRING": "publish=b", "REMOTE_USER": forged, "AUTH_TYPE": forged, "HTTP_HOST": forged, "HTTP_ORIGIN": forged},
+		"an id":                 {"QUERY_STRING": "publish=" + url.QueryEscape("a\u2028level=ERROR msg=forged\u202e")},
+		"a path":                {"QUERY_STRING": "publish=a", "SCRIPT_NAME": forged, "COMET_X": "1"},
+		"a setting":             {"QUERY_STRING": "publish=a", "COMET_PUBLISH_ALLOW": "[" + forged},
+		"the name of a setting": {"QUERY_STRING": "publish=a", "COMET_" + forged: "1"},
+		"a panic":               {"QUERY_STRING": "publish=a", "HTTP_X": forged, "PANIC": "1"},
+		"an invalid id":         {"QUERY_STRING": "publish=" + url.QueryEscape(forged)},
+		"a user, a method and a Host": {
+			"QUERY_STRING": "publish=b", "REMOTE_USER": forged, "AUTH_TYPE": forged, "HTTP_HOST": forged, "HTTP_ORIGIN": forged,
+		},
 	} {
 		s := &faultyStore{fails: true, panics: variables["PANIC"] != ""}
 		w, log := serve(t, s, variablesOf(variables))
@@ -219,7 +226,9 @@ func BenchmarkHandler_Open(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			h, _ := newHandler(b, &faultyStore{})
-			request := variablesOf(map[string]string{"HTTP_SEC_FETCH_SITE": "same-origin", "HTTP_HOST": "localhost", "HTTP_USER_AGENT": "Mozilla/5.0"})
+			request := variablesOf(map[string]string{
+				"HTTP_SEC_FETCH_SITE": "same-origin", "HTTP_HOST": "localhost", "HTTP_USER_AGENT": "Mozilla/5.0",
+			})
 			maps.Copy(request, location)
 			b.ReportAllocs()
 			for b.Loop() {

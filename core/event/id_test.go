@@ -10,7 +10,8 @@ import (
 
 func TestParseID_AllowsEveryFileNameThatIsNotHidden(t *testing.T) {
 	for _, name := range []string{
-		"a", "news", "0", "a b", "a'b", `a"b`, "<b>", "a;b", "a[b", "a]b", "é", "日本語", "-rf", "~", "a..b", "a.", "*", `a\b`,
+		"a", "news", "0", "a b", "a'b", `a"b`, "<b>", "a;b", "a[b", "a]b", "é", "日本語",
+		"-rf", "~", "a..b", "a.", "*", `a\b`,
 		strings.Repeat("x", event.MaxID), strings.Repeat("é", event.MaxID/2),
 	} {
 		if id, err := event.ParseID(name); err != nil || id.String() != name || id.IsZero() {

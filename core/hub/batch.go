@@ -10,7 +10,7 @@ import (
 	"novcomet/core/store"
 )
 
-// batch is what one check is about.
+// batch is the events and the requests of one check.
 type batch struct {
 	entries []*entry
 	waiters []*Waiter // to be checked: they are due, or one of their events has changed
@@ -167,7 +167,7 @@ func (h *Hub) nextTimeLocked(w *Waiter, now time.Time, storeNow event.Stamp) tim
 }
 
 // report logs when the store or a part of it cannot be reached, and when all of it is back. Only a full check
-// shows the latter; another one may not have touched the part that is gone.
+// shows that all of it is back. Another one may not read from the part that failed.
 func (h *Hub) report(err error, full bool) {
 	switch failed := err != nil; {
 	case failed && !h.reported:

@@ -46,8 +46,8 @@ func (d *delivery) start(r Request, timing store.Timing) {
 	*d = delivery{watches: watches, precise: r.Precise, data: data, timing: timing}
 }
 
-// check applies the stamps that a check has found. The store's clock read now when the check began, the
-// request had waited for waited by then, and the check took took.
+// check applies the stamps of one check: now is the store's clock when the check began, waited is how long
+// the request had waited then, and took is how long the check lasted.
 func (d *delivery) check(now event.Stamp, waited, took time.Duration) {
 	d.took = took
 	if !d.checked {
@@ -156,9 +156,9 @@ func (d *delivery) endOfSecond(t int64) event.Stamp {
 //	                                 finds that its T is more than 2 s ahead, and clockIsWrong applies
 //	any T while the store is gone    5 s: it may be a stamp's second
 //
-// A precise answer is held until its stamps cannot be assigned again. No answer is held for longer than 8 s:
-// the stamps of an answer change only within its release time, and T never changes. With one clock, 6 s is
-// the longest.
+// A precise answer is held until its stamps cannot be assigned again. No answer is held for more than 8 s
+// after it was first ready: T never changes, and the stamps only within the hold. With one clock, 6 s is the
+// longest. nextTimeLocked lets the hub wait for it.
 func (d *delivery) releaseTime(now event.Stamp) event.Stamp {
 	const longest = 8 * time.Second
 	if d.ready == 0 ||
@@ -205,7 +205,8 @@ func (d *delivery) endOfNearSecond(t int64, now event.Stamp, ahead int64) event.
 	return d.endOfSecond(t)
 }
 
-// resolvedFrom returns when no later publication can be given the stamp, and 0 if none can be anyway.
+// resolvedFrom returns when no later publication can be given the stamp. It returns 0 if there is no stamp,
+// or if a program has set it ahead: no publication gets that one.
 func (d *delivery) resolvedFrom(stamp, now event.Stamp) event.Stamp {
 	if stamp == 0 ||
 		d.isSetAhead(stamp, now) { // rule: precise-answer-is-not-held-for-a-stamp-set-ahead

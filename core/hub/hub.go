@@ -36,13 +36,13 @@ type Request struct {
 	// Wait is after how long the request is answered if nothing has changed; 0: after the first check. A
 	// legacy answer can be held for some seconds longer.
 	Wait time.Duration
-	// Pause is how often the store is checked at least; less than [MinPause] counts as MinPause.
+	// Pause is the longest time between two checks; less than [MinPause] counts as MinPause.
 	Pause time.Duration
 	// Stream marks a part of a stream. The metrics do not count it as a poll.
 	Stream bool
 }
 
-// Limits are those of a [Hub].
+// Limits bound what a [Hub] holds.
 type Limits struct {
 	// MaxWaiting is how many requests may wait; 0: any number. When it is reached, a request does not wait:
 	// it is answered as soon as the delivery rules permit. Long polling becomes polling, and no client is
@@ -170,9 +170,9 @@ func (h *Hub) countLocked() {
 	h.metrics.Events.Store(int64(len(h.entries)))
 }
 
-// Drain answers all requests, and those that still arrive, as soon as the delivery rules permit, at the
-// latest after 4 s. Then an answer that may hide a publication is better than none. Thousands of answers are
-// spread over 2 s, because their clients will all ask again. Drain returns at once.
+// Drain answers all requests, and those that still arrive, as soon as the delivery rules permit. After 4 s it
+// answers the rest without a hold: such an answer may hide a publication, but no answer is worse. Thousands
+// of answers are spread over 2 s, because their clients will all ask again. Drain returns at once.
 func (h *Hub) Drain() {
 	const few, spread, longest = 1000, 2 * time.Second, 4 * time.Second
 	h.mu.Lock()

@@ -82,8 +82,8 @@ func (h *Hub) retryLocked(w *Waiter, at time.Time) {
 	h.waiting.put(w) // rule: data-answer-put-off-is-not-forgotten
 }
 
-// readData reads the data of the changed events: about four answers' worth for one batch, in chunks, first
-// come, first served. On error, it returns what was read before. The result is nil if the store has no data.
+// readData reads the data of the changed events in the order of their requests, in chunks, until it has about
+// four full answers. On error, it returns what was read before. The result is nil if the store has no data.
 func (h *Hub) readData(waiters []*Waiter, limits Limits) (map[*entry]json.RawMessage, error) {
 	var changed []*entry
 	var buffer []*watch

@@ -10,9 +10,9 @@ import (
 	"novcomet/core/store"
 )
 
-// startWatch watches the store, unless that is under way. The loop calls it when a request has to wait, so
-// that a poll that is answered at once costs no watch. The first notification makes the loop check everything
-// again.
+// startWatch watches the store, unless it is watched already or cannot be. The loop calls it when a request
+// has to wait, so that a poll that is answered at once costs no watch. The first notification makes the loop
+// check everything again.
 func (h *Hub) startWatch() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -82,9 +82,8 @@ func (h *Hub) notify(ids ...event.ID) {
 	}
 }
 
-// interestDelta is the store.Interest of a hub. It keeps only the difference between the set that Diff last
-// returned and the set now. It starts with the first call, so it costs nothing if the store watches all
-// events.
+// interestDelta is the store.Interest of a hub. It records only the ids that were added or removed since the
+// last Diff. It begins to record at the first call; a store that watches all events never calls it.
 type interestDelta struct {
 	hub     *Hub
 	toggled map[event.ID]struct{} // ids that were added or removed; hub.mu protects it

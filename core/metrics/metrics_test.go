@@ -20,7 +20,8 @@ func TestMetrics_CountChecksByDuration(t *testing.T) {
 	if want := [...]uint64{2, 3, 5, 5, 5}; checks.Within != want {
 		t.Errorf("within %v of %v; want %v", checks.Within, metrics.CheckBuckets(), want)
 	}
-	if want := 2015*time.Millisecond + 201*time.Microsecond; checks.Count != 6 || checks.Failed != 1 || checks.Time != want {
+	want := 2015*time.Millisecond + 201*time.Microsecond
+	if checks.Count != 6 || checks.Failed != 1 || checks.Time != want {
 		t.Errorf("%+v; want 6 checks, 1 failed, in %v", checks, want)
 	}
 	if buckets := metrics.CheckBuckets(); !slices.IsSorted(buckets) || len(buckets) != len(checks.Within) {

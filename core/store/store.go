@@ -1,5 +1,7 @@
-// Package store is the contract between NovComet and the place where stamps are kept. Package storetest tests
-// it.
+// Package store is the contract between NovComet and the place where stamps are kept.
+//
+// To add a store: implement [Store] in a package below this one, call storetest.Test in its test, open it in
+// package conf/build or in the program, and add its name to the key store in conf/keys.go.
 package store
 
 import (
@@ -68,11 +70,11 @@ type Store interface {
 
 // Interest is the changing set of events that a process waits for. Its methods do not block.
 type Interest interface {
-	// Changed returns a channel that can be received from when the set has changed since the last Diff, and
-	// before the first one.
+	// Changed returns a channel. It receives a value when the set has changed since the last Diff, and one
+	// before the first Diff.
 	Changed() <-chan struct{}
 	// Diff returns the ids added and removed since the last call. The first call returns the whole set as
-	// added. Clients ask again at once, so an id can be missing for a few milliseconds.
+	// added. An id can be missing for a few milliseconds, between a client's answer and its next poll.
 	Diff() (added, removed []event.ID)
 }
 
@@ -103,9 +105,9 @@ type Snapshot struct {
 	Partial error
 }
 
-// CorrectNow corrects Now for a clock that was set back during the check. The clock reads after when the
-// check has ended, and the check took so long by a clock that cannot be set. Without the correction, a fresh
-// stamp would look old.
+// CorrectNow corrects Now if the clock was set back during the check: after is the clock at the end of the
+// check, and took is its duration by a clock that is never set. Without the correction, a fresh stamp would
+// look old.
 func (s *Snapshot) CorrectNow(after event.Stamp, took time.Duration) {
 	s.Now = min(s.Now, after.Add(-took)) // rule: clock-set-back-during-a-check-was-set-back-before
 }
@@ -127,14 +129,14 @@ func Limited(data []byte, limit int) Content {
 
 // Timing says how exact a store's stamps are. The zero Timing is that of a store whose stamps are exact.
 type Timing struct {
-	// Resolution is the age from which a stamp cannot be given to a later publication. Less than 1 µs counts
-	// as 1 µs.
+	// A stamp that is older than Resolution is not given to a later publication. Less than 1 µs counts as 1
+	// µs.
 	Resolution time.Duration
 	// Lag is how far a new stamp may be behind the store's clock.
 	Lag time.Duration
 	// Lead is how far a new stamp may be ahead of the store's clock. It is 0 if the same clock sets both.
 	Lead time.Duration
-	// Write is the age of a stamp from which the event's data has been written completely. It is 0 if a
-	// reader never sees data half written.
+	// The data of a stamp that is older than Write has been written completely. It is 0 if a reader never
+	// sees data half written.
 	Write time.Duration
 }

@@ -59,7 +59,8 @@ const (
 
 // brokenPromise is the report of a history that broke the promise. Any other failure, such as a panic, does
 // not count.
-var brokenPromise = regexp.MustCompile(`\[rapid\] (?:failed after (\d+) tests: |flaky test(?s:.{0,900}?) traceback \()` +
+var brokenPromise = regexp.MustCompile(`\[rapid\] ` +
+	`(?:failed after (\d+) tests: |flaky test(?s:.{0,900}?) traceback \()` +
 	`((?:missed|hidden|spurious|invented|early|unchanged|cursor|left|malformed|` +
 	`stale|torn|dataless|ended|unended|late)\b[^\n]*)`)
 

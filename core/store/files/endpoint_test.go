@@ -40,7 +40,8 @@ func TestEndpoint_LogsOncePerPublicationThatDataIsUnreadable(t *testing.T) {
 	path := filepath.Join(directory, "a.comet")
 	publish := func(at time.Time) { must(t, os.WriteFile(path, []byte("x"), 0o600), os.Chtimes(path, at, at)) }
 	log, lines := coretest.RecordLog()
-	endpoint := core.NewEndpoint(&foreignFiles{&files.Store{Directory: directory}, t}, core.Options{Location: core.Location{Tries: 1}, Log: log})
+	foreign := &foreignFiles{&files.Store{Directory: directory}, t}
+	endpoint := core.NewEndpoint(foreign, core.Options{Location: core.Location{Tries: 1}, Log: log})
 	poll := func(wantData bool, wantLines int) {
 		t.Helper()
 		for range 3 {
