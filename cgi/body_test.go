@@ -112,10 +112,17 @@ func TestBody_IsAwaitedForAtMostRequestTimeout(t *testing.T) {
 				t.Fatal(err)
 			}
 			directory := t.TempDir()
-			environ := append(settings(directory), append(test.variables, "COMET_REQUEST_TIMEOUT=300ms")...)
+			timeout := "300ms"
+			if test.status == 200 {
+				timeout = "1m"
+			}
+			environ := append(settings(directory), append(test.variables, "COMET_REQUEST_TIMEOUT="+timeout)...)
 			a := execute(t, executable(t), environ, nil, stdin)
 			if test.status == 200 {
 				a.want(t, 200, "true")
+				if a.took > 30*time.Second {
+					t.Errorf("comet.cgi ended after %v", a.took)
+				}
 			} else {
 				a.wantError(t, test.status, "300ms", "request_timeout")
 			}

@@ -29,7 +29,8 @@ func (c *checkFlags) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&c.event, "event", "",
 		"check: subscribe to and publish this `ID` (default: one of its own, novcomet-check-…)")
 	flags.BoolVar(&c.json, "json", false, "check: print JSON")
-	flags.BoolVar(&c.verbose, "verbose", false, "check: print all settings, not only those that differ from the defaults")
+	flags.BoolVar(&c.verbose, "verbose", false,
+		"check: print all settings, not only those that differ from the defaults")
 }
 
 // parse reads the arguments after the command.

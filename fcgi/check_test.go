@@ -8,42 +8,52 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"novcomet/core/servertest"
 )
 
-// runChecked runs comet-fcgi check in this part, and returns its exit status and what it printed.
-func runChecked(t *testing.T, part, directory string, args, env []string) (status int, stdout string) {
+// runChecked runs comet-fcgi check in this role, and returns its exit status and what it printed.
+func runChecked(t *testing.T, role, directory string, args, env []string) (status int, stdout string) {
 	t.Helper()
-	p := start(t, directory, arrangement{part: part, args: append([]string{checkCommand}, args...), env: env})
-	return p.status(), p.stdout.String()
+	p := start(t, directory, startOptions{role: role, args: append([]string{checkCommand}, args...), env: env})
+	return p.exitStatus(), p.stdout.String()
 }
 
 func TestCheck_ExitStatusIsOneIfThereIsAProblem(t *testing.T) {
 	t.Parallel()
-	directory := t.TempDir()
+	directory := socketDir(t)
+	if err := os.Chmod(directory, 0o777); err != nil { // The user of roleNoInotify writes to it.
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name   string
-		part   string
+		role   string
 		args   []string
 		env    []string
 		status int
 		stdout []string
 	}{
-		{"no problem", asProgram, nil, nil, 0, []string{"ok       directory      " + directory, "ok       store"}},
-		{"all settings", asProgram, []string{"--verbose"}, nil, 0, []string{"max_serving ", " default\n"}},
-		{"JSON", asProgram, []string{"--json"}, nil, 0,
+		{"no problem", roleProgram, nil, nil, 0, []string{"ok       directory      " + directory, "ok       store"}},
+		{"all settings", roleProgram, []string{"--verbose"}, nil, 0, []string{"max_serving ", " default\n"}},
+		{"JSON", roleProgram, []string{"--json"}, nil, 0,
 			[]string{`"verdict": "ok"`, `"from": "environment variable COMET_FILE_DIRECTORY"`}},
-		{"no directory", asProgram, nil, []string{"COMET_FILE_DIRECTORY=/nonexistent"}, 1,
+		{"no directory", roleProgram, nil, []string{"COMET_FILE_DIRECTORY=/nonexistent"}, 1,
 			[]string{"problem  directory", "→ "}},
-		{"no web server", asProgram, []string{"http://127.0.0.1:1/comet.php"}, nil, 1,
+		{"no web server", roleProgram, []string{"http://127.0.0.1:1/comet.php"}, nil, 1,
 			[]string{"problem  URL", "connection refused"}},
-		{"nothing listens", asProgram, []string{"--listen", "127.0.0.1:1"}, nil, 1,
+		{"nothing listens", roleProgram, []string{"--listen", "127.0.0.1:1"}, nil, 1,
 			[]string{"problem  socket", "flag --listen"}},
-		{"too few open files", asCramped, nil, []string{"COMET_MAX_WAITING=100"}, 1,
+		{"too few open files", roleFewFiles, nil, []string{"COMET_MAX_WAITING=100"}, 1,
 			[]string{"problem  open files", "max_waiting is 100", "LimitNOFILE"}},
+		{"no free inotify instance", roleNoInotify, nil, nil, 1,
+			[]string{"problem  inotify", "fs.inotify.max_user_instances"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			status, stdout := runChecked(t, test.part, directory, test.args, test.env)
+			if test.role == roleNoInotify && os.Geteuid() != 0 {
+				t.Skip("only root can become another user")
+			}
+			status, stdout := runChecked(t, test.role, directory, test.args, test.env)
 			if status != test.status {
 				t.Errorf("status %d, want %d: %s", status, test.status, stdout)
 			}
@@ -55,41 +65,9 @@ func TestCheck_ExitStatusIsOneIfThereIsAProblem(t *testing.T) {
 	}
 }
 
-func TestCheck_RefusesInvalidArguments(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		args []string
-		want string
-	}{
-		{[]string{"check", "http://localhost/", "more"}, `"more"`},
-		{[]string{"check", "localhost"}, "http://localhost/comet.php"},
-		{[]string{"check", "--event", "../x", "http://localhost/"}, "../x"},
-		{[]string{"check", "--wait", "soon"}, "--wait"},
-		{[]string{"--json"}, "comet-fcgi check"},
-		{[]string{"--verbose"}, "--verbose is for comet-fcgi check"},
-		{[]string{"--event=a", "--listen", "127.0.0.1:1"}, "--event is for comet-fcgi check"},
-	} {
-		p := start(t, t.TempDir(), arrangement{args: test.args})
-		if status := p.status(); status != 2 {
-			t.Errorf("%q: status %d, want 2", test.args, status)
-		}
-		wantText(t, p.stderr.String(), test.want)
-	}
-}
-
-// A web server passes a query without "=" as arguments.
-func TestCheck_IsNotOpenToVisitors(t *testing.T) {
-	t.Parallel()
-	p := start(t, t.TempDir(), arrangement{args: []string{"check"}, env: []string{"GATEWAY_INTERFACE=CGI/1.1"}})
-	if status := p.status(); status != 1 {
-		t.Errorf("status %d, want 1", status)
-	}
-	wantText(t, p.stdout.String(), "Status: 500", "comet.cgi")
-}
-
 func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 	t.Parallel()
-	directory := shortDir(t)
+	directory := socketDir(t)
 	program := filepath.Join(directory, "comet-fcgi") // The name of the process.
 	self, err := os.Executable()
 	if err != nil {
@@ -98,10 +76,10 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 	if err := os.Symlink(self, program); err != nil {
 		t.Fatal(err)
 	}
-	env := append(hermetic(directory), part+"="+asProgram)
+	env := append(isolatedEnv(directory), roleVariable+"="+roleProgram)
 	settings := func(name, text string) string {
 		file := filepath.Join(directory, name)
-		if err := os.WriteFile(file, []byte(text+"\n"), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(text+"\n"), 0o644); err != nil { // Another user reads it, too.
 			t.Fatal(err)
 		}
 		return file
@@ -110,7 +88,7 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 	// run starts a comet-fcgi, and returns "process N".
 	run := func(socket *os.File, command string, args ...string) string {
 		cmd := exec.CommandContext(t.Context(), command, args...)
-		log := &text{}
+		log := &output{}
 		cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stderr = directory, env, socket, log
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -119,10 +97,10 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait() // It was killed.
 		})
-		eventually(t, "comet-fcgi is ready", func() bool { return strings.Contains(log.String(), "msg=ready") })
+		servertest.WaitFor(t, "comet-fcgi is ready", func() bool { return strings.Contains(log.String(), "msg=ready") })
 		return fmt.Sprint("process ", cmd.Process.Pid)
 	}
-	inherited, _ := boundSocket(t)
+	inherited, _ := listeningSocket(t)
 	inFile := settings("in-file.yaml", "listen: "+address("a"))
 	byFlag := settings("by-flag.yaml", "tries: 5")
 	passed := settings("passed.yaml", "tries: 5")
@@ -140,13 +118,14 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 	}{
 		{"the file names the socket", inFile, nil, []string{"answers on " + directory + "/a\n"}},
 		{"a flag names the socket", byFlag, nil, []string{"answers on " + directory + "/b\n"}},
-		{"both have the flag", byFlag, []string{"--listen", address("b")}, []string{"answers on " + directory + "/b\n"}},
+		{"both have the flag", byFlag, []string{"--listen", address("b")},
+			[]string{"answers on " + directory + "/b\n"}},
 		{"another program passes the socket", passed, nil, []string{"ok       socket         not tested"}},
 		{"nothing runs with this file", unused, nil, []string{"of this check", "no such file"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			args := append([]string{"--config", test.file}, test.args...)
-			_, stdout := runChecked(t, asProgram, directory, args, nil)
+			_, stdout := runChecked(t, roleProgram, directory, args, nil)
 			wantText(t, stdout, test.want...)
 			for file, process := range processes {
 				if found := strings.Contains(stdout, process); found != (file == test.file) {
@@ -160,15 +139,15 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 	}
 	t.Run("in a container", func(t *testing.T) {
 		run(nil, "unshare", "--pid", "--fork", "--kill-child", program, "--config", unused)
-		_, stdout := runChecked(t, asProgram, directory, []string{"--config", unused}, nil)
+		_, stdout := runChecked(t, roleProgram, directory, []string{"--config", unused}, nil)
 		wantText(t, stdout, processes[unused])
 	})
 	t.Run("a check by another user is warned", func(t *testing.T) {
 		if err := os.Chmod(directory, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		p := start(t, directory, arrangement{args: []string{checkCommand, "--config", inFile}, ordinary: true})
-		p.status()
+		p := start(t, directory, startOptions{args: []string{checkCommand, "--config", inFile}, unprivileged: true})
+		p.exitStatus()
 		wantText(t, p.stdout.String(), "warning  process        comet-fcgi runs as "+processes[inFile]+" of root",
 			"sudo -u root comet-fcgi check", "warning  socket", "may not connect")
 	})
@@ -176,7 +155,7 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 
 func TestCheck_NamesTheFilesWhoseDataMayNotBeRead(t *testing.T) {
 	t.Parallel()
-	directory := shortDir(t)
+	directory := socketDir(t)
 	for name, mode := range map[string]os.FileMode{"closed.comet": 0, "open.comet": 0o666, "another-file": 0} {
 		path := filepath.Join(directory, name)
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
@@ -189,10 +168,8 @@ func TestCheck_NamesTheFilesWhoseDataMayNotBeRead(t *testing.T) {
 	if err := os.Chmod(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, directory, arrangement{args: []string{checkCommand}, ordinary: true})
-	if status := p.status(); status != 0 {
-		t.Errorf("status %d, want 0", status)
-	}
+	p := start(t, directory, startOptions{args: []string{checkCommand}, unprivileged: true})
+	p.wantExit(0)
 	wantText(t, p.stdout.String(), " may not read closed.comet:", "chmod 0644", " may not publish closed.comet by URL")
 }
 
@@ -212,13 +189,15 @@ func TestCheck_NoticesAFullFileSystemAndNeedsNoProc(t *testing.T) {
 		want        string
 	}{
 		{"nothing is invented without /proc", "tmpfs /proc", 0, "no running comet-fcgi with these settings was found"},
-		{"a file system without room is a problem", "-o size=16k tmpfs " + directory, 1, "is full: 16384 bytes are left"},
-		{"a file system without inodes is a problem", "-o nr_inodes=1 tmpfs " + directory, 1, "is full: no inode is left"},
+		{"a file system without room is a problem", "-o size=16k tmpfs " + directory, 1,
+			"is full: 16384 bytes are left"},
+		{"a file system without inodes is a problem", "-o nr_inodes=1 tmpfs " + directory, 1,
+			"is full: no inode is left"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			script := "mount -t tmpfs " + test.mount + ` && exec "$0" check`
 			cmd := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-c", script, self)
-			cmd.Env = append(hermetic(directory), part+"="+asProgram)
+			cmd.Env = append(isolatedEnv(directory), roleVariable+"="+roleProgram)
 			output, err := cmd.CombinedOutput()
 			if strings.Contains(string(output), "Operation not permitted") {
 				t.Skip("this machine does not permit it")
@@ -229,20 +208,4 @@ func TestCheck_NoticesAFullFileSystemAndNeedsNoProc(t *testing.T) {
 			wantText(t, string(output), test.want)
 		})
 	}
-}
-
-func TestCheck_FindsThatNoInotifyInstanceIsLeft(t *testing.T) {
-	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can become a user whose instances no other program needs")
-	}
-	directory := shortDir(t)
-	if err := os.Chmod(directory, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	status, stdout := runChecked(t, asDeaf, directory, nil, nil)
-	if status != 1 {
-		t.Errorf("status %d, want 1", status)
-	}
-	wantText(t, stdout, "problem  inotify", "fs.inotify.max_user_instances")
 }

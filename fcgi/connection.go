@@ -5,12 +5,13 @@ import (
 	stderrors "errors"
 	"io"
 	"net"
-	"novcomet/fcgi/fastcgi"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/pkg/errors"
+
+	"novcomet/fcgi/fastcgi"
 )
 
 // connection is one connection of a web server. It carries one request at a time; where the web server asks
@@ -113,9 +114,9 @@ func (c *connection) readContent(h fastcgi.Header) ([]byte, error) {
 func (c *connection) write(records []byte) { c.writeWithin(records, c.timeout, nil) }
 
 // writeWithin goes on writing for as long as some of it is taken within the patience, or within a second
-// where others are kept waiting (nil: nobody ever is): who takes it slowly is not taken for one who takes
+// where others are kept waiting (nil: none ever is): who takes it slowly is not taken for one who takes
 // nothing.
-func (c *connection) writeWithin(records []byte, patience time.Duration, othersWait func() bool) {
+func (c *connection) writeWithin(records []byte, patience time.Duration, contended func() bool) {
 	look := min(time.Second, patience)
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -131,7 +132,8 @@ func (c *connection) writeWithin(records []byte, patience time.Duration, othersW
 		if nothing += look; n > 0 {
 			nothing = 0
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || nothing >= patience || nothing > 0 && othersWait != nil && othersWait() {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || nothing >= patience ||
+			nothing > 0 && contended != nil && contended() {
 			c.Close()
 			return
 		}

@@ -15,11 +15,12 @@ import (
 	pkgerrors "github.com/pkg/errors"
 )
 
-// inBubble runs f in a synctest bubble with a log. since returns what was written since it was called last.
-func inBubble(t *testing.T, f func(t *testing.T, log *serverLog, since func() string), env ...string) {
+// inBubbleWithLog runs f in a synctest bubble with a log. since returns what was written since it was
+// called last.
+func inBubbleWithLog(t *testing.T, f func(t *testing.T, log *serverLog, since func() string), env ...string) {
 	synctest.Test(t, func(t *testing.T) {
-		out := &text{}
-		log := newServerLog(out, loadedFrom(t, env...), false)
+		out := &output{}
+		log := newServerLog(out, readSettings(t, env...).Config, false)
 		seen := 0
 		f(t, log, func() string {
 			synctest.Wait()
@@ -39,7 +40,7 @@ func wantWritten(t *testing.T, when string, since func() string, want string) {
 }
 
 func TestDedup_LogsAProblemOnceAndThenItsNumberEachMinute(t *testing.T) {
-	inBubble(t, func(t *testing.T, log *serverLog, since func() string) {
+	inBubbleWithLog(t, func(t *testing.T, log *serverLog, since func() string) {
 		for i := range 1000 {
 			log.Error("can't publish", "event", i)
 			time.Sleep(10 * time.Millisecond)
@@ -54,7 +55,8 @@ func TestDedup_LogsAProblemOnceAndThenItsNumberEachMinute(t *testing.T) {
 		log.Error("can't publish", "event", "again")
 		wantWritten(t, "in the next minute", since, "")
 		time.Sleep(30 * time.Second)
-		wantWritten(t, "after that minute", since, "level=ERROR msg=\"can't publish\" event=again times=1 within=1m0s\n")
+		wantWritten(t, "after that minute", since,
+			"level=ERROR msg=\"can't publish\" event=again times=1 within=1m0s\n")
 
 		time.Sleep(time.Minute)
 		wantWritten(t, "after a minute without the problem", since, "")
@@ -64,7 +66,7 @@ func TestDedup_LogsAProblemOnceAndThenItsNumberEachMinute(t *testing.T) {
 }
 
 func TestDedup_GroupsByLevelMessageAndInnermostError(t *testing.T) {
-	inBubble(t, func(t *testing.T, log *serverLog, since func() string) {
+	inBubbleWithLog(t, func(t *testing.T, log *serverLog, since func() string) {
 		touch := func(id string, errno syscall.Errno) error {
 			return pkgerrors.WithMessage(&fs.PathError{Op: "touch", Path: id + ".comet", Err: errno}, "store")
 		}
@@ -109,7 +111,7 @@ func TestDedup_GroupsByLevelMessageAndInnermostError(t *testing.T) {
 }
 
 func TestDedup_GroupsNeitherInfoNorVerbatimLines(t *testing.T) {
-	inBubble(t, func(t *testing.T, log *serverLog, since func() string) {
+	inBubbleWithLog(t, func(t *testing.T, log *serverLog, since func() string) {
 		for range 2 {
 			log.Info("store reachable again")
 			log.Debug("refused")
@@ -121,7 +123,7 @@ func TestDedup_GroupsNeitherInfoNorVerbatimLines(t *testing.T) {
 }
 
 func TestDedup_GroupsByMessageAloneWhenThereAreTooManyCauses(t *testing.T) {
-	inBubble(t, func(t *testing.T, log *serverLog, since func() string) {
+	inBubbleWithLog(t, func(t *testing.T, log *serverLog, since func() string) {
 		for i := range 3 * maxGroups {
 			log.Error("it broke", "error", fmt.Errorf("cause %d", i))
 		}
@@ -130,12 +132,13 @@ func TestDedup_GroupsByMessageAloneWhenThereAreTooManyCauses(t *testing.T) {
 		}
 		time.Sleep(dedupPeriod)
 		wantWritten(t, "after a minute", since,
-			fmt.Sprintf("level=ERROR msg=\"it broke\" error=\"cause %d\" times=%d within=1m0s\n", 3*maxGroups-1, 2*maxGroups-1))
+			fmt.Sprintf("level=ERROR msg=\"it broke\" error=\"cause %d\" times=%d within=1m0s\n",
+				3*maxGroups-1, 2*maxGroups-1))
 	})
 }
 
 func TestDedup_LogsEachProblemWhenThereAreTooManyMessages(t *testing.T) {
-	inBubble(t, func(t *testing.T, log *serverLog, since func() string) {
+	inBubbleWithLog(t, func(t *testing.T, log *serverLog, since func() string) {
 		for range 2 {
 			for i := range 3 * maxGroups {
 				log.Error(fmt.Sprint("problem ", i))

@@ -19,11 +19,11 @@ import (
 // net/http/fcgi has to do with it.
 //
 // So a connection goes this way: its request is read (handle), waits (park, rest, doze), goes on when there
-// is an answer or something comes in (wake, stir), and is answered; the connection is kept for the next
+// is an answer or something comes in (Deliver, stir), and is answered; the connection is kept for the next
 // request, or left. A stream (stream.go) goes the same way, but is sent many parts while it rests.
 
-const speaksHTTP = "a client speaks HTTP to this socket, which takes only FastCGI: write fastcgi_pass instead of proxy_pass in nginx, " +
-	"fcgi:// instead of http:// in Apache, transport fastcgi in Caddy"
+const speaksHTTP = "a client speaks HTTP to this socket, which takes only FastCGI: " +
+	"write fastcgi_pass instead of proxy_pass in nginx, fcgi:// instead of http:// in Apache, transport fastcgi in Caddy"
 
 // handle serves what comes in on a connection that the server has entered, until the connection ends or a
 // poll is parked.
@@ -136,8 +136,9 @@ func (p *parked) stir(err error) {
 		p.write(fastcgi.AppendEnd(nil, p.id, fastcgi.RequestComplete)) // aborted
 	default:
 		p.server.memory.note()
-		leave := p.server.responders.room(result.Size())
-		p.writeWithin(p.server.responders.respond(p.id, p.subscriber.Answer(result)), p.timeout, p.server.responders.othersWait)
+		leave := p.server.responders.acquireFor(result.Size())
+		answer := p.server.responders.respond(p.id, p.subscriber.Answer(result))
+		p.writeWithin(answer, p.timeout, p.server.responders.contended)
 		leave()
 	}
 	p.server.proceed(p.connection, err == nil && p.keep)
@@ -152,7 +153,7 @@ func (s *server) proceed(c *connection, keep bool) {
 	}
 }
 
-// gaveUp is called when the web server gives the poll up. If it is too late for that, wake interrupts.
+// gaveUp is called when the web server gives the poll up. If it is too late for that, Deliver interrupts.
 func (p *parked) gaveUp(error) {
 	if p.subscriber.Cancel() {
 		p.interrupt()
@@ -164,7 +165,7 @@ func (s *server) answer(c *connection, id uint16, opened core.Opened, callOff fu
 	written := make(chan []byte, 1)
 	go func() {
 		if opened.Publishes {
-			defer s.responders.publishing.enter()()
+			defer s.responders.publishing.acquire()()
 		}
 		written <- s.responders.respond(id, opened.Handler)
 		c.interrupt()

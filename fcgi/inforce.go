@@ -12,7 +12,8 @@ import (
 	"novcomet/conf/build"
 )
 
-// inForce is what a reload replaces: the settings that apply to requests from now on.
+// inForce is what a request gets from the settings. A reload replaces it; it also sets the limits of the
+// endpoint and the level of the log.
 type inForce struct {
 	locations *build.Locations
 	limits    limits

@@ -7,32 +7,20 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"novcomet/conf"
 )
 
 // testLog returns a log without times, with these settings. written closes the log and returns all its lines.
 func testLog(t *testing.T, env ...string) (log *serverLog, written func() string) {
 	t.Helper()
-	out := &text{}
-	log = newServerLog(out, loadedFrom(t, env...), false)
+	out := &output{}
+	log = newServerLog(out, readSettings(t, env...).Config, false)
 	return log, func() string {
 		log.close()
 		return out.String()
 	}
-}
-
-func loadedFrom(t *testing.T, env ...string) conf.Config {
-	t.Helper()
-	config, err := conf.Load(conf.Source{File: os.DevNull, Environ: env})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return config
 }
 
 func TestServerLog_HasTheLevelAndTheFormatOfTheSettings(t *testing.T) {
@@ -79,9 +67,9 @@ func TestServerLog_HasATimeUnlessTheJournalReadsIt(t *testing.T) {
 		if err := unix.Fstat(int(stderr.Fd()), &is); err != nil {
 			t.Fatal(err)
 		}
-		socket, path := boundSocket(t)
-		p := start(t, t.TempDir(), arrangement{stdin: socket, stderr: stderr, env: []string{test.stream(&is)}})
-		wantAnswer(t, ask(t, path, asked("publish=a"), ""), http.StatusOK, "true")
+		socket, path := listeningSocket(t)
+		p := start(t, t.TempDir(), startOptions{stdin: socket, stderr: stderr, env: []string{test.stream(&is)}})
+		wantPublished(t, path, "a")
 		p.terminate()
 		written, err := os.ReadFile(stderr.Name())
 		if err != nil || !regexp.MustCompile(test.want).Match(written) {
@@ -102,21 +90,16 @@ func TestServerLog_DelaysNoRequestWhenNobodyReadsIt(t *testing.T) {
 	if _, err := unix.FcntlInt(stderr.Fd(), unix.F_SETPIPE_SZ, pipeSize); err != nil {
 		t.Fatal(err)
 	}
-	socket, path := boundSocket(t)
-	p := start(t, t.TempDir(), arrangement{
+	socket, path := listeningSocket(t)
+	p := start(t, t.TempDir(), startOptions{
 		stdin: socket, stderr: stderr, env: []string{"COMET_LOG=debug", "COMET_PUBLISH_ALLOW=none"},
 	})
 	for range lines {
-		if r := ask(t, path, asked("publish=a"), ""); r.status != http.StatusForbidden {
+		if r := ask(t, path, get("publish=a"), ""); r.status != http.StatusForbidden {
 			t.Fatalf("HTTP %d, want 403", r.status)
 		}
 	}
-	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if status := p.status(); status != 0 {
-		t.Errorf("after SIGTERM: status %d, want 0", status)
-	}
+	p.terminate()
 	written := make([]byte, 2*pipeSize)
 	if n, err := read.Read(written); err != nil || !strings.Contains(string(written[:n]), "level=DEBUG") {
 		t.Errorf("the log has %q, %v; want the refused requests", written[:n], err)

@@ -11,19 +11,19 @@ import (
 
 // blockedWriter is a log file that is read once unblock is closed.
 type blockedWriter struct {
-	text
+	output
 	unblock chan struct{}
 }
 
 func (w *blockedWriter) Write(b []byte) (int, error) {
 	<-w.unblock
-	return w.text.Write(b)
+	return w.output.Write(b)
 }
 
 func TestLogQueue_DropsAndCountsLinesWhileTheLogIsNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &blockedWriter{unblock: make(chan struct{})}
-		log := newServerLog(out, loadedFrom(t, "COMET_LOG=error"), false)
+		log := newServerLog(out, readSettings(t, "COMET_LOG=error").Config, false)
 		long := strings.Repeat("x", 1000)
 		log.verbatim.Error("first")
 		synctest.Wait() // The goroutine writes the first line.
@@ -62,7 +62,7 @@ func TestLogQueue_DropsAndCountsLinesWhileTheLogIsNotRead(t *testing.T) {
 func TestLogQueue_EndsInTimeWhenTheLogIsNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &blockedWriter{unblock: make(chan struct{})}
-		log := newServerLog(out, loadedFrom(t), false)
+		log := newServerLog(out, readSettings(t).Config, false)
 		log.Error("it broke")
 		begin := time.Now()
 		log.close()

@@ -1,56 +1,59 @@
 package main
 
 import (
+	"errors"
 	"flag"
+	"net/http"
 	"os"
 	"strconv"
 	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
-// The test binary runs itself again as the program; this variable says in which part.
-const part = "NOVCOMET_TEST_PART"
+// The test binary starts itself again as comet-fcgi. This variable has its role.
+const roleVariable = "NOVCOMET_TEST_ROLE"
 
 const (
-	asProgram = "comet-fcgi"
-	asSystemd = "systemd" // passes its sockets on, as systemd would
-	asCramped = "cramped" // comet-fcgi with few files to open
-	asMasked  = "masked"  // comet-fcgi with a umask that takes nearly everything
-	asDeaf    = "deaf"    // comet-fcgi of a user that has no inotify instance left
+	roleProgram   = "comet-fcgi"
+	roleSystemd   = "systemd"    // comet-fcgi with sockets that systemd passes
+	roleFewFiles  = "few files"  // comet-fcgi that may open few files
+	roleUmask     = "umask"      // comet-fcgi with a strict umask
+	roleNoInotify = "no inotify" // comet-fcgi of a user without a free inotify instance
 )
 
 func TestMain(m *testing.M) {
-	role := os.Getenv(part)
+	role := os.Getenv(roleVariable)
 	if role != "" {
-		os.Unsetenv(part)
+		os.Unsetenv(roleVariable)
 	}
 	switch role {
-	case asProgram:
+	case roleProgram:
 		main()
-	case asSystemd:
-		activate()
-	case asCramped:
-		cramp()
+	case roleSystemd:
+		setListenPID()
+	case roleFewFiles:
+		limitOpenFiles()
 		main()
-	case asMasked:
+	case roleUmask:
 		syscall.Umask(0o137)
 		main()
-	case asDeaf:
-		deafen()
+	case roleNoInotify:
+		useUpInotify()
 		main()
 	default:
 		flag.Parse()
-		flag.Set("test.parallel", "8") // They wait more than they compute.
+		flag.Set("test.parallel", "8") // The tests wait more than they compute.
 		goleak.VerifyTestMain(m)
 	}
 }
 
-// activate becomes comet-fcgi with the environment that only the process itself can have: LISTEN_PID.
-func activate() {
+// setListenPID sets LISTEN_PID, which only the process itself knows, and becomes comet-fcgi.
+func setListenPID() {
 	os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid()))
-	os.Setenv(part, asProgram)
+	os.Setenv(roleVariable, roleProgram)
 	self, err := os.Executable()
 	if err == nil {
 		err = syscall.Exec(self, os.Args, os.Environ())
@@ -58,12 +61,47 @@ func activate() {
 	panic(err)
 }
 
-// crampedFiles is how many files a cramped comet-fcgi can have open at once.
-const crampedFiles = 24
+// fewFiles is how many files a comet-fcgi in roleFewFiles may have open.
+const fewFiles = 24
 
-func cramp() {
-	limit := syscall.Rlimit{Cur: crampedFiles, Max: crampedFiles}
+func limitOpenFiles() {
+	limit := syscall.Rlimit{Cur: fewFiles, Max: fewFiles}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		panic(err)
 	}
+}
+
+// useUpInotify becomes a user of whom no other process is, and takes all of the user's inotify instances
+// until this process ends.
+func useUpInotify() {
+	user := 1_000_000 + os.Getpid()
+	if err := syscall.Setresuid(user, user, user); err != nil {
+		panic(err)
+	}
+	for {
+		if _, err := unix.InotifyInit1(unix.IN_CLOEXEC); errors.Is(err, unix.EMFILE) {
+			return
+		} else if err != nil {
+			panic(err)
+		}
+	}
+}
+
+func TestMain_IgnoresSIGPIPE(t *testing.T) {
+	t.Parallel()
+	read, stderr, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stderr.Close()
+	read.Close()
+	socket, path := listeningSocket(t)
+	start(t, t.TempDir(), startOptions{stdin: socket, stderr: stderr})
+	for range 3 {
+		r := ask(t, path, with(get("publish=a"), "COMET_NONSENSE", "1"), "")
+		if r.status != http.StatusInternalServerError { // It is logged.
+			t.Errorf("HTTP %d, want 500", r.status)
+		}
+	}
+	wantPublished(t, path, "a")
 }

@@ -2,7 +2,8 @@ package main
 
 import (
 	"bytes"
-	"net"
+	"cmp"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,37 +14,36 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"novcomet/core/servertest"
 )
 
-// patience is for what takes no time at all, on a machine that is busy with other tests.
-const patience = 15 * time.Second
+// This file has what tests need to run comet-fcgi as a process of its own: the test binary starts itself
+// again (main_test.go).
 
-// arrangement is how somebody starts comet-fcgi.
-type arrangement struct {
-	part   string // default: asProgram
+// startOptions are how comet-fcgi is started.
+type startOptions struct {
+	role   string // default: roleProgram
 	args   []string
-	env    []string   // besides that of hermetic
-	stdin  *os.File   // fd 0, where a socket may be; default: /dev/null
-	files  []*os.File // from fd 3 on
-	stderr *os.File   // default: kept in program.stderr
+	env    []string   // in addition to isolatedEnv
+	stdin  *os.File   // for example a socket; default: /dev/null
+	files  []*os.File // from file descriptor 3 on
+	stderr *os.File   // default: program.stderr
 
-	ordinary bool // as an ordinary user, also if the test runs as root
+	unprivileged bool // as the user nobody, even if the test runs as root
 }
-
-// nobody is a user and a group without rights.
-const nobody = 65534
 
 // program is a comet-fcgi that was started.
 type program struct {
 	*exec.Cmd
 	t      testing.TB
-	stdout *text
-	stderr *text
+	stdout *output
+	stderr *output
 	ended  chan struct{}
 }
 
-// hermetic is an environment that nothing of the machine gets into, with polls that wait for 0.2 s.
-func hermetic(directory string) []string {
+// isolatedEnv returns an environment without any settings of this machine. Polls wait for 0.2 s.
+func isolatedEnv(directory string) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"),
 		"COMET_CONFIG=" + os.DevNull,
@@ -51,37 +51,39 @@ func hermetic(directory string) []string {
 		"COMET_FILE_DIRECTORY=" + directory,
 		"COMET_TRIES=4",
 		"COMET_SLEEP=50ms",
-		"GORACE=atexit_sleep_ms=0", // The race detector's runtime sleeps for a second, else.
+		"GORACE=atexit_sleep_ms=0", // By default, a program with the race detector ends a second later.
 	}
 }
 
-// start starts comet-fcgi with events in directory. It is killed at the end of the test if it still runs.
-func start(t testing.TB, directory string, a arrangement) *program {
+// longPoll makes polls wait longer than any test.
+const longPoll = "COMET_TRIES=100000"
+
+// start starts comet-fcgi with this directory of events. If it still runs at the end of the test, it is
+// killed.
+func start(t testing.TB, directory string, o startOptions) *program {
 	t.Helper()
-	self := "/proc/self/exe" // Its own path may be closed to other users.
-	p := &program{exec.Command(self, a.args...), t, &text{}, &text{}, make(chan struct{})}
-	if a.part == "" {
-		a.part = asProgram
+	const self = "/proc/self/exe" // The path of the binary may be closed to other users.
+	p := &program{exec.Command(self, o.args...), t, &output{}, &output{}, make(chan struct{})}
+	p.Env = append(isolatedEnv(directory), roleVariable+"="+cmp.Or(o.role, roleProgram))
+	p.Env = append(p.Env, o.env...)
+	if o.stdin != nil {
+		p.Stdin = o.stdin
 	}
-	p.Env = append(hermetic(directory), part+"="+a.part)
-	p.Env = append(p.Env, a.env...)
-	if a.stdin != nil {
-		p.Stdin = a.stdin
-	}
-	p.ExtraFiles = a.files
+	p.ExtraFiles = o.files
 	p.Stdout, p.Stderr = p.stdout, p.stderr
-	if a.ordinary && os.Geteuid() == 0 {
+	if o.unprivileged && os.Geteuid() == 0 {
+		const nobody = 65534
 		p.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}
-	if a.stderr != nil {
-		p.Stderr = a.stderr
+	if o.stderr != nil {
+		p.Stderr = o.stderr
 	}
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
 		defer close(p.ended)
-		_ = p.Wait() // ProcessState says it
+		_ = p.Wait() // ProcessState has the result.
 	}()
 	t.Cleanup(func() {
 		_ = p.Process.Kill()
@@ -90,8 +92,16 @@ func start(t testing.TB, directory string, a arrangement) *program {
 	return p
 }
 
-// logged is what the program has logged, without the lines of each start.
-func (p *program) logged() string {
+// startServer starts comet-fcgi on a listening socket on file descriptor 0, and returns the path of the
+// socket.
+func startServer(t testing.TB, directory string, env ...string) (p *program, path string) {
+	t.Helper()
+	socket, path := listeningSocket(t)
+	return start(t, directory, startOptions{stdin: socket, env: env}), path
+}
+
+// messages returns what the program has logged, without the lines of every start.
+func (p *program) messages() string {
 	var lines strings.Builder
 	for line := range strings.Lines(p.stderr.String()) {
 		if !strings.Contains(line, `msg="settings in force"`) && !strings.Contains(line, "msg=ready") {
@@ -101,62 +111,82 @@ func (p *program) logged() string {
 	return lines.String()
 }
 
-// status waits until the program has ended by itself, and returns its exit status.
-func (p *program) status() int {
+// wantMessage waits until the program has logged a message, and checks that there is one line, with these
+// words.
+func (p *program) wantMessage(words ...string) {
+	p.t.Helper()
+	servertest.WaitFor(p.t, "a message", func() bool { return strings.HasSuffix(p.messages(), "\n") })
+	wantLine(p.t, p.messages(), words...)
+}
+
+func (p *program) waitUntilReady() {
+	p.t.Helper()
+	p.waitUntilLogged("msg=ready")
+}
+
+func (p *program) waitUntilLogged(text string) {
+	p.t.Helper()
+	servertest.WaitFor(p.t, text, func() bool { return strings.Contains(p.stderr.String(), text) })
+}
+
+// exitStatus waits until the program has ended by itself, and returns its exit status.
+func (p *program) exitStatus() int {
 	p.t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
-		p.t.Fatalf("still running; it said: %s", p.stderr)
+	case <-time.After(servertest.Patience):
+		p.t.Fatalf("the program still runs; its log: %s", p.stderr)
 	}
 	return p.ProcessState.ExitCode()
 }
 
-// terminate ends the program as systemd does, and returns how long that took.
+// wantExit waits until the program has ended by itself, and checks its exit status and standard error.
+func (p *program) wantExit(status int, stderr ...string) {
+	p.t.Helper()
+	if got := p.exitStatus(); got != status {
+		p.t.Errorf("%q: exit status %d, want %d; standard error: %s", p.Args[1:], got, status, p.stderr)
+	}
+	wantText(p.t, p.stderr.String(), stderr...)
+}
+
+// terminate ends the program as systemd does, and returns how long that takes. The program must end within
+// 5 s.
 func (p *program) terminate() time.Duration {
 	p.t.Helper()
+	const limit, overhead = 5 * time.Second, 500 * time.Millisecond
 	begin := time.Now()
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		p.t.Fatal(err)
 	}
-	if status := p.status(); status != 0 {
-		p.t.Errorf("after SIGTERM it ended with status %d; it said: %s", status, p.stderr)
+	p.wantExit(0)
+	took := time.Since(begin)
+	if took > limit+overhead {
+		p.t.Errorf("the program ended %v after SIGTERM, want %v at most", took, limit)
 	}
-	return time.Since(begin)
+	return took
 }
 
-// text is what a program has said so far.
-type text struct {
+// output is what a program has written so far.
+type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (s *text) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(b)
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(b)
 }
 
-func (s *text) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
 }
 
-// eventually waits until something that nobody tells of has happened.
-func eventually(t testing.TB, what string, happened func() bool) {
-	t.Helper()
-	look := time.NewTicker(2 * time.Millisecond)
-	defer look.Stop()
-	for giveUp := time.Now().Add(patience); !happened(); <-look.C {
-		if time.Now().After(giveUp) {
-			t.Fatalf("still not: %s", what)
-		}
-	}
-}
-
-// shortDir is a directory whose path leaves room for the name of a socket, which t.TempDir may not.
-func shortDir(t testing.TB) string {
+// socketDir returns a temporary directory with a path short enough for that of a socket. The path of
+// t.TempDir may be too long.
+func socketDir(t testing.TB) string {
 	t.Helper()
 	directory, err := os.MkdirTemp("", "comet")
 	if err != nil {
@@ -166,10 +196,13 @@ func shortDir(t testing.TB) string {
 	return directory
 }
 
-// boundSocket is a listening socket as a launcher passes it on. Until somebody accepts from it, connections wait.
-func boundSocket(t testing.TB) (socket *os.File, path string) {
+// listeningSocket returns a listening socket as another program passes it. Connections wait in its backlog
+// until a comet-fcgi accepts them.
+func listeningSocket(t testing.TB) (socket *os.File, path string) {
 	t.Helper()
-	path = filepath.Join(shortDir(t), "comet.sock")
+	path = filepath.Join(socketDir(t), "comet.sock")
+	// A socket of package net would be non-blocking, and os/exec makes it blocking for all processes that
+	// share it.
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -185,30 +218,35 @@ func boundSocket(t testing.TB) (socket *os.File, path string) {
 	return socket, path
 }
 
-// served starts comet-fcgi on a socket that is passed on fd 0, and returns its path.
-func served(t testing.TB, directory string, env ...string) (p *program, path string) {
+func freeAddress(t testing.TB) string {
 	t.Helper()
-	socket, path := boundSocket(t)
-	return start(t, directory, arrangement{stdin: socket, env: env}), path
+	return fmt.Sprintf("127.0.0.1:%d", servertest.FreePort(t))
 }
 
-// freePort is an address where nobody listens right now.
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func write(t testing.TB, path, content string) string {
+func writeFile(t testing.TB, path, content string) string {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// touch publishes an event as any other program does.
+func touch(t testing.TB, path string) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	if err := os.Chtimes(path, time.Time{}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 func wantText(t testing.TB, text string, wanted ...string) {
@@ -220,15 +258,11 @@ func wantText(t testing.TB, text string, wanted ...string) {
 	}
 }
 
-// touchFile publishes as any other program does.
-func touchFile(t testing.TB, path string) {
+// wantLine checks that the text is one line with these words.
+func wantLine(t testing.TB, text string, wanted ...string) {
 	t.Helper()
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file.Close()
-	if err := os.Chtimes(path, time.Time{}, time.Now()); err != nil {
-		t.Fatal(err)
+	wantText(t, text, wanted...)
+	if n := strings.Count(text, "\n"); n != 1 {
+		t.Errorf("%d lines, want 1: %s", n, text)
 	}
 }

@@ -5,26 +5,15 @@ package main
 import (
 	"errors"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"novcomet/conf"
 	"novcomet/core/event"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
 )
-
-func load(t *testing.T, environ ...string) conf.Config {
-	t.Helper()
-	config, err := conf.Load(conf.Source{Environ: append(environ, "COMET_CONFIG=/dev/null")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return config
-}
 
 // store_prefix and store_timeout apply to both stores.
 func TestOpenStore_AppliesPrefixAndTimeout(t *testing.T) {
@@ -42,11 +31,13 @@ func TestOpenStore_AppliesPrefixAndTimeout(t *testing.T) {
 		key, address string
 		has          func() bool
 	}{
-		"memcached": {"COMET_MEMCACHED_SERVERS=", cached.Address(), func() bool { return cached.Do("get site-2:a") != "END" }},
-		"redis":     {"COMET_REDIS_ADDRESSES=", redis.Address(), func() bool { return redis.Do("EXISTS", "site-2:a") == int64(1) }},
+		"memcached": {"COMET_MEMCACHED_SERVERS=", cached.Address(),
+			func() bool { return cached.Do("get site-2:a") != "END" }},
+		"redis": {"COMET_REDIS_ADDRESSES=", redis.Address(),
+			func() bool { return redis.Do("EXISTS", "site-2:a") == int64(1) }},
 	} {
 		publish := func(settings ...string) error {
-			s, err := openStore(load(t, append(settings, "COMET_STORE="+name)...))
+			s, err := openStore(readSettings(t, append(settings, "COMET_STORE="+name)...).Config)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +49,8 @@ func TestOpenStore_AppliesPrefixAndTimeout(t *testing.T) {
 			t.Errorf("%s: %v; has the key: %v", name, err, server.has())
 		}
 		begin := time.Now()
-		if err := publish(server.key+silent.Addr().String(), "COMET_STORE_TIMEOUT=50ms"); !errors.Is(err, store.ErrUnavailable) {
+		err := publish(server.key+silent.Addr().String(), "COMET_STORE_TIMEOUT=50ms")
+		if !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%s: %v; want ErrUnavailable", name, err)
 		}
 		if took := time.Since(begin); took > 800*time.Millisecond {
@@ -70,32 +62,33 @@ func TestOpenStore_AppliesPrefixAndTimeout(t *testing.T) {
 func TestOpenRedis_ReadsThePasswordFromAFile(t *testing.T) {
 	const password = " s3cr3t pa55 "
 	server := servertest.StartRedis(t, servertest.RedisOptions{Password: password})
-	file := filepath.Join(t.TempDir(), "password")
-	for _, content := range []string{password + "\n", password + "\r\n", password} {
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		s, err := openStore(load(t, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+server.Address(), "COMET_REDIS_PASSWORD_FILE="+file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		id, err := event.ParseID("a")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Publish(t.Context(), id, nil); err != nil {
-			t.Errorf("%q: %v", content, err)
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
+	id, err := event.ParseID("a")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, content := range []string{"", "\n", strings.Repeat("x", 5000)} {
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+	for _, test := range []struct {
+		content string
+		valid   bool
+	}{
+		{password + "\n", true}, {password + "\r\n", true}, {password, true},
+		{"", false}, {"\n", false}, {strings.Repeat("x", 5000), false},
+	} {
+		file := writeFile(t, filepath.Join(t.TempDir(), "password"), test.content)
+		settings := readSettings(t, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+server.Address(),
+			"COMET_REDIS_PASSWORD_FILE="+file)
+		s, err := openStore(settings.Config)
+		if !test.valid {
+			if err == nil || !strings.Contains(err.Error(), file) {
+				t.Errorf("%d bytes: %v; want an error that names the file", len(test.content), err)
+			}
+			continue
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := openStore(load(t, "COMET_STORE=redis", "COMET_REDIS_PASSWORD_FILE="+file)); err == nil || !strings.Contains(err.Error(), file) {
-			t.Errorf("%d bytes: %v; want an error that names the file", len(content), err)
+		defer s.Close()
+		if _, err := s.Publish(t.Context(), id, nil); err != nil {
+			t.Errorf("%q: %v", test.content, err)
 		}
 	}
 }

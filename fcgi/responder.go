@@ -5,35 +5,35 @@ import (
 	"net"
 	"net/http"
 	"net/http/fcgi"
-	"novcomet/fcgi/fastcgi"
 	"sync"
 	"sync/atomic"
+
+	"novcomet/fcgi/fastcgi"
 )
 
-// responders let net/http/fcgi write the answers, at most so many at the same time. (Each takes 130 KB of
+// responders let net/http/fcgi write the answers, a limited number at the same time. (Each needs 130 KB of
 // buffers: half of them for the answer, and half for as long as it lives.)
 //
-// Nothing that comes from outside is in the hands of net/http/fcgi. Each responder has one connection to it,
-// which is not a real one: on it comes a request of a few bytes, whenever there is something to answer. What
-// net/http/fcgi writes is collected and handed over, for the real connection, whose request has been read
-// already.
+// net/http/fcgi gets nothing from outside. Each responder is a connection in memory, on which net/http/fcgi
+// reads a request of a few bytes for each answer. What it writes is collected, and sent on the real
+// connection, whose request has been read already.
 type responders struct {
 	free       chan *responder // nil: not started so far
-	publishing crowded         // A store that does not answer must leave responders to polls.
-	sending    crowded         // large answers, until the web server has taken them
-	waiting    atomic.Int32    // for sending
+	publishing semaphore       // A store that does not answer must leave responders to polls.
+	sending    semaphore       // large answers that are being sent
+	waiting    atomic.Int32    // large answers that wait for sending
 }
 
 func newResponders(n int) *responders {
-	r := &responders{free: make(chan *responder, n), publishing: make(crowded, max(1, n/2)), sending: make(crowded, n)}
+	r := &responders{free: make(chan *responder, n), publishing: make(semaphore, max(1, n/2)), sending: make(semaphore, n)}
 	for range n {
 		r.free <- nil
 	}
 	return r
 }
 
-// respond lets handler write the answer to request id, and returns its records. They are to be sent at once:
-// one system call, and a web server that does not read keeps no responder from the others.
+// respond lets the handler write the answer to a request, and returns its records. They are sent with one
+// system call, and a web server that does not read keeps no responder busy.
 func (rs *responders) respond(id uint16, handler http.Handler) []byte {
 	r := <-rs.free
 	if r == nil {
@@ -47,21 +47,20 @@ func (rs *responders) respond(id uint16, handler http.Handler) []byte {
 	return answer
 }
 
-// room waits until there is room in memory for an answer, or a part of a stream, of so many bytes, and
-// returns what gives it back.
-func (rs *responders) room(size int) (leave func()) {
-	if size <= large {
+// acquireFor waits until an answer, or a part of a stream, of this size may be held in memory.
+func (rs *responders) acquireFor(size int) (release func()) {
+	if size <= largeAnswer {
 		return func() {}
 	}
 	rs.waiting.Add(1)
 	defer rs.waiting.Add(-1)
-	return rs.sending.enter()
+	return rs.sending.acquire()
 }
 
-// othersWait reports whether large answers wait for room.
-func (rs *responders) othersWait() bool { return rs.waiting.Load() > 0 }
+// contended reports whether large answers wait for memory.
+func (rs *responders) contended() bool { return rs.waiting.Load() > 0 }
 
-// close ends the responders; whoever is still answering ends them first.
+// close waits until no answer is being written, and ends the responders.
 func (rs *responders) close() {
 	for range cap(rs.free) {
 		if r := <-rs.free; r != nil {
@@ -94,7 +93,8 @@ func startResponder() *responder {
 // smallRequest is what net/http/fcgi needs to call its handler. FCGI_KEEP_CONN keeps the responder for the
 // next one.
 func smallRequest(id uint16) []byte {
-	b := fastcgi.AppendRecord(make([]byte, 0, 128), fastcgi.BeginRequest, id, []byte{0, fastcgi.RoleResponder, fastcgi.FlagKeepConn, 0, 0, 0, 0, 0})
+	begin := []byte{0, fastcgi.RoleResponder, fastcgi.FlagKeepConn, 0, 0, 0, 0, 0}
+	b := fastcgi.AppendRecord(make([]byte, 0, 128), fastcgi.BeginRequest, id, begin)
 	b = fastcgi.AppendRecord(b, fastcgi.Params, id, smallParams)
 	b = fastcgi.AppendRecord(b, fastcgi.Params, id, nil)
 	return fastcgi.AppendRecord(b, fastcgi.Stdin, id, nil)

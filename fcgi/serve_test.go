@@ -1,341 +1,256 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"io"
-	"log/slog"
-	"net"
+	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
-	"sync"
+	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"novcomet/conf"
-	"novcomet/core"
+	"golang.org/x/sys/unix"
+
 	"novcomet/core/event"
-	"novcomet/core/store"
+	"novcomet/core/servertest"
 )
 
-// memory is a store with the clock of a bubble.
-type memory struct {
-	core.CheckFunc
-	mu      sync.Mutex
-	stamps  map[event.ID]event.Stamp
-	publish func() // what else a publication does
-}
-
-func (m *memory) Check(_ context.Context, ids []event.ID) (store.Snapshot, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	snapshot := store.Snapshot{Now: event.StampOf(time.Now())}
-	for _, id := range ids {
-		snapshot.Stamps = append(snapshot.Stamps, m.stamps[id])
-	}
-	return snapshot, nil
-}
-
-func (m *memory) Publish(_ context.Context, id event.ID, _ []byte) (event.Stamp, error) {
-	if m.publish != nil {
-		m.publish()
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.stamps == nil {
-		m.stamps = map[event.ID]event.Stamp{}
-	}
-	m.stamps[id] = max(event.StampOf(time.Now()), m.stamps[id]+1)
-	return m.stamps[id], nil
-}
-
-// within is a server in a bubble: polls wait for 10 × 1 s, a request may take 5 s to come in.
-func within(t *testing.T, s store.Store, log io.Writer) *server {
-	t.Helper()
-	environ := []string{"COMET_TRIES=10", "COMET_SLEEP=1", "COMET_REQUEST_TIMEOUT=5", "COMET_MAX_SERVING=8"}
-	settings, err := conf.Read(conf.Source{File: os.DevNull, Environ: environ})
-	if err != nil {
-		t.Fatal(err)
-	}
-	logger := slog.New(newDedupHandler(slog.NewTextHandler(log, nil)))
-	return newServer(s, settings, 100, logger)
-}
-
-// end waits until every connection has ended, and ends the server.
-func (s *server) end() {
-	s.working.Wait()
-	s.responders.close()
-	s.endpoint.Close()
-}
-
-// accepted is a web server's end of a connection that the server has just accepted.
-func (s *server) accepted(t *testing.T) *webServer {
-	t.Helper()
-	ours, theirs := net.Pipe()
-	s.places <- struct{}{}
-	s.enter(newConnection(theirs, s.inForce.Load().limits.time))
-	t.Cleanup(func() { ours.Close() })
-	return answering(ours)
-}
-
-func TestAPollWaitsAsLongAsItsLocationSays(t *testing.T) {
+func TestServe_RefusesInvalidSettings(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
-		name      string
-		variables map[string]string
-		wait      time.Duration
+		name, yaml string
+		env        []string
+		want       []string
 	}{
-		{"the configuration", nil, 10 * time.Second},
-		{"the location's tries", map[string]string{"COMET_TRIES": "3"}, 3 * time.Second},
-		{"the location's tries and sleep", map[string]string{"COMET_TRIES": "4", "COMET_SLEEP": "250ms"}, time.Second},
-		{"an empty one is not set", map[string]string{"COMET_TRIES": ""}, 10 * time.Second},
-		{"a client's header", map[string]string{"HTTP_COMET_TRIES": "1", "HTTP_COMET_SLEEP": "10ms"}, 10 * time.Second},
+		{"a value", "tries: none\n", nil, []string{"comet.yaml", "tries", `"none"`, "give a whole number"}},
+		{"a key", "trys: 5\n", nil, []string{"comet.yaml", "line 1", `unknown key "trys"`, "did you mean tries?"}},
+		{"a variable", "log: info\n", []string{"COMET_TRYS=5"}, []string{"COMET_TRYS", "COMET_TRIES"}},
+		{"a variable's value", "log: info\n", []string{"COMET_SLEEP=soon"},
+			[]string{"COMET_SLEEP", `"soon"`, "seconds"}},
+		{"a missing directory", "log: info\n", []string{"COMET_FILE_DIRECTORY=/nonexistent"},
+			[]string{"file.directory", "/nonexistent", "no such file"}},
+		{"a file as directory", "log: info\n", []string{"COMET_FILE_DIRECTORY=/etc/passwd"},
+			[]string{"file.directory", "/etc/passwd", "not a directory"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := within(t, &memory{}, io.Discard)
-				w := s.accepted(t)
-				variables := asked("subscribed[a]=now")
-				for name, value := range test.variables {
-					variables[name] = value
-				}
-				begin := time.Now()
-				w.send(t, sentRequest(1, 0, variables, ""))
-				w.wantResponse(t, 1, http.StatusOK, `{"s":0,"at":{"a":"0.000000"}}`)
-				if took := time.Since(begin); took != test.wait {
-					t.Errorf("it waited for %v, want %v", took, test.wait)
-				}
-				s.end()
-			})
+			t.Parallel()
+			socket, path := listeningSocket(t)
+			file := writeFile(t, filepath.Join(filepath.Dir(path), "comet.yaml"), test.yaml)
+			env := append([]string{"COMET_TRIES=", "COMET_SLEEP="}, test.env...)
+			p := start(t, t.TempDir(), startOptions{args: []string{"--config", file}, env: env, stdin: socket})
+			p.wantExit(1)
+			wantLine(t, p.stderr.String(), test.want...)
 		})
 	}
 }
 
-// No request may get past a policy that could not be read.
-func TestALocationThatIsNotConfiguredRightRefusesEverything(t *testing.T) {
-	for _, test := range []struct{ name, value string }{
-		{"COMET_TRYS", "5"},
-		{"COMET_TRIES", "many"},
-		{"COMET_SLEEP", "0"},
-		{"COMET_FILE_DIRECTORY", "/tmp"},
-		{"COMET_LISTEN", "127.0.0.1:9000"},
-		{"COMET_CONFIG", "/etc/passwd"},
-	} {
-		for _, query := range []string{"publish=a", "subscribed[a]=now", ""} {
-			synctest.Test(t, func(t *testing.T) {
-				store := &memory{publish: func() { t.Error("it was published") }}
-				var log bytes.Buffer
-				s := within(t, store, &log)
-				w := s.accepted(t)
-				variables := asked(query)
-				variables[test.name] = test.value
-				begin := time.Now()
-				w.send(t, sentRequest(1, 0, variables, ""))
-				w.wantResponse(t, 1, http.StatusInternalServerError, `{"error":"`)
-				s.end()
-				if took := time.Since(begin); took != 0 {
-					t.Errorf("%s: it waited for %v", test.name, took)
-				}
-				wantText(t, log.String(), "level=ERROR", test.name, "/comet.php")
-				if n := strings.Count(log.String(), "\n"); n != 1 {
-					t.Errorf("%d lines, want one: %s", n, &log)
-				}
-			})
+func TestServe_ChecksPeriodicallyWithoutInotify(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become a user whose instances no other program needs")
+	}
+	directory := socketDir(t)
+	if err := os.Chmod(directory, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	socket, path := listeningSocket(t)
+	p := start(t, directory, startOptions{
+		role: roleNoInotify, stdin: socket, env: []string{"COMET_LOG=warn", "COMET_TRIES=400", "COMET_SLEEP=100ms"},
+	})
+	for _, id := range []string{"a", "b", "c"} {
+		polls := connectMany(t, path, 10)
+		for _, w := range polls.all {
+			w.send(t, requestRecords(1, 0, get("subscribed["+id+"]=0.0"), ""))
 		}
+		servertest.WaitFor(t, "the failure is logged", func() bool { return p.messages() != "" })
+		touch(t, filepath.Join(directory, id+".comet"))
+		for _, w := range polls.all {
+			w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"`+id+`":`)
+		}
+	}
+	wantPublished(t, path, "d")
+	p.wantMessage("level=WARN", "inotify", "fs.inotify.max_user_instances")
+}
+
+func TestServe_StartsWithoutTheServerOfItsStore(t *testing.T) {
+	t.Parallel()
+	for _, env := range [][]string{
+		{"COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS=127.0.0.1:1"},
+		{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=127.0.0.1:1"},
+	} {
+		p, path := startServer(t, t.TempDir(), env...)
+		wantAnswer(t, ask(t, path, get("publish=a"), ""), http.StatusServiceUnavailable, "false")
+		wantAnswer(t, ask(t, path, get("subscribed[a]=now"), ""), http.StatusOK, `{"s":0,"at":{"a":"now"}}`)
+		p.waitUntilLogged("store check failed")
+		wantText(t, p.stderr.String(), "127.0.0.1:1")
 	}
 }
 
-// nginx closes the connection when the browser leaves, and says nothing.
-func TestAPollLeavesWhenTheConnectionIsClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := within(t, &memory{}, io.Discard)
-		w := s.accepted(t)
-		w.send(t, sentRequest(1, 0, asked("subscribed[a]=now"), ""))
-		time.Sleep(7500 * time.Millisecond) // longer than a request may take to come in
-		w.Close()
-		begin := time.Now()
-		s.end()
-		if took := time.Since(begin); took != 0 {
-			t.Errorf("it took %v", took)
-		}
-		// The bubble ends only when the loop has no poll left, and it ends here:
-		synctest.Wait()
-		if took := time.Since(begin); took != 0 {
-			t.Errorf("it took %v", took)
-		}
-	})
+func TestServe_AnswersWaitingPollsOnSIGTERM(t *testing.T) {
+	t.Parallel()
+	p, path := startServer(t, t.TempDir(), longPoll)
+	now, form := time.Now().Unix(), "subscribed[a]=now"
+	legacy := fmt.Sprintf("&subscribed[a]=%d&subscribed[b]=%d&%d", now, now+1, now*1000)
+	polls := []struct {
+		variables  map[string]string
+		body, want string
+	}{
+		{get(legacy), "", `{"s":0}`},
+		{get("subscribed[a]=0&subscribed[b]="), "", `{"s":0}`},
+		{get("subscribed[a]=now"), "", `{"s":0,"at":{"a":"0.000000"}}`},
+		{post(len(form)), form, `{"s":0,"at":{"a":"0.000000"}}`},
+	}
+	var waiting []*webServer
+	for _, poll := range polls {
+		w := connect(t, path)
+		w.send(t, requestRecords(1, 0, poll.variables, poll.body))
+		waiting = append(waiting, w)
+	}
+	kept := connect(t, path)
+	kept.send(t, requestRecords(1, keepConn, get("publish=kept"), ""))
+	kept.wantResponse(t, 1, http.StatusOK, "true")
+	// The server has accepted all connections when it answers this one, and it reads what it has accepted.
+	wantPublished(t, path, "other")
+
+	p.terminate()
+	kept.wantClosed(t)
+	for i, poll := range polls {
+		waiting[i].wantResponse(t, 1, http.StatusOK, poll.want)
+		waiting[i].wantClosed(t)
+	}
+	if log := p.stderr.String(); strings.Contains(log, "ERROR") {
+		t.Errorf("an error was logged: %s", log)
+	}
 }
 
-func TestAPollLeavesWhenItIsAbortedAndTheConnectionGoesOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := within(t, &memory{}, io.Discard)
-		w := s.accepted(t)
-		w.send(t, sentRequest(1, keep, asked("subscribed[a]=now"), ""))
-		time.Sleep(7500 * time.Millisecond) // longer than a request may take to come in
-		begin := time.Now()
-		w.send(t, sentRecord(2, 9, nil, 0)) // of another request: to be ignored
-		synctest.Wait()
-		w.send(t, sentRecord(2, 1, nil, 0))
-		if r, err := w.response(1); err != nil || r.ended != 0 {
-			t.Errorf("ended %d, %v", r.ended, err)
-		}
-		w.send(t, sentRequest(2, 0, asked("publish=a"), ""))
-		w.wantResponse(t, 2, http.StatusOK, "true")
-		s.end()
-		if took := time.Since(begin); took != 0 {
-			t.Errorf("it took %v", took)
-		}
-	})
-}
-
-func TestAPanicEndsOneRequestOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		store := &memory{publish: func() { panic("a store's mistake") }}
-		s := within(t, store, &log)
-		w := s.accepted(t)
-		w.send(t, sentRequest(1, keep, asked("publish=a"), ""))
-		w.wantResponse(t, 1, http.StatusInternalServerError, `{"error":"internal error`)
-		w.send(t, sentRequest(1, 0, asked("subscribed[a]=now&wait=0"), ""))
-		w.wantResponse(t, 1, http.StatusOK, `{"s":0`)
-		s.end()
-		wantText(t, log.String(), "a store's mistake", "serve_test.go")
-		if n := strings.Count(log.String(), "\n"); n != 1 {
-			t.Errorf("%d lines, want one: %s", n, &log)
-		}
-	})
-}
-
-func TestARequestHasItsTimeToComeIn(t *testing.T) {
-	request := sentRequest(1, keep, asked("subscribed[a]=now&wait=0"), "")
-	for _, sent := range []int{0, 1, 7, 8, 16, 100, len(request) - 1} {
-		synctest.Test(t, func(t *testing.T) {
-			s := within(t, &memory{}, io.Discard)
-			w := s.accepted(t)
-			begin := time.Now()
-			w.send(t, request[:sent])
-			w.wantEnd(t)
-			if took := time.Since(begin); took != 5*time.Second {
-				t.Errorf("after %d bytes it was closed in %v, want 5s", sent, took)
+func TestServe_EndsInTime(t *testing.T) {
+	t.Parallel()
+	run := func(name string, limit time.Duration, before func(t *testing.T, path string, socket *os.File)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			socket, path := listeningSocket(t)
+			p := start(t, t.TempDir(), startOptions{stdin: socket, env: []string{longPoll}})
+			wantPublished(t, path, "a")
+			before(t, path, socket)
+			if took := p.terminate(); took > limit {
+				t.Errorf("the program ended after %v, want %v at most", took, limit)
 			}
 		})
 	}
-	synctest.Test(t, func(t *testing.T) {
-		s := within(t, &memory{}, io.Discard)
-		w := s.accepted(t)
-		for range 3 {
-			w.send(t, request)
-			w.wantResponse(t, 1, http.StatusOK, `{"s":0`)
-			time.Sleep(time.Hour) // a kept connection may rest
+	const cutOff = 4500 * time.Millisecond
+	run("with idle connections", cutOff-time.Second, func(t *testing.T, path string, _ *os.File) {
+		for range 20 {
+			w := connect(t, path)
+			w.send(t, requestRecords(1, keepConn, get("publish=kept"), ""))
+			w.wantResponse(t, 1, http.StatusOK, "true")
 		}
-		begin := time.Now()
-		w.send(t, request[:1]) // but not in the middle of a request
-		w.wantEnd(t)
-		if took := time.Since(begin); took != 5*time.Second {
-			t.Errorf("it was closed in %v, want 5s", took)
+	})
+	run("with an incomplete request", cutOff+time.Second, func(t *testing.T, path string, _ *os.File) {
+		w := connect(t, path)
+		w.send(t, requestRecords(1, keepConn, get("publish=never"), "")[:50])
+		wantPublished(t, path, "other")
+	})
+	// Another process that shares the socket may make it blocking. Then accept cannot be interrupted.
+	run("with a blocking socket", cutOff+time.Second, func(t *testing.T, path string, socket *os.File) {
+		if err := unix.SetNonblock(int(socket.Fd()), false); err != nil {
+			t.Fatal(err)
 		}
-		s.end()
+		wantPublished(t, path, "a")
+	})
+	t.Run("on SIGINT from a terminal", func(t *testing.T) {
+		t.Parallel()
+		p, path := startServer(t, t.TempDir(), longPoll)
+		wantPublished(t, path, "a")
+		if err := p.Process.Signal(syscall.SIGINT); err != nil {
+			t.Fatal(err)
+		}
+		p.wantExit(0)
 	})
 }
 
-// Half a record must not be followed by anything.
-func TestAWebServerThatDoesNotReadLosesItsConnection(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := within(t, &memory{}, io.Discard)
-		w := s.accepted(t)
-		w.send(t, sentRequest(1, keep, asked("publish=a"), ""))
-		begin := time.Now()
-		s.end()
-		if took := time.Since(begin); took != 5*time.Second {
-			t.Errorf("it was closed in %v, want 5s", took)
+func TestServe_SharesItsSocketWithOtherProcesses(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	socket, path := listeningSocket(t)
+	options := startOptions{stdin: socket, env: []string{longPoll}}
+	wantAllAnswered := func(polls *webServers) {
+		t.Helper()
+		for _, w := range polls.all {
+			w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
 		}
-		if _, err := w.Write([]byte{1}); !errors.Is(err, io.ErrClosedPipe) {
-			t.Errorf("the connection goes on: %v", err)
-		}
-	})
-}
-
-func TestStopAnswersWhoeverWaitsAndCutsOffWhoeverDoesNotFinish(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := within(t, &memory{}, io.Discard)
-		waiting, resting, late, half := s.accepted(t), s.accepted(t), s.accepted(t), s.accepted(t)
-		request := sentRequest(1, keep, asked("subscribed[a]=now"), "")
-		waiting.send(t, request)
-		resting.send(t, sentRequest(1, keep, asked("publish=b"), ""))
-		resting.wantResponse(t, 1, http.StatusOK, "true")
-		late.send(t, request[:40])
-		half.send(t, request[:40])
-		synctest.Wait()
-
-		begin := time.Now()
-		stopped := make(chan struct{})
-		go func() {
-			defer close(stopped)
-			ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
-			defer cancel()
-			s.stop(ctx)
-		}()
-		waiting.wantResponse(t, 1, http.StatusOK, `{"s":0`)
-		waiting.wantEnd(t)
-		resting.wantEnd(t)
-		if took := time.Since(begin); took != 0 {
-			t.Errorf("whoever can be answered at once waited for %v", took)
-		}
-		time.Sleep(time.Second)
-		late.send(t, request[40:])
-		late.wantResponse(t, 1, http.StatusOK, `{"s":0`)
-		late.wantEnd(t)
-		if took := time.Since(begin); took != time.Second {
-			t.Errorf("who came late waited until %v", took)
-		}
-		half.wantEnd(t)
-		<-stopped
-		if took := time.Since(begin); took != 4*time.Second {
-			t.Errorf("it stopped after %v, want 4s", took)
-		}
-	})
-}
-
-// failing is a listener that fails for a while, as with too many open files.
-type failing struct {
-	net.Listener
-	errors int
-	conns  chan net.Conn
-}
-
-func (f *failing) Accept() (net.Conn, error) {
-	if f.errors > 0 {
-		f.errors--
-		return nil, errors.New("too many open files")
 	}
-	if conn, ok := <-f.conns; ok {
-		return conn, nil
+	sendAll := func(n int) *webServers {
+		polls := connectMany(t, path, n)
+		for _, w := range polls.all {
+			w.send(t, requestRecords(1, 0, get("subscribed[a]=0.0"), ""))
+		}
+		return polls
 	}
-	return nil, net.ErrClosed
+	var programs []*program
+	for range 3 {
+		programs = append(programs, start(t, directory, options))
+	}
+	polls := sendAll(30)
+	wantPublished(t, path, "a")
+	wantAllAnswered(polls)
+	for i, p := range programs {
+		p.waitUntilReady()
+		p.terminate()
+		if i < len(programs)-1 {
+			wantPublished(t, path, "a")
+		}
+	}
+	polls = sendAll(50) // Now no process runs. The connections wait in the backlog of the socket.
+	start(t, directory, options)
+	wantAllAnswered(polls)
 }
 
-func TestAcceptIsTriedAgainAfterLongerAndLongerPausesUpToASecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		s := within(t, &memory{}, &log)
-		l := &failing{errors: 12, conns: make(chan net.Conn)}
-		s.working.Go(func() { s.serve(l) })
-		ours, theirs := net.Pipe()
-		begin := time.Now()
-		l.conns <- theirs
-		const pauses = (5 + 10 + 20 + 40 + 80 + 160 + 320 + 640 + 4*1000) * time.Millisecond
-		if took := time.Since(begin); took != pauses {
-			t.Errorf("it was back after %v, want %v", took, pauses)
+// All programs of a machine write to /dev/shm. If the kernel's queue of notifications is full, the kernel
+// drops some.
+func TestServe_FindsAPublicationAmongManyWritesOfOtherPrograms(t *testing.T) {
+	const writes, rounds = 100_000, 10
+	directory := t.TempDir()
+	s, path := startInProcess(t, directory, "COMET_MAX_SERVING=1", "COMET_SLEEP=1h") // so that only notifications help
+	var files []*os.File
+	for _, name := range []string{"foreign.tmp", ".news.comet", "news.comet.swp", "unused.comet"} {
+		file, err := os.Create(filepath.Join(directory, name))
+		if err != nil {
+			t.Fatal(err)
 		}
-		w := answering(ours)
-		w.send(t, sentRequest(1, 0, asked("publish=a"), ""))
-		w.wantResponse(t, 1, http.StatusOK, "true")
-		close(l.conns)
-		s.end()
-		if n := strings.Count(log.String(), "too many open files"); n != 1 {
-			t.Errorf("it was logged %d times, want once: %s", n, &log)
+		defer file.Close()
+		files = append(files, file)
+	}
+	writeOften := func() {
+		for i := range writes / rounds / 2 {
+			if _, err := files[i%len(files)].WriteAt([]byte("x"), 0); err != nil {
+				t.Error(err)
+				return
+			}
 		}
-	})
+	}
+	news := filepath.Join(directory, "news.comet")
+	round := func() {
+		w := connectMany(t, path, 1)
+		defer w.close()
+		cursor := event.Stamp(0) // With now, a publication shortly before the poll would count as new.
+		if info, err := os.Stat(news); err == nil {
+			cursor = event.StampOf(info.ModTime())
+		}
+		w.all[0].send(t, requestRecords(1, 0, get("subscribed[news]="+cursor.String()), ""))
+		servertest.WaitFor(t, "the poll waits", func() bool { return s.waiting() == 1 })
+		writeOften()
+		touch(t, news)
+		writeOften()
+		w.all[0].wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
+	}
+	closed := func() bool { return s.connections() == 0 }
+	round()
+	servertest.WaitFor(t, "the connection is closed", closed)
+	before := measureFootprint()
+	for range rounds {
+		round()
+	}
+	servertest.WaitFor(t, "all connections are closed", closed)
+	before.wantAgain(t)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -16,51 +17,50 @@ import (
 	"novcomet/conf"
 )
 
-// listen returns the listeners to serve on, from the first of these that there is: what --listen says,
-// sockets that systemd passes, a listening socket on fd 0 (spawn-fcgi, mod_fcgid, lighttpd), what comet.yaml
-// says.
+// listen returns listeners from the first of these sources that is used: --listen, sockets that systemd
+// passes, a listening socket on file descriptor 0 (spawn-fcgi, mod_fcgid, lighttpd), listen in comet.yaml.
 func listen(config conf.Config, byFlag bool) ([]net.Listener, error) {
 	if byFlag {
-		return one(listenOn(config.Listen, config.Socket))
+		return single(listenOn(config.Listen, config.Socket))
 	}
-	if passed := activation.Files(true); len(passed) > 0 {
-		return all(passed)
+	if files := activation.Files(true); len(files) > 0 {
+		return systemdListeners(files)
 	}
 	if isListening(unix.Stdin) {
-		return one(net.FileListener(os.Stdin))
+		return single(net.FileListener(os.Stdin))
 	}
 	if config.Listen != "" {
-		return one(listenOn(config.Listen, config.Socket))
+		return single(listenOn(config.Listen, config.Socket))
 	}
 	return nil, errNoSocket
 }
 
-func one(l net.Listener, err error) ([]net.Listener, error) {
+func single(l net.Listener, err error) ([]net.Listener, error) {
 	if err != nil {
 		return nil, errors.WithStack(err)
 	}
 	return []net.Listener{l}, nil
 }
 
-// all returns listeners on the sockets that systemd passes.
-func all(passed []*os.File) ([]net.Listener, error) {
+func systemdListeners(files []*os.File) ([]net.Listener, error) {
 	var listeners []net.Listener
-	for _, socket := range passed {
-		if !isListening(int(socket.Fd())) {
-			return nil, errors.Errorf("%s, passed by systemd, is not a listening socket: the socket unit must have ListenStream= and Accept=no", socket.Name())
+	for _, file := range files {
+		if !isListening(int(file.Fd())) {
+			return nil, fmt.Errorf("%s, passed by systemd, is not a listening socket: the socket unit must have "+
+				"ListenStream= and Accept=no", file.Name())
 		}
-		l, err := net.FileListener(socket)
+		l, err := net.FileListener(file)
 		if err != nil {
-			return nil, errors.Wrapf(err, "%s, passed by systemd", socket.Name())
+			return nil, errors.Wrapf(err, "%s, passed by systemd", file.Name())
 		}
-		socket.Close()
+		file.Close()
 		listeners = append(listeners, l)
 	}
 	return listeners, nil
 }
 
-// isListening reports whether the file descriptor is a listening socket. A connected one would not do: it is
-// what inetd passes.
+// isListening reports whether the file descriptor is a listening socket. A connected one, as inetd passes,
+// is not.
 func isListening(fd int) bool {
 	listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
 	return err == nil && listening == 1
@@ -75,53 +75,54 @@ func listenOn(address string, socket conf.Socket) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	// Until the socket has its mode and group, nobody else may connect.
+	// Until the socket has its mode and group, only its owner may connect.
 	mask := unix.Umask(0o177)
 	l, err := net.Listen("unix", path)
 	unix.Umask(mask)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.Wrapf(err, "the directory %[1]s is missing; make it, writable for the group of comet-fcgi's user, with "+
-			"\"install -d -m 775 -g www-data %[1]s\"", filepath.Dir(path))
+		return nil, errors.Wrapf(err, "the directory %[1]s is missing; make it, writable for the group of "+
+			"comet-fcgi's user, with \"install -d -m 775 -g www-data %[1]s\"", filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, errors.WithStack(err)
 	}
-	if err := admit(path, socket); err != nil {
+	if err := setAccess(path, socket); err != nil {
 		l.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
-// removeStale removes a socket file that a process left behind that was killed: nobody answers on it.
+// removeStale removes the socket file of a process that was killed. It fails if the path is anything else.
 func removeStale(path string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return nil // There is none, or net.Listen will say what is wrong.
+		return nil // The path is free, or net.Listen returns a better error.
 	}
 	if info.Mode()&fs.ModeSocket == 0 {
-		return errors.Errorf("%s is in the way, and not a socket: remove it, or listen elsewhere", path)
+		return fmt.Errorf("%s is in the way, and not a socket: remove it, or listen elsewhere", path)
 	}
 	c, err := net.Dial("unix", path)
 	if err == nil {
 		c.Close()
-		return errors.Errorf("%s: another process listens here already", path)
+		return fmt.Errorf("%s: another process listens here already", path)
 	}
 	if !errors.Is(err, unix.ECONNREFUSED) {
-		return errors.Wrap(err, "look whether somebody listens here already")
+		return errors.Wrap(err, "check whether another process listens here already")
 	}
 	return errors.Wrap(os.Remove(path), "remove a stale socket")
 }
 
-// admit lets the web server in.
-func admit(path string, socket conf.Socket) error {
+// setAccess sets the mode and group of the socket file, so that the web server may connect.
+func setAccess(path string, socket conf.Socket) error {
 	if socket.Group != "" {
 		group, err := groupID(socket.Group)
 		if err != nil {
 			return err
 		}
 		if err := os.Chown(path, -1, group); err != nil {
-			return errors.Wrapf(err, "socket.group %s: only a member of the group, or root, can give it the socket", socket.Group)
+			return errors.Wrapf(err, "socket.group %s: only a member of the group, or root, can give it the socket",
+				socket.Group)
 		}
 	}
 	return errors.Wrap(os.Chmod(path, socket.Mode), "socket.mode")

@@ -11,9 +11,9 @@ import (
 	"novcomet/fcgi/fastcgi"
 )
 
-// streaming is a stream on its connection. It is parked like a poll: net/http/fcgi writes its header and
-// first bytes, and holds none of its buffers for as long as the stream lasts. What comes later has no header,
-// so it goes straight into records.
+// streaming is a stream on its connection. It is parked like a poll: net/http/fcgi writes the header and the
+// first bytes, and then none of its buffers is in use. Later parts have no header, so they are written into
+// records directly.
 type streaming struct {
 	server *server
 	*connection
@@ -22,8 +22,8 @@ type streaming struct {
 	source *core.Subscriber
 
 	mu    sync.Mutex // held while a part is being sent; protects the following
-	over  bool       // nothing is to be sent any more
-	ended bool       // the last part has been sent
+	over  bool       // No more parts are sent.
+	ended bool       // The last part was sent.
 }
 
 // stream begins a stream on its connection.
@@ -43,22 +43,22 @@ func (s *server) stream(c *connection, r *request, source *core.Subscriber) {
 // Deliver is called by the hub when there is something to send.
 func (st *streaming) Deliver(result *hub.Result) { go st.send(result) }
 
-// send sends a part. The next one is only asked for when that has been taken: a slow reader costs the memory
-// of one, and is told of the latest state of each event then.
+// send sends a part. The stream waits for the next one only when the web server has read this one. So a slow
+// reader costs the memory of one part, and then gets the latest state of each event.
 func (st *streaming) send(result *hub.Result) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.over {
 		return
 	}
-	defer st.server.responders.room(result.Size())()
+	defer st.server.responders.acquireFor(result.Size())()
 	body, last := st.source.Part(result)
 	records := fastcgi.AppendStdout(nil, st.id, body)
 	if last {
 		st.over, st.ended = true, true
 	}
 	st.server.memory.note()
-	st.writeWithin(records, core.StreamWriteTimeout, st.server.responders.othersWait)
+	st.writeWithin(records, core.StreamWriteTimeout, st.server.responders.contended)
 	if st.ended {
 		st.interrupt()
 	} else {
@@ -66,7 +66,7 @@ func (st *streaming) send(result *hub.Result) {
 	}
 }
 
-// stir goes on when something came in, or the stream has ended.
+// stir continues when data has arrived on the connection, or the stream has ended.
 func (st *streaming) stir(err error) {
 	st.server.parked.Add(-1)
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {

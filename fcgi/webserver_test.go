@@ -4,32 +4,35 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/textproto"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/pkg/errors"
+	"novcomet/core/servertest"
 )
 
-// A web server's side of FastCGI, written down from the specification alone: numbers instead of the program's constants, so
-// that a mistake there can't hide here.
+// This file has a web server's side of FastCGI. It is written from the specification alone, with numbers
+// instead of the product's constants. So it does not share a mistake with them.
 
-// sentRecord is a record as it goes over the wire.
-func sentRecord(kind byte, id uint16, content []byte, padding int) []byte {
+// record returns a record as it is sent.
+func record(kind byte, id uint16, content []byte, padding int) []byte {
 	b := []byte{1, kind, byte(id >> 8), byte(id), byte(len(content) >> 8), byte(len(content)), byte(padding), 0}
 	return append(append(b, content...), make([]byte, padding)...)
 }
 
-func sentBegin(id uint16, role, flags byte) []byte {
-	return sentRecord(1, id, []byte{0, role, flags, 0, 0, 0, 0, 0}, 0)
+func beginRecord(id uint16, role, flags byte) []byte {
+	return record(1, id, []byte{0, role, flags, 0, 0, 0, 0, 0}, 0)
 }
 
-func sentPair(name, value string) (b []byte) {
+func pair(name, value string) (b []byte) {
 	for _, s := range []string{name, value} {
 		if len(s) < 128 {
 			b = append(b, byte(len(s)))
@@ -40,34 +43,35 @@ func sentPair(name, value string) (b []byte) {
 	return append(append(b, name...), value...)
 }
 
-func sentPairs(variables map[string]string) (b []byte) {
+func pairs(variables map[string]string) (b []byte) {
 	for name, value := range variables {
-		b = append(b, sentPair(name, value)...)
+		b = append(b, pair(name, value)...)
 	}
 	return b
 }
 
-// sentStream is content in as many records as it takes, and the empty one that ends it.
-func sentStream(kind byte, id uint16, content []byte, padding int) (b []byte) {
-	const most = 32 << 10 // nginx sends 32 KiB a record
+// streamRecords returns the content in as many records as it needs, and the empty record that ends it.
+func streamRecords(kind byte, id uint16, content []byte, padding int) (b []byte) {
+	const largest = 32 << 10 // as nginx sends them
 	for len(content) > 0 {
-		n := min(len(content), most)
-		b = append(b, sentRecord(kind, id, content[:n], padding)...)
+		n := min(len(content), largest)
+		b = append(b, record(kind, id, content[:n], padding)...)
 		content = content[n:]
 	}
-	return append(b, sentRecord(kind, id, nil, padding)...)
+	return append(b, record(kind, id, nil, padding)...)
 }
 
-const keep = 1 // the flag FCGI_KEEP_CONN
+const keepConn = 1 // the flag FCGI_KEEP_CONN
 
-func sentRequest(id uint16, flags byte, variables map[string]string, body string) []byte {
-	b := sentBegin(id, 1, flags)
-	b = append(b, sentStream(4, id, sentPairs(variables), 0)...)
-	return append(b, sentStream(5, id, []byte(body), 0)...)
+// requestRecords returns a whole request.
+func requestRecords(id uint16, flags byte, variables map[string]string, body string) []byte {
+	b := beginRecord(id, 1, flags)
+	b = append(b, streamRecords(4, id, pairs(variables), 0)...)
+	return append(b, streamRecords(5, id, []byte(body), 0)...)
 }
 
-// asked are the variables of GET /comet.php?query, as nginx sends them: with those that are empty.
-func asked(query string) map[string]string {
+// get returns the variables of GET /comet.php?query. As from nginx, some are empty.
+func get(query string) map[string]string {
 	return map[string]string{
 		"GATEWAY_INTERFACE": "CGI/1.1",
 		"SERVER_SOFTWARE":   "nginx/1.22.1",
@@ -83,37 +87,73 @@ func asked(query string) map[string]string {
 	}
 }
 
-// posted are the variables of a form with that many bytes.
-func posted(length int) map[string]string {
-	variables := asked("")
-	variables["REQUEST_METHOD"] = "POST"
-	variables["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
-	variables["CONTENT_LENGTH"] = strconv.Itoa(length)
+// post returns the variables of a form of length bytes.
+func post(length int) map[string]string {
+	return with(get(""), "REQUEST_METHOD", "POST", "CONTENT_TYPE", "application/x-www-form-urlencoded",
+		"CONTENT_LENGTH", strconv.Itoa(length))
+}
+
+// with sets variables to values, and returns all variables.
+func with(variables map[string]string, namesAndValues ...string) map[string]string {
+	for i := 0; i < len(namesAndValues); i += 2 {
+		variables[namesAndValues[i]] = namesAndValues[i+1]
+	}
 	return variables
 }
 
-// webServer is one connection to comet-fcgi.
+// webServer is one connection of a web server to comet-fcgi.
 type webServer struct {
 	net.Conn
 	in *bufio.Reader
 }
 
+func newWebServer(conn net.Conn) *webServer { return &webServer{conn, bufio.NewReader(conn)} }
+
+// connect connects to the path of a socket, or to a host:port.
 func connect(t testing.TB, address string) *webServer {
 	t.Helper()
-	network := "tcp"
-	if strings.HasPrefix(address, "/") {
-		network = "unix"
-	}
-	conn, err := net.Dial(network, address)
+	conn, err := dial(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(2 * patience))
-	return answering(conn)
+	_ = conn.SetDeadline(time.Now().Add(2 * servertest.Patience))
+	return newWebServer(conn)
 }
 
-func answering(conn net.Conn) *webServer { return &webServer{conn, bufio.NewReader(conn)} }
+func dial(address string) (net.Conn, error) {
+	if filepath.IsAbs(address) {
+		return net.Dial("unix", address)
+	}
+	return net.Dial("tcp", address)
+}
+
+// webServers are many connections.
+type webServers struct{ all []*webServer }
+
+// connectMany opens n connections.
+func connectMany(t testing.TB, address string, n int) *webServers {
+	t.Helper()
+	many := &webServers{}
+	t.Cleanup(many.close)
+	for range n {
+		conn, err := dial(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(2 * servertest.Patience))
+		many.all = append(many.all, newWebServer(conn))
+	}
+	return many
+}
+
+// close closes the connections, and keeps nothing of them in memory.
+func (many *webServers) close() {
+	for _, w := range many.all {
+		w.Close()
+	}
+	many.all = nil
+}
 
 func (w *webServer) send(t testing.TB, records ...[]byte) {
 	t.Helper()
@@ -124,16 +164,27 @@ func (w *webServer) send(t testing.TB, records ...[]byte) {
 
 // receive returns the next record.
 func (w *webServer) receive() (kind byte, id uint16, content []byte, err error) {
-	var head [8]byte
-	if _, err := io.ReadFull(w.in, head[:]); err != nil {
+	var header [8]byte
+	if _, err := io.ReadFull(w.in, header[:]); err != nil {
 		return 0, 0, nil, err
 	}
-	if head[0] != 1 {
-		return 0, 0, nil, errors.Errorf("a record of version %d", head[0])
+	if header[0] != 1 {
+		return 0, 0, nil, fmt.Errorf("a record of version %d", header[0])
 	}
-	content = make([]byte, int(binary.BigEndian.Uint16(head[4:]))+int(head[6]))
-	_, err = io.ReadFull(w.in, content)
-	return head[1], binary.BigEndian.Uint16(head[2:]), content[:len(content)-int(head[6])], err
+	content = make([]byte, int(binary.BigEndian.Uint16(header[4:]))+int(header[6]))
+	if _, err = io.ReadFull(w.in, content); errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF // The header is a part of the record.
+	}
+	return header[1], binary.BigEndian.Uint16(header[2:]), content[:len(content)-int(header[6])], err
+}
+
+func (w *webServer) wantRecord(t testing.TB, kind byte, id uint16, content []byte) {
+	t.Helper()
+	gotKind, gotID, got, err := w.receive()
+	if err != nil || gotKind != kind || gotID != id || !bytes.Equal(got, content) {
+		t.Fatalf("record of type %d, id %d: %q, %v; want type %d, id %d: %q",
+			gotKind, gotID, got, err, kind, id, content)
+	}
 }
 
 // response is how a request ended.
@@ -144,40 +195,40 @@ type response struct {
 	body   string
 }
 
-// response reads the answer to the request id, up to its end.
+// response reads the response to a request up to its end.
 func (w *webServer) response(id uint16) (response, error) {
 	var out []byte
 	for {
 		kind, of, content, err := w.receive()
 		switch {
 		case err != nil:
-			return response{}, errors.WithMessagef(err, "after %q", out)
+			return response{}, fmt.Errorf("after %q: %w", out, err)
 		case of != id:
-			return response{}, errors.Errorf("a record of type %d about request %d instead of %d", kind, of, id)
+			return response{}, fmt.Errorf("a record of type %d with id %d instead of %d", kind, of, id)
 		case kind == 3 && len(content) == 8:
 			return parseResponse(content[4], out)
 		case kind == 6:
 			out = append(out, content...)
 		default:
-			return response{}, errors.Errorf("a record of type %d: %q", kind, content)
+			return response{}, fmt.Errorf("a record of type %d: %q", kind, content)
 		}
 	}
 }
 
 func parseResponse(ended byte, out []byte) (response, error) {
 	r := response{ended: ended}
-	if ended != 0 || len(out) == 0 { // refused, or aborted
+	if ended != 0 || len(out) == 0 { // refused or aborted
 		return r, nil
 	}
 	in := bufio.NewReader(bytes.NewReader(out))
 	header, err := textproto.NewReader(in).ReadMIMEHeader()
 	if err != nil {
-		return r, errors.Wrapf(err, "the header of %q", out)
+		return r, fmt.Errorf("the header of %q: %w", out, err)
 	}
 	r.header, r.status = http.Header(header), http.StatusOK
 	if status, _, _ := strings.Cut(header.Get("Status"), " "); status != "" {
 		if r.status, err = strconv.Atoi(status); err != nil {
-			return r, errors.Wrapf(err, "the status of %q", out)
+			return r, fmt.Errorf("the status of %q: %w", out, err)
 		}
 	}
 	body, err := io.ReadAll(in)
@@ -185,22 +236,31 @@ func parseResponse(ended byte, out []byte) (response, error) {
 	return r, err
 }
 
-func (w *webServer) wantResponse(t testing.TB, id uint16, status int, body string) {
+// wantResponse reads the response to a request. Its body must contain the text.
+func (w *webServer) wantResponse(t testing.TB, id uint16, status int, text string) {
 	t.Helper()
 	r, err := w.response(id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.ended != 0 || r.status != status || !strings.Contains(r.body, body) {
-		t.Errorf("request %d: ended %d, HTTP %d %s, want HTTP %d %s", id, r.ended, r.status, r.body, status, body)
+	if r.ended != 0 || r.status != status || !strings.Contains(r.body, text) {
+		t.Errorf("request %d: ended %d, HTTP %d %s, want HTTP %d %s", id, r.ended, r.status, r.body, status, text)
 	}
 }
 
-// wantEnd wants the connection to be closed, without another byte.
-func (w *webServer) wantEnd(t testing.TB) {
+// wantRefusal reads the end of a request that was not served, and checks its protocol status.
+func (w *webServer) wantRefusal(t testing.TB, id uint16, protocolStatus byte) {
+	t.Helper()
+	if r, err := w.response(id); err != nil || r.ended != protocolStatus {
+		t.Errorf("request %d: protocol status %d, %v; want %d", id, r.ended, err, protocolStatus)
+	}
+}
+
+// wantClosed checks that the connection is closed without another byte.
+func (w *webServer) wantClosed(t testing.TB) {
 	t.Helper()
 	if kind, id, content, err := w.receive(); !errors.Is(err, io.EOF) {
-		t.Errorf("the connection goes on: record of type %d about %d, %q, %v", kind, id, content, err)
+		t.Errorf("the connection is open: record of type %d, id %d: %q, %v", kind, id, content, err)
 	}
 }
 
@@ -209,12 +269,12 @@ func ask(t testing.TB, address string, variables map[string]string, body string)
 	t.Helper()
 	w := connect(t, address)
 	defer w.Close()
-	w.send(t, sentRequest(1, 0, variables, body))
+	w.send(t, requestRecords(1, 0, variables, body))
 	r, err := w.response(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.wantEnd(t)
+	w.wantClosed(t)
 	return r
 }
 
@@ -223,4 +283,10 @@ func wantAnswer(t testing.TB, r response, status int, body string) {
 	if r.status != status || r.body != body {
 		t.Errorf("HTTP %d %s, want HTTP %d %s", r.status, r.body, status, body)
 	}
+}
+
+// wantPublished publishes an event by URL.
+func wantPublished(t testing.TB, address, id string) {
+	t.Helper()
+	wantAnswer(t, ask(t, address, get("publish="+id), ""), http.StatusOK, "true")
 }

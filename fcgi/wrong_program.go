@@ -10,5 +10,6 @@ func answerAsCGI(stdout io.Writer) {
 	fmt.Fprint(stdout, "Status: 500 Internal Server Error\r\n"+
 		"Content-Type: application/json; charset=utf-8\r\n"+
 		"Cache-Control: no-store\r\n\r\n"+
-		`{"error":"this is comet-fcgi, a FastCGI backend, but it was started as a CGI program: put comet.cgi here instead"}`)
+		`{"error":"this is comet-fcgi, a FastCGI backend, but it was started as a CGI program: `+
+		`put comet.cgi here instead"}`)
 }

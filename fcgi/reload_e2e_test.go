@@ -1,0 +1,32 @@
+//go:build e2e
+
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"novcomet/core/servertest"
+)
+
+// Another store needs a restart. At the end, the store's connections are closed.
+func TestReload_KeepsTheStore(t *testing.T) {
+	t.Parallel()
+	redis := servertest.StartRedis(t, servertest.RedisOptions{})
+	connections := func() int {
+		return len(strings.Split(strings.TrimSpace(fmt.Sprint(redis.Do("CLIENT", "LIST"))), "\n"))
+	}
+	unused := connections()
+	r := startReloading(t, "tries: 2000\nsleep: 20ms\nstore: redis\nredis.addresses: "+redis.Address()+"\n")
+	wantText(t, r.reload("tries: 2000\nsleep: 20ms\nfile.directory: "+t.TempDir()+"\n"),
+		"settings reloaded", "need a restart", "keys=file.directory,store,redis.addresses")
+	w := connect(t, r.path)
+	w.send(t, requestRecords(1, 0, get("subscribed[a]=0.000000"), ""))
+	wantWaiting(t, r.path, 1)
+	redis.Do("HSET", "novcomet:a", "s", "1763800000123456")
+	w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":1763800000.123456}`)
+	r.terminate()
+	servertest.WaitFor(t, "the connections are closed", func() bool { return connections() == unused })
+}

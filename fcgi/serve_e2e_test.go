@@ -1,0 +1,35 @@
+//go:build e2e
+
+package main
+
+import (
+	"net/http"
+	"testing"
+
+	"novcomet/core/store/files/coarsetest"
+)
+
+func TestServe_DeliversPublicationsOfAnotherProcess(t *testing.T) {
+	eachStore(t, func(t *testing.T, s testStore) {
+		env := append([]string{longPoll}, s.env...)
+		_, one := startServer(t, "", env...)
+		_, other := startServer(t, "", env...)
+		w := connect(t, one)
+		w.send(t, requestRecords(1, 0, get("subscribed[a]=0.000000"), ""))
+		wantWaiting(t, one, 1)
+		wantPublished(t, other, "a")
+		w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+	})
+}
+
+func TestServe_RefusesADirectoryThatKeepsOnlySeconds(t *testing.T) {
+	directory := coarsetest.Mount(t)
+	p, _ := startServer(t, directory)
+	p.wantExit(1, "file.directory", directory, "units of 1s", "/dev/shm")
+
+	status, report := runChecked(t, roleProgram, directory, nil, nil)
+	if status != 1 {
+		t.Errorf("check: status %d, want 1", status)
+	}
+	wantText(t, report, "problem  directory", "units of 1s", "/dev/shm")
+}
