@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Runs the tests that take minutes: thousands of random histories, each rule of delivery broken once, clients that
-# survive restarts, a soak behind real web servers, and fuzzing. The soak needs the servers that examples/test.sh installs.
+# Runs the tests that take minutes: thousands of random histories, each rule of delivery broken once, a soak behind
+# real web servers that are reloaded and restarted, and fuzzing. The soak needs the servers that examples/test.sh
+# installs.
 #
 #   NOVCOMET_SEED=7         other histories than those of every run; 0 draws a seed
-#   NOVCOMET_SURVIVE=10m    how long the clients must survive
+#   NOVCOMET_SOAK=10m       how long each soak lasts
 #   NOVCOMET_FUZZ=1m        how long each fuzz target runs
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,12 +15,9 @@ go test -count=1 -timeout 15m -v -run '^TestHistories_Of' ./core/internal/sim -r
 echo "== each rule of delivery, broken"
 go test -count=1 -tags long -timeout 30m -run '^TestHistories_DetectEachBrokenRule$' ./core/internal/sim
 
-echo "== clients that survive restarts"
-NOVCOMET_SURVIVE=${NOVCOMET_SURVIVE:-2m} go test -count=1 -tags long -timeout 15m -run 'Survive|LoseNothing' ./fcgi
-
 echo "== soak"
 for server in nginx apache-proxy; do
-	go -C examples/bench run . --soak 30s --with $server
+	go -C examples/bench run . --soak "${NOVCOMET_SOAK:-1m}" --with $server
 done
 
 echo "== fuzzing"

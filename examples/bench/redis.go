@@ -52,8 +52,8 @@ func startRedis(ctx context.Context, directory string) (*redisServer, error) {
 }
 
 // publishElsewhere publishes events that nobody waits for, until ctx ends, and returns how many. It sends the
-// commands of core/store/redis' script without the script, whose CPU time would slow down what is measured at the
-// same time.
+// commands of core/store/redis' script without the script, whose CPU time would slow down what is measured at
+// the same time.
 func (r *redisServer) publishElsewhere(ctx context.Context, perSecond int) (published int, err error) {
 	const interval, events = 5 * time.Millisecond, 1000
 	tick := time.NewTicker(interval)

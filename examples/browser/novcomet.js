@@ -1,83 +1,94 @@
-// novcomet.js: a page learns at once that something happened on the server.
+// novcomet.js reports to a page at once that something happened on the server.
 //
 //     <script src="novcomet.js"></script>            or, in a module:   import NovComet from "./novcomet.js";
 //     <script>
-//       NovComet.init("/comet.php")                  // where comet.cgi or comet-fcgi answers
+//       NovComet.init("/comet.php")                  // the URL of comet.cgi or comet-fcgi
 //         .subscribe("news", (k) => alert(`published at ${new Date(k.news * 1000)}`))
 //         .run();
 //     </script>
 //
-// and on the server: touch /dev/shm/news.comet. With data, echo '{"text":"hello"}' > /dev/shm/news.comet, it is
+// The server publishes by: touch /dev/shm/news.comet. With data, echo '{"text":"hello"}' > /dev/shm/news.comet:
 //
 //         .subscribe("news", (k, data) => alert(data?.text), { data: true })
 //
-// What each method does is in novcomet.d.ts.
+// novcomet.d.ts documents the methods.
 //
-// An event is a state ("changed at"), not a list of messages: publications in quick succession may arrive as one call, but
-// the last of them always arrives, also after an outage of the server or the network.
+// An event is a state ("changed at"), not a list of messages. Several publications in quick succession may
+// arrive as one call. The last publication always arrives, also after an outage of the server or the network.
 //
 // # One connection for all tabs
 //
-// A browser opens six connections to a server, no more, so that the tabs with the same endpoint share one. One tab, the
-// leader, asks for the events of all of them; the others listen to it on a BroadcastChannel. Who leads:
-//   - where there are Web Locks (https, localhost), who has the lock; the browser hands it on when a tab ends, however it ends;
-//   - elsewhere, whose name stands in localStorage. It takes it away when it leaves, and a storage event tells the others.
-//   - A tab that has doubts, having heard nothing for a while, asks; if there is no answer, it takes the lead from whoever has it.
+// A browser opens at most six connections to a server. Therefore all tabs with the same endpoint share one
+// request. One tab, the leader, requests the events of all tabs. The others receive its messages on a
+// BroadcastChannel. The leader is
+//   - with Web Locks (https, localhost): the tab that has the lock. When a tab ends, the browser gives the
+//     lock to another tab.
+//   - without Web Locks: the tab whose name is in localStorage. The tab removes its name when it leaves, and
+//     the other tabs get a storage event.
+// A tab that has received no message for some time sends one. If the leader does not answer, the tab becomes
+// the leader.
 //
-// What they say:
-//   - {ids, wake}: I am here and want these events, each with [1 if with data, the cursor of the data that I have]; wake: and
-//     there is reason to ask the server now. The leader answers with what it knows, and asks the server for what is new to it.
-//   - {at, k, d}: the cursor of every event asked for, which of them the server has just called changed, and the data of those
-//     whose data is wanted and new. It goes out with each answer of the server. Who misses an event of its own in it, or the
-//     data of a new cursor, says so; that also lets the leader forget what others want.
-//   - {error, seconds}: no connection; when the next attempt is. {}: I lead, and have no answer of the server yet.
-// If the server refuses what they want together (too many events, or one that is forbidden), the leader leaves the others and polls
-// for itself; so does the next one, until the tab is among them that wanted it.
+// The messages:
+//   - {ids, wake}: a tab subscribes to these events. The value of each id is [1 with data or 0, cursor of the
+//     data that the tab has]. wake: the leader should send a request to the server now. The leader answers
+//     with what it knows, and requests from the server what it does not know.
+//   - {at, k, d}: the leader has an answer of the server. at has the cursor of each requested event, k the
+//     events that the server reported as changed, d the data of events whose data is wanted and new. If an
+//     event of a tab is missing, or the data for a new cursor, the tab sends {ids} again. So the leader can
+//     forget the wishes of others.
+//   - {error, seconds}: there is no connection. The next attempt is in that many seconds.
+//   - {}: the sender leads, but has no answer of the server yet.
+// The server may refuse the events of all tabs together, because there are too many or one is forbidden. Then
+// the leader leaves the other tabs and sends its own requests. Each next leader does the same, until the tab
+// with the forbidden event has left.
 //
-// Why nobody misses anything: each tab keeps its own cursors and compares them with those it hears, so it does not matter
-// who has asked, since when, or what was said while it slept. Two leaders at a time cost a request, not an event.
+// No tab misses an event: each tab keeps its own cursors and compares them with the received ones. So it does
+// not matter which tab leads, since when, or which messages a sleeping tab missed. Two leaders cost a
+// request, not an event.
 //
 // # A stream, or polls
 //
-// The leader first asks with a poll that does not wait: that brings the cursors, or says what is wrong. From these cursors on it
-// opens a stream (Server-Sent Events), and when that ends, however it ends, it begins anew. Where a stream does not work, for
-// somebody between collects what it says or there are too many, it polls, and tries a stream again after a minute. If that one does
-// not work either, after ten minutes, and then after an hour each time: all tabs and later pages count together, until a stream works.
-// It is read with fetch, as EventSource neither posts long lists of events nor shows that a stream is silent.
+// The leader first sends a poll that does not wait. The answer has the cursors, or an error. With these
+// cursors the leader opens a stream (Server-Sent Events). When the stream ends, the leader begins again with
+// a poll. If a stream does not work, because a proxy buffers it or there are too many streams, the leader
+// polls. It tries a stream again after a minute, then after ten minutes, then after each hour. All tabs and
+// later pages share this count, until a stream works. The leader reads the stream with fetch: EventSource
+// cannot send long lists of events by POST, and does not show that a stream is silent.
 
 /** @type {import("./novcomet.js").Client} */
 var NovComet = (() => {
   "use strict";
 
-  // All times in seconds, but for those that browsers give: they count milliseconds.
-  const longestWait = 50; // of a poll; the server may be set to less
-  const patience = 25; // with a request, beyond its wait; it is lost then
-  const longestPause = 30; // between attempts
-  const silence = 10; // until a tab wonders whether the leader is still there
-  const doubt = 5; // until it takes the lead, and as long again by chance, so that not all do at once
-  const asleep = 75; // hidden tabs tick once a minute; a longer pause means that the machine was asleep
-  const rollCall = 300; // between the times when the leader forgets what others want
-  const trial = 5; // until a stream must have said something, and not have ended
-  const longestSilence = 45; // of a stream; the server says something every 20
-  const distrust = [0, 60, 600, 3600]; // until a stream is tried again after as many that did not work, or more
-  const longestQuery = 2000; // characters; longer ones go by POST
-  const never = "0.000000"; // the cursor of an event that was not published so far
+  // Times are in seconds. Browsers use milliseconds.
+  const longestWait = 50; // of a poll; the server may be configured to wait less
+  const patience = 25; // until a request has failed, in addition to its wait
+  const longestPause = 30; // between two attempts
+  const silence = 10; // until a tab sends a message to a silent leader
+  const doubt = 5; // until the tab becomes the leader, plus a random time up to the same, so that not all do at once
+  const asleep = 75; // after a longer pause of the timer the machine was asleep; hidden tabs have one tick a minute
+  const rollCall = 300; // until the leader forgets the wishes of other tabs, which then repeat them
+  const trial = 5; // how long a new stream may be silent, and must last
+  const longestSilence = 45; // of a stream; the server sends a comment every 20
+  const distrust = [0, 60, 600, 3600]; // until the next stream, after 0, 1, 2 and more failed streams
+  const longestQuery = 2000; // characters; a longer query is sent by POST
+  const never = "0.000000"; // the cursor of an event that was never published
 
   let endpoint = "comet.php";
-  let streams = true; // whether they are wanted
-  /** @typedef {{ data: boolean, seen?: string }} Subscription seen: the cursor that it was told of last, or began at */
+  let streams = true; // whether the page allows streams
+  // seen is the cursor of the last call, or of the beginning.
+  /** @typedef {{ data: boolean, seen?: string }} Subscription */
   /** @type {Map<string, Map<import("./novcomet.js").Callback, Subscription>>} */
   const callbacks = new Map(); // this tab's subscriptions
   /** @type {Record<string, Function[]>} */
   const listeners = { open: [], error: [], close: [] };
   /** @type {Map<string, string>} */
-  const cursors = new Map(); // id → the stamp last seen, in the server's words
+  const cursors = new Map(); // id → the last stamp, as the server writes it
   /** @type {Map<string, unknown>} */
-  const carried = new Map(); // id → the data that belongs to this cursor, undefined if there is none; missing: not known
+  const carried = new Map(); // id → the data of this cursor, undefined if it has none; missing if it is unknown
   /** @type {Map<string, number>} */
-  const others = new Map(); // what other tabs want, while this one leads: id → 1 if with data
+  const others = new Map(); // the wishes of other tabs, while this one leads: id → 1 with data, 0 without
   /** @type {Map<string, number>} */
-  let asking = new Map(); // the same of all tabs, as the server has been asked
+  let asking = new Map(); // the wishes of all tabs in the current request
   const me = Math.random().toString(36).slice(2);
 
   let running = false;
@@ -86,19 +97,19 @@ var NovComet = (() => {
   /** @type {BroadcastChannel | undefined} */
   let channel;
   /** @type {AbortController | undefined} */
-  let candidacy; // ends when this tab leaves, or loses the lead
+  let candidacy; // aborted when this tab leaves, or no longer leads
   /** @type {AbortSignal | undefined} */
-  let lead; // of the candidacy that leads
-  let proven = false; // whether the server has answered while it leads
-  let connection = new AbortController(); // its end means: ask again now
+  let lead; // the signal of the candidacy, while this tab leads
+  let proven = false; // whether the server has answered since this tab leads
+  let connection = new AbortController(); // aborting it starts the next request now
   let ticking = 0;
   let ticked = 0;
-  let heard = 0; // when the leader last said something
-  let asked = 0; // when this tab last asked the server
-  let polling = 0; // until when it does without streams
-  let failed = 0; // how many have not worked since one did
-  let called = 0; // when it last called the roll
-  let due = 0; // when the pause after an error ends; 0: there is none
+  let heard = 0; // when the last message of the leader arrived
+  let asked = 0; // when this tab last sent a request to the server
+  let polling = 0; // until when the client polls without trying a stream
+  let failed = 0; // how many streams have failed since one worked
+  let called = 0; // when the leader last forgot the wishes of other tabs
+  let due = 0; // when the pause after an error ends, or 0
   let failures = 0;
   /** @type {boolean | undefined} */
   let connected;
@@ -118,7 +129,7 @@ var NovComet = (() => {
     signal.addEventListener("abort", end);
   });
 
-  // A function of the page that throws shows in the console and disturbs nobody else.
+  // An exception of the page's function appears in the console, and does not disturb other functions.
   /** @type {(function_: Function, ...values: unknown[]) => void} */
   const call = (function_, ...values) => {
     try {
@@ -142,16 +153,19 @@ var NovComet = (() => {
     let url = endpoint;
     if (options?.method || `${query}`.length <= longestQuery) url += (url.includes("?") ? "&" : "?") + query;
     else options = { ...options, method: "POST", body: query };
-    // Without no-store a browser holds back a request that another tab has just made, until that one is answered.
+    // Without no-store a browser delays a request until the same request of another tab is answered.
     return fetch(url, { cache: "no-store", signal, ...options });
   };
 
-  /** @type {(form: Record<string, string>, seconds: number, abort: AbortController, options?: RequestInit) => Promise<any>} */
+  /**
+   * @type {(form: Record<string, string>, seconds: number, abort: AbortController, options?: RequestInit) =>
+   *   Promise<any>}
+   */
   const ask = async (form, seconds, abort, options) => {
     const timer = setTimeout(() => abort.abort(new Error("no answer in time")), (seconds + patience) * 1000);
     try {
       const response = await request(form, abort.signal, options);
-      const answer = await response.json().catch(() => null); // null: some web server's own page
+      const answer = await response.json().catch(() => null); // null for a web server's own page
       if (response.ok && answer !== null) return answer;
       const { status } = response;
       if ([400, 403, 413].includes(status) && answer?.error) throw new Refusal(answer.error);
@@ -166,7 +180,7 @@ var NovComet = (() => {
   const mayStream = () => {
     try {
       [polling = polling, failed = failed] = JSON.parse(localStorage.getItem(memory()) ?? "[]");
-    } catch { /* there is no storage for this page */ }
+    } catch { /* The page has no storage. */ }
     return streams && now() >= polling;
   };
 
@@ -176,12 +190,13 @@ var NovComet = (() => {
     polling = now() + distrust[failed];
     try {
       localStorage.setItem(memory(), JSON.stringify([polling, failed])); // for the next page, and the next leader
-    } catch { /* for this page, then */ }
+    } catch { /* The page has no storage, so only this page knows. */ }
   };
 
-  /** @typedef {{ at: [string, string][], k: string[], d: [string, unknown][] }} Answer as entries, for an id may be called __proto__ */
+  // An answer has entries instead of objects, because an id may be __proto__.
+  /** @typedef {{ at: [string, string][], k: string[], d: [string, unknown][] }} Answer */
 
-  /** Yields the answers of a stream until it ends. Why it does is no matter: the poll that comes next finds out. */
+  /** Yields the answers of a stream until its end. It throws no error: the next poll reports the reason. */
   async function* stream(/** @type {Record<string, string>} */ form, /** @type {AbortSignal} */ signal) {
     const start = now();
     const own = new AbortController();
@@ -192,7 +207,7 @@ var NovComet = (() => {
       const last = now();
       clearTimeout(timer);
       timer = setTimeout(() => {
-        silent = now() - last < seconds + asleep; // else nobody listened
+        silent = now() - last < seconds + asleep; // otherwise the machine was asleep
         end();
       }, seconds * 1000);
     };
@@ -206,32 +221,34 @@ var NovComet = (() => {
       const decoder = new TextDecoder();
       let rest = "";
       /** @type {string[] | undefined} */
-      let stamps; // of all ids, in their order
+      let stamps; // of all ids, in the order of ids
       /** @type {any[]} */
-      let parts = []; // of an answer: one for each event that changed
+      let parts = []; // of an answer, one for each changed event
       while (reader) {
         const { done, value } = await reader.read();
         if (done) break;
         expect(longestSilence);
-        if (failed && now() - start > trial) judge(0); // what it said at first may be all that comes through
+        if (failed && now() - start > trial) judge(0); // A proxy may pass on only the beginning.
         const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
         rest = lines.pop() ?? "";
         for (const line of lines) {
           if (line.startsWith("data: ")) parts.push(JSON.parse(line.slice(6)));
           if (line.startsWith("id: ")) stamps = line.slice(4).split(","); // the last line of an answer
-          else if (!stamps || line !== ":") continue; // a comment is news as well: all is as it was
+          else if (!stamps || line !== ":") continue; // A comment confirms the last stamps.
           const of = (/** @type {string} */ field) => parts.flatMap((part) => Object.entries(part[field] ?? {}));
           if (stamps.length !== ids.length) throw new Error(strange);
-          yield /** @type {Answer} */ ({ at: ids.map((id, i) => [id, stamps?.[i]]), k: of("k").map(([id]) => id), d: of("d") });
+          const at = ids.map((id, i) => [id, stamps?.[i]]);
+          yield /** @type {Answer} */ ({ at, k: of("k").map(([id]) => id), d: of("d") });
           parts = [];
         }
       }
-    } catch { /* see above */ } finally {
+    } catch { /* The next poll reports the reason. */ } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", end);
       end();
     }
-    // Since it began, failed is as it was: streams of several tabs that fail together count as one.
+    // failed has the value from the beginning of the stream. So streams of several tabs that fail together count
+    // once.
     if (!signal.aborted && (silent || now() - start < trial)) judge(failed + 1);
   }
 
@@ -242,19 +259,24 @@ var NovComet = (() => {
   };
 
   /** Yields the answer of a poll. */
-  async function* poll(/** @type {Record<string, string>} */ form, /** @type {number} */ wait, /** @type {AbortController} */ abort) {
+  async function* poll(
+    /** @type {Record<string, string>} */ form, /** @type {number} */ wait, /** @type {AbortController} */ abort,
+  ) {
     const start = now();
     const { s, k = {}, d = {}, at } = await ask({ ...form, wait: `${wait}` }, wait, abort);
     if (!at) throw new Error(strange);
-    for (const id of asking.keys()) if (typeof at[id] !== "string") throw new Refusal(`the server knows no event "${id}"`);
+    for (const id of asking.keys()) {
+      if (typeof at[id] !== "string") throw new Refusal(`the server knows no event "${id}"`);
+    }
     yield /** @type {Answer} */ ({ at: Object.entries(at), k: Object.keys(k), d: Object.entries(d) });
-    // Nothing new, and that too soon: the server is full or about to end, so it is not to be asked in a tight circle.
+    // If an unchanged answer arrives too soon, the server is full or about to end. The next poll has to wait.
     if (wait && !s && now() - start < 1) await pause(1 + 2 * Math.random(), abort.signal);
   }
 
   /**
-   * Yields what the server says of all that is wanted, until the connection is lost, which it throws, or aborted. The first
-   * answer comes at once: it brings the cursors, and the good news. Where nothing is wanted, it waits until something is, and ends.
+   * Yields the server's answers about all wanted events, until it is aborted. It throws if the connection is
+   * lost. The first answer arrives at once and has the cursors. If no event is wanted, it waits until it is
+   * aborted.
    */
   async function* follow(/** @type {AbortController} */ abort) {
     const { signal } = abort;
@@ -266,9 +288,10 @@ var NovComet = (() => {
         return;
       }
       asked = now();
-      // Whose data is not known is asked for as if it had never been seen.
-      const from = new Map([...asking].map(([id, data]) => [id, data && !carried.has(id) ? never : cursors.get(id) ?? "now"]));
-      const form = Object.fromEntries([...from].map(([id, cursor]) => [`subscribed[${id}]`, cursor]));
+      // An event whose data is unknown is requested as if it had never been published.
+      const cursor = (/** @type {string} */ id) => cursors.get(id) ?? "now";
+      const from = new Map([...asking].map(([id, data]) => [id, data && !carried.has(id) ? never : cursor(id)]));
+      const form = Object.fromEntries([...from].map(([id, since]) => [`subscribed[${id}]`, since]));
       if ([...asking.values()].includes(1)) form.data = "1";
       const streaming = wait && mayStream();
       for await (const { at, k, d } of streaming ? stream(form, signal) : poll(form, wait, abort)) {
@@ -284,13 +307,13 @@ var NovComet = (() => {
     }
   }
 
-  // ---- what leader and others do alike
+  // ---- all tabs
 
   /** @type {(id: string) => number} */
   const withData = (id) => +[...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
 
   /** @type {(keep: { has(id: string): boolean }) => void} */
-  const prune = (keep) => { // What nobody asks for grows old.
+  const prune = (keep) => { // Cursors of events that are no longer requested become stale.
     for (const id of cursors.keys()) {
       if (keep.has(id)) continue;
       cursors.delete(id);
@@ -298,7 +321,8 @@ var NovComet = (() => {
     }
   };
 
-  /** Takes an answer in, and tells whether it lacks data that is needed. @type {(answer: Answer) => boolean} */
+  // Applies an answer and calls callbacks. Returns whether needed data is missing.
+  /** @type {(answer: Answer) => boolean} */
   const learn = ({ at, k, d }) => {
     const data = new Map(d);
     /** @type {[string, import("./novcomet.js").Callback, unknown][]} */
@@ -317,7 +341,8 @@ var NovComet = (() => {
       for (const [callback, subscription] of mine ?? []) {
         const { seen } = subscription;
         subscription.seen = cursor;
-        // 0: never published, or not any more. Who wants data begins with what there is.
+        // A cursor is 0 if the event was never published, or was removed. A subscription with data begins with
+        // the last data.
         if (+cursor && (seen ? seen !== cursor : subscription.data || k.includes(id))) {
           calls.push([id, callback, subscription.data ? carried.get(id) : undefined]);
         }
@@ -334,7 +359,7 @@ var NovComet = (() => {
 
   /** @type {(what: { error?: string, seconds?: number }) => void} */
   const fail = (what) => {
-    if (connected === false && what.seconds === failure.seconds) return; // said already
+    if (connected === false && what.seconds === failure.seconds) return; // already reported
     connected = false;
     failure = what;
     emit("error", new Error(what.error), what.seconds);
@@ -351,7 +376,7 @@ var NovComet = (() => {
   const renew = () => {
     if (renewing || !running) return;
     renewing = true;
-    queueMicrotask(() => { // what is subscribed to in the same breath goes along
+    queueMicrotask(() => { // after all subscriptions of the same script
       renewing = false;
       if (lead) connection.abort();
       else hello();
@@ -363,7 +388,8 @@ var NovComet = (() => {
   /** @type {(message: object) => void} */
   const say = (message) => channel?.postMessage(message);
 
-  /** @typedef {Map<string, [number, string | undefined]>} Wishes id → 1 if with data, and the cursor of the data that is there */
+  // Wishes of a tab: id → 1 with data or 0, and the cursor of the data that the tab has.
+  /** @typedef {Map<string, [number, string | undefined]>} Wishes */
 
   const report = (/** @type {Wishes} */ wishes = new Map()) => {
     const ids = [...wanted()];
@@ -381,7 +407,7 @@ var NovComet = (() => {
   /** @type {(signal: AbortSignal) => Promise<void>} */
   const leading = async (signal) => {
     lead = signal;
-    proven = false; // what this tab heard last may be older than what others did
+    proven = false; // other tabs may have later stamps
     forget();
     prune(callbacks);
     report();
@@ -401,7 +427,7 @@ var NovComet = (() => {
         }
       } catch (problem) {
         const error = /** @type {Error} */ (mine.signal.reason ?? problem);
-        if (signal.aborted || error.name === "AbortError") continue; // to be asked anew
+        if (signal.aborted || error.name === "AbortError") continue; // a new request is needed
         if (error instanceof Refusal && sharing && channel) {
           withdraw();
           break;
@@ -422,13 +448,14 @@ var NovComet = (() => {
     }
   };
 
-  // ---- the others
+  // ---- the other tabs
 
   const hello = (urgent = false) => {
     if (!channel || !candidacy) return;
     const { signal } = candidacy;
     const since = now();
-    const ids = new Map([...callbacks.keys()].map((id) => [id, [withData(id), carried.has(id) ? cursors.get(id) : undefined]]));
+    const wish = (/** @type {string} */ id) => [withData(id), carried.has(id) ? cursors.get(id) : undefined];
+    const ids = new Map([...callbacks.keys()].map((id) => [id, wish(id)]));
     say({ ids, wake: urgent });
     pause(doubt * (1 + Math.random()), signal).then(() => {
       if (!signal.aborted && !lead && heard < since) elect(true);
@@ -442,12 +469,12 @@ var NovComet = (() => {
       for (const [id, [data]] of /** @type {Wishes} */ (said.ids)) others.set(id, Math.max(others.get(id) ?? 0, data));
       report(said.ids);
       if (said.wake && (due || now() - asked > 1)) wake(); // many tabs may wake up at the same time
-      // Also a pause that is over, for the timers of a hidden tab are late.
+      // A pause may be over although its timer has not fired: timers of hidden tabs are late.
       if ([...wanted()].some(([id, data]) => (asking.get(id) ?? -1) < data) || due && now() > due) connection.abort();
       return;
     }
     heard = now();
-    if (lead) return onStorage(); // somebody has taken over
+    if (lead) return onStorage(); // another tab leads
     if (said.error) fail(said);
     if (!said.at) return;
     const lacking = learn(said);
@@ -455,7 +482,7 @@ var NovComet = (() => {
     if (lacking || ![...callbacks.keys()].every((id) => told.has(id))) hello();
   };
 
-  // ---- who leads
+  // ---- the election
 
   const held = () => localStorage.getItem(name);
 
@@ -463,7 +490,7 @@ var NovComet = (() => {
   const lease = async (signal, steal) => {
     if (!steal && held()) return;
     localStorage.setItem(name, me);
-    await pause(0.1, signal); // another tab may have written in the same moment; the last one has it
+    await pause(0.1, signal); // another tab may write at the same moment; the last one leads
     if (!signal.aborted && held() === me) await leading(signal);
   };
 
@@ -473,12 +500,13 @@ var NovComet = (() => {
     const { signal } = candidacy = new AbortController();
     try {
       if (!channel) await leading(signal);
-      else if (navigator.locks) await navigator.locks.request(name, steal ? { steal } : { signal }, () => leading(signal));
-      else await lease(signal, steal);
+      else if (navigator.locks) {
+        await navigator.locks.request(name, steal ? { steal } : { signal }, () => leading(signal));
+      } else await lease(signal, steal);
     } catch (error) {
       if (signal.aborted) return;
-      if (/** @type {Error} */ (error).name === "AbortError") elect(); // another tab has taken the lock
-      else if (channel) withdraw(); // this page may not store anything, nor know of others
+      if (/** @type {Error} */ (error).name === "AbortError") elect(); // another tab has stolen the lock
+      else if (channel) withdraw(); // the page has no storage, so it cannot share
       else throw error;
     }
   };
@@ -487,7 +515,7 @@ var NovComet = (() => {
     if (!navigator.locks && running && channel && (lead ? held() !== me : !held())) elect();
   };
 
-  const withdraw = () => { // from the others, for as long as this tab runs
+  const withdraw = () => { // leaves the other tabs until the next run
     leave();
     sharing = false;
     join();
@@ -522,16 +550,16 @@ var NovComet = (() => {
     channel = undefined;
     try {
       if (held() === me) localStorage.removeItem(name);
-    } catch { /* there is no storage for this page */ }
+    } catch { /* The page has no storage. */ }
   };
 
-  // A page that is put aside would keep the others waiting, and could not even be put aside while it has a request or a lock.
+  // A suspended page could not lead. Browsers do not suspend a page that has a request or a lock.
   const rest = () => running && leave();
   const rise = () => running && !ticking && join();
-  const { document } = globalThis; // a worker has none
+  const { document } = globalThis; // undefined in a worker
   globalThis.addEventListener?.("storage", onStorage);
   globalThis.addEventListener?.("online", wake);
-  globalThis.addEventListener?.("offline", wake); // a request that waits may not notice
+  globalThis.addEventListener?.("offline", wake); // a waiting request may not notice
   globalThis.addEventListener?.("pagehide", rest);
   globalThis.addEventListener?.("pageshow", rise);
   document?.addEventListener("freeze", rest);
@@ -557,7 +585,7 @@ var NovComet = (() => {
 
     subscribe(id, callback, { data = false } = {}) {
       const set = callbacks.get(id) ?? new Map();
-      if (!set.size) { // from now on, whatever another tab knows
+      if (!set.size) { // The event begins now, without what another tab knew before.
         callbacks.set(id, set);
         cursors.delete(id);
         carried.delete(id);
@@ -578,7 +606,8 @@ var NovComet = (() => {
 
     async publish(id, data) {
       const options = { method: "POST", body: JSON.stringify(data) ?? "" };
-      if (await ask({ publish: id }, 0, new AbortController(), options) !== true) throw new Error(`the server could not publish ${id}`);
+      const answer = await ask({ publish: id }, 0, new AbortController(), options);
+      if (answer !== true) throw new Error(`the server could not publish ${id}`);
       return true;
     },
 
@@ -608,7 +637,8 @@ var NovComet = (() => {
   return client;
 })();
 
-// A plain script must not say "export", a module must. In a module, what follows is a regular expression and an export; in a plain
-// script "await" is just a name, "/" divides, and what stands between the backticks is a string.
+// A plain script must not contain an export, but a module must. In a module, the next line is a regular
+// expression and an export. In a plain script, await is a name, "/" divides, and the text between the backticks is
+// a string.
 /* eslint-disable-next-line no-unused-expressions */
 typeof await /`/; export { NovComet as default, NovComet }; //`/1;

@@ -1,4 +1,4 @@
-// page.js: how this page uses novcomet.js. Your own page will do something else.
+// page.js shows how a page uses novcomet.js. Your own page will do other things.
 
 import NovComet from "./novcomet.js";
 
@@ -12,7 +12,10 @@ const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id))
 /** @type {(within: ParentNode, selector: string) => HTMLElement} */
 const part = (within, selector) => /** @type {HTMLElement} */ (within.querySelector(selector));
 /** @type {(id: string) => HTMLElement} */
-const copyOf = (id) => part(/** @type {HTMLElement} */ (/** @type {HTMLTemplateElement} */ (element(id)).content.cloneNode(true)), "li");
+const copyOf = (id) => {
+  const template = /** @type {HTMLTemplateElement} */ (element(id));
+  return part(/** @type {HTMLElement} */ (template.content.cloneNode(true)), "li");
+};
 
 const choice = /** @type {HTMLSelectElement} */ (element("choice"));
 const field = /** @type {HTMLInputElement} */ (element("name"));
@@ -48,7 +51,9 @@ element("follow").addEventListener("submit", (submit) => {
 
 choice.addEventListener("change", showLines);
 
-for (const button of document.querySelectorAll(".copy")) button.addEventListener("click", () => copy(/** @type {HTMLElement} */ (button)));
+for (const button of document.querySelectorAll(".copy")) {
+  button.addEventListener("click", () => copy(/** @type {HTMLElement} */ (button)));
+}
 
 function start() {
   state("connecting", "connecting …");
@@ -91,7 +96,8 @@ function follow(id) {
   }, { data: true });
 }
 
-/** The data for this input: a JSON value if it is JSON, otherwise the text; undefined if it is empty. @type {(text: string) => unknown} */
+// Returns the data for an input: a JSON value if the text is JSON, undefined if it is empty, otherwise the text.
+/** @type {(text: string) => unknown} */
 function meant(text) {
   try {
     return JSON.parse(text);
@@ -141,14 +147,17 @@ function note(id, text, data = "", stamp) {
   while (log.children.length > longest) log.lastElementChild?.remove();
 }
 
-/** Shows a stamp as local time; data-stamp keeps it to the microsecond. @type {(where: HTMLElement, stamp: number) => void} */
+// Shows a stamp as local time. data-stamp has it with microseconds.
+/** @type {(where: HTMLElement, stamp: number) => void} */
 function show(where, stamp) {
   const when = new Date(stamp * 1000);
   const today = when.toDateString() === new Date().toDateString();
   where.dataset.stamp = stamp.toFixed(6);
   where.title = when.toLocaleString();
   where.textContent = (today ? "" : `${when.toLocaleDateString()} `) +
-    when.toLocaleTimeString([], { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+    when.toLocaleTimeString([], {
+      hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3,
+    });
 }
 
 // Shows the shell commands for the chosen event.
@@ -157,8 +166,10 @@ function showLines() {
   const url = new URL(endpoint, location.href).href;
   const separator = url.includes("?") ? "&" : "?";
   element("write").textContent = `echo ${quoted(example)} > ${quoted(`${directory}/${id}.comet`)}`;
-  element("publish").textContent = `curl -d ${quoted(example)} ${quoted(`${url}${separator}publish=${encodeURIComponent(id)}`)}`;
-  element("wait").textContent = `curl -g ${quoted(`${url}${separator}subscribed[${encodeURIComponent(id)}]=now&data=1`)}`;
+  const publish = `${url}${separator}publish=${encodeURIComponent(id)}`;
+  const wait = `${url}${separator}subscribed[${encodeURIComponent(id)}]=now&data=1`;
+  element("publish").textContent = `curl -d ${quoted(example)} ${quoted(publish)}`;
+  element("wait").textContent = `curl -g ${quoted(wait)}`;
 }
 
 /** @type {(word: string) => string} */
@@ -171,7 +182,7 @@ async function copy(button) {
   const source = element(button.dataset.copy ?? "");
   try {
     await navigator.clipboard.writeText(source.textContent ?? "");
-  } catch { // over plain http there is no clipboard API; use the old way
+  } catch { // Without https there is no clipboard API.
     getSelection()?.selectAllChildren(source);
     document.execCommand("copy");
   }

@@ -8,18 +8,18 @@ import (
 	"path/filepath"
 )
 
-// shown is what the demo's texts say of the server.
-type shown struct {
-	url  string
-	user string                 // the user NovComet runs as; empty: the user of the demo
-	may  func(path string) bool // whether NovComet may write to this file or directory
+// running describes the running server.
+type running struct {
+	url      string
+	user     string                 // the user of NovComet, empty for the user of the demo
+	mayWrite func(path string) bool // whether NovComet may write to this file or directory
 }
 
-// explain prints what to try. The events are those of the page.
-func explain(w io.Writer, o options, s shown) {
+// explain prints commands to try. They publish the events of the page.
+func explain(w io.Writer, o options, s running) {
 	into := "> "
 	if u, err := user.Current(); err == nil && s.user != "" && u.Username != s.user {
-		into = "| runuser -u " + s.user + " -- tee " // The page could not publish a file that belongs to root.
+		into = "| runuser -u " + s.user + " -- tee " // The page cannot publish an event whose file belongs to root.
 	}
 	fmt.Fprintf(w, `
 NovComet answers at %[1]s/comet.php
@@ -34,8 +34,8 @@ NovComet answers at %[1]s/comet.php
 	fmt.Fprintf(w, "Press Ctrl-C to stop. The events stay: they are the files %s/*.comet.\n", o.directory)
 }
 
-// warn names each file and directory that keeps the page from publishing, and the remedy.
-func warn(w io.Writer, directory string, s shown) {
+// warn prints each file and directory that prevents the page from publishing, with a remedy.
+func warn(w io.Writer, directory string, s running) {
 	sudo := "sudo "
 	if os.Geteuid() == 0 {
 		sudo = ""
@@ -43,13 +43,15 @@ func warn(w io.Writer, directory string, s shown) {
 	if s.user == "" {
 		s.user = "$USER"
 	}
-	if !s.may(directory) {
-		fmt.Fprintf(w, "The page cannot publish: NovComet may not write to %[1]s. Remedy: %[2]schown %[3]s %[1]s\n", directory, sudo, s.user)
+	if !s.mayWrite(directory) {
+		fmt.Fprintf(w, "The page cannot publish: NovComet may not write to %[1]s. Remedy: %[2]schown %[3]s %[1]s\n",
+			directory, sudo, s.user)
 	}
 	for _, name := range []string{"news.comet", "chat.comet"} {
 		path := filepath.Join(directory, name)
-		if _, err := os.Lstat(path); err == nil && !s.may(path) {
-			fmt.Fprintf(w, "The page cannot publish this event: NovComet may not write to %[1]s. Remedy: %[2]srm %[1]s\n", path, sudo)
+		if _, err := os.Lstat(path); err == nil && !s.mayWrite(path) {
+			const text = "The page cannot publish this event: NovComet may not write to %[1]s. Remedy: %[2]srm %[1]s\n"
+			fmt.Fprintf(w, text, path, sudo)
 		}
 	}
 }

@@ -39,22 +39,22 @@ func serveItself(ctx context.Context, o options, stdout, stderr io.Writer) error
 
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.port)))
 	if err != nil {
-		return errors.Wrap(err, "listen")
+		return errors.Wrap(err, "listening")
 	}
 	server := &http.Server{Handler: pages, BaseContext: func(net.Listener) context.Context { return ctx }}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
-	explain(stdout, o, shown{
-		url: "http://" + listener.Addr().String(),
-		may: func(path string) bool { return unix.Access(path, unix.W_OK) == nil },
+	explain(stdout, o, running{
+		url:      "http://" + listener.Addr().String(),
+		mayWrite: func(path string) bool { return unix.Access(path, unix.W_OK) == nil },
 	})
 	select {
 	case err = <-ended:
-		return errors.Wrap(err, "serve")
+		return errors.Wrap(err, "serving")
 	case <-ctx.Done():
 	}
-	// Every request ends with the context. Close drops the idle connections of browsers.
+	// The end of the context has ended every request. Close closes the idle connections of browsers.
 	err = server.Close()
 	<-ended
-	return errors.Wrap(err, "close")
+	return errors.Wrap(err, "closing the server")
 }

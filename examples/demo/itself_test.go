@@ -7,9 +7,10 @@ import (
 	"testing"
 )
 
-func TestServeItself_EndsWhileAPageWaits(t *testing.T) {
+func TestServeItself_EndsWhileStreamWaits(t *testing.T) {
 	d := start(t, "--port", freePort(t), "--directory", openDirectory(t))
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url+"/comet.php?subscribed[news]=now", nil)
+	url := d.url + "/comet.php?subscribed[news]=now"
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +28,7 @@ func TestServeItself_EndsWhileAPageWaits(t *testing.T) {
 	if err := <-d.ended; err != nil {
 		t.Errorf("the demo did not end cleanly: %v", err)
 	}
-	if printed := d.said.String(); strings.Contains(printed, "level=") {
+	if printed := d.output.String(); strings.Contains(printed, "level=") {
 		t.Errorf("the demo logged a problem:\n%s", printed)
 	}
 }

@@ -1,6 +1,6 @@
-// Demo shows NovComet in a browser: `go run ./examples/demo` needs nothing but Go. It serves the page of examples/browser
-// and the endpoint itself. With --with nginx, or another web server, that server does, from the files in examples/ that
-// an administrator copies.
+// Demo shows NovComet in a browser. `go run ./examples/demo` needs nothing but Go: this process serves the
+// page of examples/browser and the endpoint. With --with nginx, or another web server, that server serves
+// them, configured by the files in examples/ that an administrator copies.
 package main
 
 import (
@@ -28,14 +28,14 @@ func main() {
 	}
 }
 
-// options are those of the command line.
+// options are the options of the command line.
 type options struct {
-	server    launch.Server // empty: the demo itself
-	directory string        // absolute
+	server    launch.Server // empty if this process serves
+	directory string        // an absolute path
 	port      int
 }
 
-// run serves until the context ends, which is no error.
+// run serves until the context ends, and then returns nil.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if errors.Is(err, pflag.ErrHelp) {
@@ -61,7 +61,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.Usage = func() {
 		fmt.Fprintf(stderr, "The demo shows NovComet in a browser on this machine.\n\n%s", flags.FlagUsages())
 	}
-	with := flags.String("with", "", fmt.Sprintf("put a real web server in front, one of %v (apache means apache-cgi)", launch.Servers()))
+	servers := fmt.Sprintf("put a real web server in front, one of %v (apache means apache-cgi)", launch.Servers())
+	with := flags.String("with", "", servers)
 	port := flags.Int("port", 8080, "the port on 127.0.0.1, 1 to 65535")
 	directory := flags.String("directory", "/dev/shm", "the directory of the events")
 	if err := flags.Parse(args); err != nil {
@@ -78,7 +79,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	absolute, err := filepath.Abs(*directory)
 	if err != nil {
-		return options{}, errors.Wrap(err, "--directory")
+		return options{}, errors.Wrap(err, "finding the path of --directory")
 	}
 	o := options{directory: absolute, port: *port}
 	if *with != "" {

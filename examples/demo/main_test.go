@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -16,9 +17,11 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"novcomet/examples/internal/launch"
 )
 
-// asDemo makes the test binary the demo itself, so that a test can run it as a process of its own.
+// asDemo is a variable that makes the test binary run the demo, so that a test can start it as a process.
 const asDemo = "NOVCOMET_TEST_AS_DEMO"
 
 func TestMain(m *testing.M) {
@@ -29,7 +32,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func TestDemo_ServesThePageAndTheEndpoint(t *testing.T) {
+func TestDemo_ServesPageAndEndpoint(t *testing.T) {
 	directory := openDirectory(t)
 	d := start(t, "--port", freePort(t), "--directory", directory)
 	page, err := os.ReadFile("../browser/index.html")
@@ -45,14 +48,16 @@ func TestDemo_ServesThePageAndTheEndpoint(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(directory, "news.comet")); err != nil {
 		t.Errorf("the publication is not in --directory: %v", err)
 	}
-	for _, command := range []string{`echo '{"text":"hello"}' `, directory + "/news.comet\n", "curl '" + d.url + "/comet.php?publish=chat'"} {
-		if !strings.Contains(d.said.String(), command) {
-			t.Errorf("it does not print %q but\n%s", command, d.said)
+	for _, command := range []string{
+		`echo '{"text":"hello"}' `, directory + "/news.comet\n", "curl '" + d.url + "/comet.php?publish=chat'",
+	} {
+		if !strings.Contains(d.output.String(), command) {
+			t.Errorf("the demo prints\n%s\nwithout %q", d.output, command)
 		}
 	}
 	d.interrupt()
 	if err := <-d.ended; err != nil {
-		t.Errorf("it did not end cleanly: %v", err)
+		t.Errorf("the demo did not end cleanly: %v", err)
 	}
 }
 
@@ -83,36 +88,39 @@ func TestDemo_RefusesWrongArguments(t *testing.T) {
 	}
 }
 
-func TestDemo_NamesAFileThatItMayNotWrite(t *testing.T) {
+func TestDemo_NamesReadOnlyFile(t *testing.T) {
 	directory := openDirectory(t)
 	file := filepath.Join(directory, "chat.comet")
 	if err := os.WriteFile(file, nil, 0o444); err != nil {
 		t.Fatal(err)
 	}
 	d := start(t, "--port", freePort(t), "--directory", directory)
-	if got := d.get(t, "/comet.php?publish=chat"); (got == "true") == strings.Contains(d.said.String(), "rm "+file) {
-		t.Errorf("publishing: %s; it printed %s", got, d.said)
+	// Root can write to every file, and then the demo must not warn.
+	got := d.get(t, "/comet.php?publish=chat")
+	if (got == "true") == strings.Contains(d.output.String(), "rm "+file) {
+		t.Errorf("publishing: %s; the demo prints\n%s", got, d.output)
 	}
-	if strings.Contains(d.said.String(), "rm "+directory+"/news.comet") {
-		t.Errorf("it warns of a file that is not there: %s", d.said)
+	if strings.Contains(d.output.String(), "rm "+directory+"/news.comet") {
+		t.Errorf("the demo warns of a missing file:\n%s", d.output)
 	}
 }
 
-func TestDemo_NamesADirectoryThatItMayNotWrite(t *testing.T) {
+func TestDemo_NamesReadOnlyDirectory(t *testing.T) {
 	directory := openDirectory(t)
 	if err := os.Chmod(directory, 0o555); err != nil {
 		t.Fatal(err)
 	}
 	d := start(t, "--port", freePort(t), "--directory", directory)
-	if got := d.get(t, "/comet.php?publish=news"); (got == "true") == strings.Contains(d.said.String(), "chown") {
-		t.Errorf("publishing: %s; it printed %s", got, d.said)
+	got := d.get(t, "/comet.php?publish=news")
+	if (got == "true") == strings.Contains(d.output.String(), "chown") {
+		t.Errorf("publishing: %s; the demo prints\n%s", got, d.output)
 	}
 }
 
-// demo is a demo that runs in this process.
+// demo is a demo that runs in the test's process.
 type demo struct {
 	url       string
-	said      *buffer
+	output    *buffer
 	interrupt context.CancelFunc
 	ended     chan error
 }
@@ -121,22 +129,22 @@ func start(t *testing.T, args ...string) *demo {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	d := &demo{said: &buffer{}, interrupt: cancel, ended: make(chan error, 1)}
+	d := &demo{output: &buffer{}, interrupt: cancel, ended: make(chan error, 1)}
 	failed := make(chan error, 1)
 	go func() {
-		err := run(ctx, args, d.said, d.said)
+		err := run(ctx, args, d.output, d.output)
 		failed <- err
 		d.ended <- err
 	}()
-	waitUntil(t, d.said.String, func() bool {
+	eventually(t, func() error {
 		select {
 		case err := <-failed:
 			t.Fatalf("the demo ended: %v", err)
 		default:
 		}
-		return strings.Contains(d.said.String(), "Ctrl-C")
+		return d.output.started()
 	})
-	d.url = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(d.said.String())
+	d.url = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(d.output.String())
 	return d
 }
 
@@ -155,22 +163,18 @@ func (d *demo) get(t *testing.T, path string) string {
 	return string(body)
 }
 
-// waitUntil looks again and again, for two minutes: the first run builds.
-func waitUntil(t *testing.T, what func() string, done func() bool) {
+// eventually calls check until it returns nil. It waits two minutes, because the first run builds NovComet.
+func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	late := time.After(2 * time.Minute)
-	for !done() {
-		select {
-		case <-again.C:
-		case <-late:
-			t.Fatalf("not in time; so far: %s", what())
-		}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	if err := launch.Until(ctx, 20*time.Millisecond, nil, check); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// openDirectory returns a directory in which the server's user may write, also when the tests are root's.
+// openDirectory returns a directory in which every user may write. If root runs the test, the server has
+// another user.
 func openDirectory(t *testing.T) string {
 	t.Helper()
 	directory, err := os.MkdirTemp("", "novcomet-test-")
@@ -186,15 +190,14 @@ func openDirectory(t *testing.T) string {
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := launch.FreePort(0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return strconv.Itoa(port)
 }
 
-// buffer is what a demo says, to be read while it speaks.
+// buffer holds the output of a demo that runs.
 type buffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -210,4 +213,12 @@ func (b *buffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
+}
+
+// started returns nil if the demo has printed its last line, which is the one about Ctrl-C.
+func (b *buffer) started() error {
+	if text := b.String(); !strings.Contains(text, "Ctrl-C") {
+		return fmt.Errorf("the demo prints only\n%s", text)
+	}
+	return nil
 }

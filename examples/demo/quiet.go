@@ -6,19 +6,19 @@ import (
 	"regexp"
 )
 
-// notice is a line of a server that is neither a warning nor worse, or a warning of what the demo has set on purpose.
+// notice matches a log line of a server that is not a warning, or that warns of a setting of the demo.
 var notice = regexp.MustCompile(`:notice\] ` + // Apache
 	`|server started \(lighttpd` +
 	`|^time=\S+ level=INFO msg=ready ` + // comet-fcgi
 	`|^\{"level":"info"|admin endpoint disabled|automatic HTTPS is completely disabled`) // Caddy
 
-// quiet passes whole lines on, without the notices.
-type quiet struct {
+// quietWriter writes complete lines to another writer, except notices.
+type quietWriter struct {
 	to   io.Writer
-	rest []byte // of a line that is still to end
+	rest []byte // the beginning of an incomplete line
 }
 
-func (q *quiet) Write(p []byte) (int, error) {
+func (q *quietWriter) Write(p []byte) (int, error) {
 	q.rest = append(q.rest, p...)
 	for {
 		line, rest, ended := bytes.Cut(q.rest, []byte("\n"))

@@ -3,41 +3,43 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 )
 
-func TestDemo_RunsARealServer(t *testing.T) {
+func TestServeWith_RunsWebServer(t *testing.T) {
 	d := start(t, "--port", freePort(t), "--directory", openDirectory(t), "--with", "nginx")
 	if got := d.get(t, "/comet.php?publish=news"); got != "true" {
 		t.Errorf("publishing: %s", got)
 	}
 	d.interrupt()
 	if err := <-d.ended; err != nil {
-		t.Errorf("it did not end cleanly: %v", err)
+		t.Errorf("the demo did not end cleanly: %v", err)
 	}
 }
 
-func TestDemo_KilledLeavesNoServer(t *testing.T) {
+func TestServeWith_KilledDemoLeavesNoServer(t *testing.T) {
 	port := freePort(t)
 	cmd := exec.Command(os.Args[0], "--port", port, "--directory", openDirectory(t), "--with", "nginx")
-	cmd.Env = append(os.Environ(), asDemo+"=1", "TMPDIR="+openDirectory(t)) // what it leaves behind goes with the test
-	said := &buffer{}
-	cmd.Stdout, cmd.Stderr = said, said
+	// The killed demo leaves its files in TMPDIR.
+	cmd.Env = append(os.Environ(), asDemo+"=1", "TMPDIR="+openDirectory(t))
+	output := &buffer{}
+	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	waitUntil(t, said.String, func() bool { return strings.Contains(said.String(), "Ctrl-C") })
+	eventually(t, output.started)
 	cmd.Process.Kill()
 	cmd.Wait()
-	waitUntil(t, said.String, func() bool {
+	eventually(t, func() error {
 		c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))
-		if err == nil {
-			c.Close()
+		if err != nil {
+			return nil
 		}
-		return err != nil
+		c.Close()
+		return errors.New("the server still listens")
 	})
 }

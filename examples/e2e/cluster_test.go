@@ -14,65 +14,63 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// Two machines, by the files of cluster/: a page waits on either, and whoever publishes, it hears of it, also while one machine
-// is down.
-func TestTwoMachinesWithOneRedisAreAsOne(t *testing.T) {
+// A page waits on either of two machines. It gets every publication, also while one of the machines is down.
+func TestCluster_DeliversFromEveryPublisherToEveryMachine(t *testing.T) {
 	t.Parallel()
 	redis := servertest.StartRedis(t, servertest.RedisOptions{})
-	// Nobody is to hear of anything by looking again.
-	site := launchSite(t, launch.Options{Server: launch.Cluster, Redis: redis.Address(), Settings: map[string]string{"tries": "1", "sleep": "60"}})
+	site := launchSite(t, launch.Options{
+		Server: launch.Cluster, Redis: redis.Address(),
+		Settings: map[string]string{"tries": "1", "sleep": "60"}, // No check of the store finds a publication.
+	})
 	_, port, err := net.SplitHostPort(redis.Address())
 	if err != nil {
 		t.Fatal(err)
 	}
 	script := filepath.Join("..", "..", "core", "store", "redis", "publish.lua")
 	publishers := map[string]func(){
-		"by URL": func() { wantBody(t, within(t, patience, polling(t, site, "publish=news")), "true") },
+		"by URL": func() { publish(t, site, "news") },
 		"by redis-cli": func() {
 			cli, err := exec.LookPath("redis-cli")
 			if err != nil {
 				t.Fatal("redis-cli is not installed; on Debian: apt install redis-tools")
 			}
-			output, err := exec.CommandContext(t.Context(), cli, "-p", port, "--eval", script, "novcomet:news").CombinedOutput()
+			cmd := exec.CommandContext(t.Context(), cli, "-p", port, "--eval", script, "novcomet:news")
+			output, err := cmd.CombinedOutput()
 			if err != nil || !regexp.MustCompile(`^(\(integer\) )?\d{16}\n$`).Match(output) {
 				t.Errorf("redis-cli: %v, %s", err, output)
 			}
 		},
 		"by comet-fcgi publish": func() { shell(t, site, "../bin/comet-fcgi publish news") },
 	}
-	wantBody(t, within(t, patience, polling(t, site, "publish=news")), "true")
+	publish(t, site, "news")
 	last := stampIn(t, redis, "news")
-	for name, publish := range publishers {
-		var replies []<-chan reply
-		for range 10 { // nginx takes the one where the fewest wait
-			replies = append(replies, polling(t, site, "subscribed[news]="+last))
+	for name, publishOnce := range publishers {
+		var polls []<-chan answer
+		for range 10 { // nginx chooses the machine with the fewest waiting browsers.
+			polls = append(polls, sendQuery(t, site, "subscribed[news]="+last))
 		}
-		stillWaits(t, replies[0])
-		publish()
+		wantWaiting(t, polls[0])
+		publishOnce()
 		last = stampIn(t, redis, "news")
-		for _, r := range replies {
-			if r := within(t, patience, r); r.status != 200 || !strings.Contains(r.body, `"at":{"news":"`+last+`"}`) {
+		for _, poll := range polls {
+			if r := receive(t, poll); r.status != 200 || !strings.Contains(r.body, `"at":{"news":"`+last+`"}`) {
 				t.Errorf("%s: HTTP %d %s; want the stamp %s", name, r.status, r.body, last)
 			}
 		}
 	}
 
-	if err := site.StopDaemon(); err != nil {
-		t.Fatal(err)
-	}
-	for range 4 { // Each of them is tried first at some time.
-		poll := polling(t, site, "subscribed[news]="+last)
-		stillWaits(t, poll)
-		wantBody(t, within(t, patience, polling(t, site, "publish=news")), "true")
+	stopDaemon(t, site)
+	for range 4 { // nginx sends some of the polls to the stopped machine first.
+		poll := sendQuery(t, site, "subscribed[news]="+last)
+		wantWaiting(t, poll)
+		publish(t, site, "news")
 		last = stampIn(t, redis, "news")
-		if r := within(t, patience, poll); r.status != 200 || !strings.Contains(r.body, `"at":{"news":"`+last+`"}`) {
+		if r := receive(t, poll); r.status != 200 || !strings.Contains(r.body, `"at":{"news":"`+last+`"}`) {
 			t.Errorf("with one machine: HTTP %d %s; want the stamp %s", r.status, r.body, last)
 		}
 	}
-	if err := site.StartDaemon(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	wantBody(t, within(t, patience, polling(t, site, "publish=news")), "true")
+	startDaemon(t, site)
+	publish(t, site, "news")
 }
 
 // stampIn returns the event's stamp as a cursor.
@@ -85,12 +83,14 @@ func stampIn(t *testing.T, redis *servertest.Redis, event string) string {
 	return micros[:10] + "." + micros[10:]
 }
 
-func TestTheSocketOfAClustersMachineIsTheOneThatNginxAsks(t *testing.T) {
-	servers := regexp.MustCompile(`(?m)^\s*server (\S+)`).FindAllStringSubmatch(shipped(t, "cluster", "comet-cluster.conf"), -1)
-	dropIn := shipped(t, "cluster", "comet-fcgi.socket.d", "cluster.conf")
+func TestCluster_SocketHasAddressOfNginxConfiguration(t *testing.T) {
+	config := example(t, "cluster", "comet-cluster.conf")
+	servers := regexp.MustCompile(`(?m)^\s*server (\S+)`).FindAllStringSubmatch(config, -1)
+	dropIn := example(t, "cluster", "comet-fcgi.socket.d", "cluster.conf")
 	listens := regexp.MustCompile(`(?m)^ListenStream=(.+)$`).FindStringSubmatch(dropIn)
-	if len(servers) != 2 || listens == nil || !slices.ContainsFunc(servers, func(s []string) bool { return s[1] == listens[1] }) {
-		t.Errorf("nginx asks %v; systemd listens on %v", servers, listens)
+	listensOn := func(server []string) bool { return listens != nil && server[1] == listens[1] }
+	if len(servers) != 2 || !slices.ContainsFunc(servers, listensOn) {
+		t.Errorf("nginx connects to %v; systemd listens on %v", servers, listens)
 	}
 
 	analyze, err := exec.LookPath("systemd-analyze")
@@ -98,17 +98,18 @@ func TestTheSocketOfAClustersMachineIsTheOneThatNginxAsks(t *testing.T) {
 		t.Fatal("systemd-analyze is not installed; on Debian: apt install systemd")
 	}
 	files := units(t, "comet-fcgi.service", "comet-fcgi.socket")
-	beside := files[1] + ".d"
-	if err := os.Mkdir(beside, 0o755); err != nil {
+	directory := files[1] + ".d"
+	if err := os.Mkdir(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// A word that is wrong shows that the file is read at all.
-	for text, complains := range map[string]bool{dropIn: false, dropIn + "Nonsense=yes\n": true} {
-		if err := os.WriteFile(filepath.Join(beside, "cluster.conf"), []byte(text), 0o644); err != nil {
+	// The warning about an unknown setting shows that systemd reads the file.
+	for text, warns := range map[string]bool{dropIn: false, dropIn + "Nonsense=yes\n": true} {
+		if err := os.WriteFile(filepath.Join(directory, "cluster.conf"), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		output, err := exec.CommandContext(t.Context(), analyze, append([]string{"verify", "--man=no"}, files...)...).CombinedOutput()
-		if err != nil || (len(output) > 0) != complains {
+		arguments := append([]string{"verify", "--man=no"}, files...)
+		output, err := exec.CommandContext(t.Context(), analyze, arguments...).CombinedOutput()
+		if err != nil || (len(output) > 0) != warns {
 			t.Errorf("systemd-analyze verify: %v\n%s", err, output)
 		}
 	}

@@ -2,7 +2,7 @@ module novcomet/examples/e2e
 
 go 1.26.0
 
-// npm brings a package with a Go file in it.
+// A package of npm contains a Go file.
 ignore ./lint/node_modules
 
 require (

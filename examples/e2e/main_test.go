@@ -8,7 +8,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The tests wait more than they compute, so that many of them run at a time, also on few processors.
+// The tests wait more than they compute, so many run at the same time, also on few processors.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	flag.Set("test.parallel", "16")

@@ -14,20 +14,28 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// What the scripts of examples/publish publish is what a page gets.
-func TestScriptsPublishWithTheirData(t *testing.T) {
+func TestPublishScripts_DeliverTheirData(t *testing.T) {
 	site := launchSite(t, launch.Options{Server: launch.Nginx})
 	for _, script := range []struct {
 		program string
 		args    []string
 		event   string
-		data    string
+		data    string // a part of the answer
 		fails   bool
 	}{
-		{"sh", []string{"../publish/build.sh", "true"}, "build", `"d":{"build":{"state":"green","at":"`, false},
-		{"sh", []string{"../publish/build.sh", "false"}, "build", `"d":{"build":{"state":"red","at":"`, true},
-		{"php", []string{"../publish/order.php", "4711", "19.90"}, "orders", `"d":{"orders":{"number":4711,"sum":19.9}}`, false},
-		{"python3", []string{"../publish/sensor.py", site.URL + "/comet.php", "21.5"}, "sensor", `"d":{"sensor":{"celsius":21.5}}`, false},
+		{
+			"sh", []string{"../publish/build.sh", "true"}, "build",
+			`"d":{"build":{"state":"green","at":"`, false,
+		}, {
+			"sh", []string{"../publish/build.sh", "false"}, "build",
+			`"d":{"build":{"state":"red","at":"`, true,
+		}, {
+			"php", []string{"../publish/order.php", "4711", "19.90"}, "orders",
+			`"d":{"orders":{"number":4711,"sum":19.9}}`, false,
+		}, {
+			"python3", []string{"../publish/sensor.py", site.URL + "/comet.php", "21.5"}, "sensor",
+			`"d":{"sensor":{"celsius":21.5}}`, false,
+		},
 	} {
 		t.Run(filepath.Base(script.args[0]), func(t *testing.T) {
 			if _, err := exec.LookPath(script.program); err != nil {
@@ -37,7 +45,7 @@ func TestScriptsPublishWithTheirData(t *testing.T) {
 			if before == "" {
 				before = "0.000000"
 			}
-			poll := polling(t, site, "subscribed["+script.event+"]="+before+"&data=1")
+			poll := sendQuery(t, site, "subscribed["+script.event+"]="+before+"&data=1")
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, script.program, script.args...)
@@ -45,15 +53,15 @@ func TestScriptsPublishWithTheirData(t *testing.T) {
 			if output, err := cmd.CombinedOutput(); err != nil != script.fails || len(output) > 0 {
 				t.Fatalf("%v: %s", err, output)
 			}
-			if r := within(t, patience, poll); !strings.Contains(r.body, script.data) {
+			if r := receive(t, poll); !strings.Contains(r.body, script.data) {
 				t.Errorf("a page gets %s, want %s", r.body, script.data)
 			}
 		})
 	}
 }
 
-// A rename leaves a file the time of its writing, which may lie in a second that comet.php's own pages have been told of.
-func TestAFileThatAScriptRenamesIntoItsPlaceIsTouchedThere(t *testing.T) {
+// A rename keeps the time of the write. Pages of comet.php may already have an answer about that second.
+func TestPublishScripts_TouchFileAfterRename(t *testing.T) {
 	for _, script := range []struct{ program, arguments, event string }{
 		{"sh", "../publish/build.sh true", "build.comet"},
 		{"php", "../publish/order.php 4711 19.90", "orders.comet"},
@@ -79,30 +87,30 @@ func TestAFileThatAScriptRenamesIntoItsPlaceIsTouchedThere(t *testing.T) {
 			}
 			end := filepath.Join(directory, "end")
 			touch(t, end)
-			var happened []fsnotify.Op
+			var changes []fsnotify.Op
 			for event := range watcher.Events {
 				if event.Name == end {
 					break
 				}
 				if event.Name == path {
-					happened = append(happened, event.Op)
+					changes = append(changes, event.Op)
 				}
 			}
-			if len(happened) != 2 || !happened[0].Has(fsnotify.Create) || !happened[1].Has(fsnotify.Chmod) {
-				t.Errorf("%v of the event's file; want it to come, and to be touched then", happened)
+			if len(changes) != 2 || !changes[0].Has(fsnotify.Create) || !changes[1].Has(fsnotify.Chmod) {
+				t.Errorf("changes of the event's file: %v; want Create, and then Chmod", changes)
 			}
 			var stat unix.Stat_t
 			if err := unix.Lstat(path, &stat); err != nil {
 				t.Fatal(err)
 			}
-			if stat.Mtim != stat.Ctim { // Something else than its time was changed last.
-				t.Errorf("its time is %v, but what happened to it last was at %v", stat.Mtim, stat.Ctim)
+			if stat.Mtim != stat.Ctim {
+				t.Errorf("the file was touched at %v, but changed again at %v", stat.Mtim, stat.Ctim)
 			}
 			if stat.Mode&0o7777 != 0o664 {
-				t.Errorf("its mode is %o; want 664", stat.Mode&0o7777)
+				t.Errorf("the mode is %o; want 664", stat.Mode&0o7777)
 			}
 			if files, err := os.ReadDir(directory); err != nil || len(files) != 2 {
-				t.Errorf("in the directory are %v, %v", files, err)
+				t.Errorf("the directory has %v, %v; want only the event and the file end", files, err)
 			}
 		})
 	}

@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"novcomet/core"
 	"novcomet/core/access"
@@ -21,34 +20,32 @@ import (
 	"novcomet/core/store/memcached"
 )
 
-// readme returns the README of a folder.
-func readme(t *testing.T, folder string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", folder, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// The lines of conf/README.md that read a secret and make a token with it in each language, run as written. The secrets file is
-// one of Unix, or of Windows.
-func TestTheREADMEsLinesMakeTokens(t *testing.T) {
+// conf/README.md has code in three languages that reads a secret and makes a token with it. The file of
+// secrets may have the line ends of Unix or Windows.
+func TestREADME_CodeMakesTokens(t *testing.T) {
 	const secret, user = "0123456789abcdef0123456789abcdef", "7"
 	for _, language := range []struct {
-		line, program, flag string // the line of the README begins so, with what stands before it
-		reads               string // what the text says behind the code that reads the secret
-		script              string // with the code that reads the secret, and the line that makes the token
+		line          string // the text before the line of the README that makes the token
+		program, flag string // the command that runs a script
+		reads         string // the text after the code that reads the secret
+		script        string // contains the code that reads the secret, and the line that makes the token
 	}{
-		{"```php\n", "php", "-r", "in PHP", `$file = getenv("FILE"); $user = getenv("OF"); $secret = %s; %s echo $token;`},
-		{"```python\n", "python3", "-c", "in Python",
-			`import os; file, user = os.environ["FILE"], os.environ["OF"]; secret = %s; %s; print(token, end="")`},
-		{"    secret=$(sudo head -n1 /etc/novcomet/secrets) user=7\n    ", "sh", "-c", "in shell", `file=$FILE user=$OF; secret=$(%s); %s; printf %%s "$token"`},
+		{
+			"```php\n", "php", "-r", "in PHP",
+			`$file = getenv("FILE"); $user = getenv("OF"); $secret = %s; %s echo $token;`,
+		}, {
+			"```python\n", "python3", "-c", "in Python",
+			`import os; file, user = os.environ["FILE"], os.environ["OF"]; secret = %s; %s; print(token, end="")`,
+		}, {
+			"    secret=$(sudo head -n1 /etc/novcomet/secrets) user=7\n    ", "sh", "-c", "in shell",
+			`file=$FILE user=$OF; secret=$(%s); %s; printf %%s "$token"`,
+		},
 	} {
 		for name, end := range map[string]string{"LF": "\n", "CRLF": "\r\n"} {
 			t.Run(language.program+"/"+name, func(t *testing.T) {
 				file := filepath.Join(t.TempDir(), "secrets")
-				if err := os.WriteFile(file, []byte(secret+end+"# the old one"+end+secret+"-old"+end), 0o600); err != nil {
+				text := secret + end + "# the old one" + end + secret + "-old" + end
+				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				signed, err := access.NewSigned([]string{"private-*"}, []string{secret})
@@ -64,14 +61,15 @@ func TestTheREADMEsLinesMakeTokens(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, behind, found := strings.Cut(readme(t, "conf"), "\n"+language.line)
-				line, _, _ := strings.Cut(behind, "\n")
+				readme := example(t, "..", "conf", "README.md")
+				_, after, found := strings.Cut(readme, "\n"+language.line)
+				line, _, _ := strings.Cut(after, "\n")
 				if !found || line == "" {
-					t.Fatalf("the README has no line behind %q", language.line)
+					t.Fatalf("the README has no line after %q", language.line)
 				}
-				read := regexp.MustCompile("`([^`]+)`\\s+" + language.reads).FindStringSubmatch(readme(t, "conf"))
+				read := regexp.MustCompile("`([^`]+)`\\s+" + language.reads).FindStringSubmatch(readme)
 				if read == nil {
-					t.Fatalf("the README does not say how to read a secret %s", language.reads)
+					t.Fatalf("the README has no code before %q that reads a secret", language.reads)
 				}
 				cmd := exec.Command(program, language.flag, fmt.Sprintf(language.script, read[1], line))
 				cmd.Env = append(os.Environ(), "FILE="+file, "OF="+user)
@@ -84,7 +82,8 @@ func TestTheREADMEsLinesMakeTokens(t *testing.T) {
 					"subscribed[private-8-mail]=now&wait=0": http.StatusForbidden,
 				} {
 					w := httptest.NewRecorder()
-					endpoint.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?"+query+"&token="+url.QueryEscape(string(token)), nil))
+					target := "/?" + query + "&token=" + url.QueryEscape(string(token))
+					endpoint.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
 					if w.Code != status {
 						t.Errorf("%s with the token %s: HTTP %d %s; want %d", query, token, w.Code, w.Body, status)
 					}
@@ -94,11 +93,12 @@ func TestTheREADMEsLinesMakeTokens(t *testing.T) {
 	}
 }
 
-// The line of core/store/memcached/README.md that publishes, run as written but for the port.
-func TestTheREADMEsLinePublishesInMemcached(t *testing.T) {
-	line := regexp.MustCompile(`(?m)^    (printf 'set novcomet:news .*)$`).FindStringSubmatch(readme(t, "core/store/memcached"))
+// core/store/memcached/README.md has a command that publishes. The test only changes the port.
+func TestREADME_CommandPublishesInMemcached(t *testing.T) {
+	line := regexp.MustCompile(`(?m)^    (printf 'set novcomet:news .*)$`).
+		FindStringSubmatch(example(t, "..", "core", "store", "memcached", "README.md"))
 	if line == nil || !strings.Contains(line[1], "/127.0.0.1/11211") {
-		t.Fatalf("the README has no such line: %q", line)
+		t.Fatalf("the README does not have the command: %q", line)
 	}
 	server := servertest.StartMemcached(t)
 	store, err := memcached.Open(memcached.Options{Servers: []string{server.Address()}, Prefix: "novcomet:"})
@@ -119,14 +119,12 @@ func TestTheREADMEsLinePublishesInMemcached(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	// bash does not wait for memcached's answer.
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	// The command does not wait for memcached's answer.
+	eventually(t, func() error {
 		seen, err := store.Check(t.Context(), []event.ID{id})
-		if err == nil && seen.Stamps[0] > before {
-			return
+		if err == nil && seen.Stamps[0] <= before {
+			err = fmt.Errorf("the stamp is %v, as before", before)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("published at %v, but seen: %v, %v", before, seen, err)
-		}
-	}
+		return err
+	})
 }

@@ -8,76 +8,48 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-func TestEveryServer(t *testing.T) {
+func TestEveryServer_KeepsContracts(t *testing.T) {
 	for _, server := range launch.Servers() {
 		t.Run(string(server), func(t *testing.T) {
 			t.Parallel()
-			site := launchSite(t, launch.Options{
-				Server:   server,
-				Settings: map[string]string{"tries": "600", "sleep": "0.1"},
-				Extra:    rewriting[server],
-			})
+			site := launchSite(t, launch.Options{Server: server, Settings: longPolls, Extra: rewriting[server]})
 			for _, contract := range contracts {
-				t.Run(contract.name, func(t *testing.T) { contract.hold(t, site) })
+				t.Run(contract.name, func(t *testing.T) { contract.test(t, site) })
 			}
 		})
 	}
 }
 
-func TestUnchangedPollEndsUnderEveryServer(t *testing.T) {
+func TestEveryServer_EndsUnchangedPoll(t *testing.T) {
 	const wait = 500 * time.Millisecond
-	for _, server := range launch.Servers() {
-		t.Run(string(server), func(t *testing.T) {
-			t.Parallel()
-			site := launchSite(t, launch.Options{Server: server, Settings: map[string]string{"tries": "5", "sleep": "0.1"}})
-			precise := polling(t, site, "subscribed[never]=0.000000")
-			wholeSecond := polling(t, site, fmt.Sprintf("subscribed[never]=%d", time.Now().Unix()))
-			for _, poll := range []struct {
-				replies <-chan reply
-				body    string
-			}{
-				{precise, `{"s":0,"at":{"never":"0.000000"}}`},
-				{wholeSecond, `{"s":0}`},
-			} {
-				r := within(t, patience, poll.replies)
-				wantBody(t, r, poll.body)
-				if r.took < wait {
-					t.Errorf("%s after %v, want tries × sleep, %v, at least", r.body, r.took, wait)
-				}
+	o := launch.Options{Settings: map[string]string{"tries": "5", "sleep": "0.1"}}
+	forEachServer(t, launch.Servers(), o, func(t *testing.T, site *launch.Site) {
+		precise := sendQuery(t, site, "subscribed[never]=0.000000")
+		legacy := sendQuery(t, site, fmt.Sprintf("subscribed[never]=%d", time.Now().Unix()))
+		for _, poll := range []struct {
+			answers <-chan answer
+			body    string
+		}{
+			{precise, `{"s":0,"at":{"never":"0.000000"}}`},
+			{legacy, `{"s":0}`},
+		} {
+			a := receive(t, poll.answers)
+			wantBody(t, a, poll.body)
+			if a.took < wait {
+				t.Errorf("%s after %v, want at least tries × sleep, %v", a.body, a.took, wait)
 			}
-		})
-	}
+		}
+	})
 }
 
-// The settings that each shipped file shows as a comment, tries 10 and sleep 500ms, are put into force as they stand.
-func TestShippedSettingsOfALocationCount(t *testing.T) {
-	const wait = 5 * time.Second
-	for _, server := range launch.Servers() {
-		t.Run(string(server), func(t *testing.T) {
-			t.Parallel()
-			site := launchSite(t, launch.Options{
-				Server: server, Blocks: []string{"Settings of this location"}, Settings: map[string]string{"tries": "1", "sleep": "0.1"},
-			})
-			r := within(t, patience, polling(t, site, "subscribed[never]=0.000000"))
-			wantBody(t, r, `{"s":0,"at":{"never":"0.000000"}}`)
-			if r.took < wait {
-				t.Errorf("the poll ended after %v, want %v", r.took, wait)
-			}
-		})
-	}
-}
-
-// The servers' own time-outs are 60 s, mod_fcgid's 40 s: the shipped files must have raised them.
-func TestShippedTimeoutsAllowAWaitOf65Seconds(t *testing.T) {
+// The default time-out of the servers is 60 s, of mod_fcgid 40 s. The example files raise it.
+func TestEveryServer_AllowsWaitOf65Seconds(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes 65 s")
+		t.Skip("it takes 65 s")
 	}
-	for _, server := range launch.Servers() {
-		t.Run(string(server), func(t *testing.T) {
-			t.Parallel()
-			site := launchSite(t, launch.Options{Server: server, Settings: map[string]string{"tries": "65", "sleep": "1"}})
-			r := within(t, 65*time.Second+patience, polling(t, site, "subscribed[never]=0.000000"))
-			wantBody(t, r, `{"s":0,"at":{"never":"0.000000"}}`)
-		})
-	}
+	o := launch.Options{Settings: map[string]string{"tries": "65", "sleep": "1"}}
+	forEachServer(t, launch.Servers(), o, func(t *testing.T, site *launch.Site) {
+		a := receiveWithin(t, 65*time.Second+patience, sendQuery(t, site, "subscribed[never]=0.000000"))
+		wantBody(t, a, `{"s":0,"at":{"never":"0.000000"}}`)
+	})
 }

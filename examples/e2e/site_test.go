@@ -2,13 +2,15 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
-	"io"
+	"maps"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,7 +19,26 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// launchSite starts a server for as long as the test runs. What it said is shown when the test fails.
+// patience limits the wait for what must happen. A test continues as soon as it has happened.
+const patience = 30 * time.Second
+
+// eventuallyWithin calls check every 20 ms until it returns nil. After the time limit, the test fails with
+// the last error of check.
+func eventuallyWithin(t *testing.T, limit time.Duration, check func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	if err := launch.Until(ctx, 20*time.Millisecond, nil, check); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	eventuallyWithin(t, patience, check)
+}
+
+// launchSite starts a server, which ends with the test. If the test fails, it logs the output of the server.
 func launchSite(t *testing.T, o launch.Options) *launch.Site {
 	t.Helper()
 	site, err := launch.Start(t.Context(), o)
@@ -30,35 +51,88 @@ func launchSite(t *testing.T, o launch.Options) *launch.Site {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("%s said:\n%s", o.Server, log)
+			t.Logf("the output of %s:\n%s", o.Server, log)
 		}
 	})
 	return site
 }
 
-// behindNginx starts an nginx that passes everything on to the site, with further lines in its location. It returns the site
-// as it looks from there.
-func behindNginx(t *testing.T, site *launch.Site, lines string) *launch.Site {
+var (
+	shortPolls = map[string]string{"tries": "20", "sleep": "0.1"}  // 2 s, so that a test sees many polls
+	longPolls  = map[string]string{"tries": "600", "sleep": "0.1"} // 60 s
+)
+
+// startSite starts a server with the pages of examples/browser, and short polls.
+func startSite(t *testing.T, server launch.Server) *launch.Site {
+	t.Helper()
+	return launchSite(t, launch.Options{Server: server, Settings: shortPolls})
+}
+
+// startPages starts nginx with the pages of examples/browser and testdata/pages. A poll waits for 40 s.
+func startPages(t *testing.T) *launch.Site {
+	t.Helper()
+	return launchPages(t, launch.Options{Server: launch.Nginx})
+}
+
+// launchPages is like startPages, with further options.
+func launchPages(t *testing.T, o launch.Options) *launch.Site {
+	t.Helper()
+	o.Root = t.TempDir()
+	for _, pages := range []string{"../browser", "testdata/pages"} {
+		if err := os.CopyFS(o.Root, os.DirFS(pages)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Settings = map[string]string{"tries": "40", "sleep": "1"}
+	return launchSite(t, o)
+}
+
+// forEachServer runs a test with each of the servers, in parallel. By default a poll waits for 0.2 s.
+func forEachServer(
+	t *testing.T, servers []launch.Server, o launch.Options, test func(*testing.T, *launch.Site),
+) {
+	for _, server := range servers {
+		t.Run(string(server), func(t *testing.T) {
+			t.Parallel()
+			o := o
+			o.Server = server
+			if o.Settings == nil {
+				o.Settings = map[string]string{"tries": "2", "sleep": "0.1"}
+			}
+			test(t, launchSite(t, o))
+		})
+	}
+}
+
+// merge returns settings with some more settings, which take precedence.
+func merge(settings, more map[string]string) map[string]string {
+	all := maps.Clone(settings)
+	maps.Copy(all, more)
+	return all
+}
+
+// behindNginx starts an nginx that passes all requests on to the site. It returns the site with another URL.
+func behindNginx(t *testing.T, site *launch.Site) *launch.Site {
 	t.Helper()
 	program, err := exec.LookPath("nginx")
 	if err != nil {
 		program = "/usr/sbin/nginx"
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := launch.FreePort(0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
-	l.Close()
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	dir := t.TempDir()
 	config := `daemon off; master_process off; pid nginx.pid; error_log stderr warn;
 events { }
 http {
 	access_log off;
-	client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+	client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+	uwsgi_temp_path uwsgi; scgi_temp_path scgi;
 	server {
 		listen ` + address + `;
-		location / { proxy_pass ` + site.URL + `; ` + lines + ` }
+		location / { proxy_pass ` + site.URL + `; }
 	}
 }`
 	file := filepath.Join(dir, "nginx.conf")
@@ -78,47 +152,31 @@ http {
 			t.Logf("the nginx in front ended: %v\n%s", err, &log)
 		}
 	})
-	for late := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	eventually(t, func() error {
 		c, err := net.Dial("tcp", address)
 		if err == nil {
 			c.Close()
-			return &launch.Site{URL: "http://" + address, Events: site.Events}
 		}
-		if time.Now().After(late) {
-			t.Fatal(err)
-		}
-	}
+		return err
+	})
+	return &launch.Site{URL: "http://" + address, Events: site.Events}
 }
 
-// startSite starts a real server with examples/browser as its pages. Polls are short, so that a test sees many.
-func startSite(t *testing.T, server launch.Server) *launch.Site {
+// running reports whether a program of the site runs.
+func running(t *testing.T, site *launch.Site, program string) bool {
 	t.Helper()
-	return launchSite(t, launch.Options{
-		Server:   server,
-		Settings: map[string]string{"tries": "20", "sleep": "0.1"},
+	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(links, func(link string) bool {
+		path, err := os.Readlink(link) // It fails if the process has ended.
+		inSite := err == nil && strings.HasPrefix(path, filepath.Dir(site.Events)+"/")
+		return inSite && filepath.Base(path) == program
 	})
 }
 
-// startPages starts nginx with the pages of examples/browser and those of testdata/pages, and polls that wait for 40 s.
-func startPages(t *testing.T) *launch.Site {
-	t.Helper()
-	return launchPages(t, launch.Options{Server: launch.Nginx})
-}
-
-// launchPages does so with further options.
-func launchPages(t *testing.T, o launch.Options) *launch.Site {
-	t.Helper()
-	o.Root = t.TempDir()
-	for _, pages := range []string{"../browser", "testdata/pages"} {
-		if err := os.CopyFS(o.Root, os.DirFS(pages)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	o.Settings = map[string]string{"tries": "40", "sleep": "1"}
-	return launchSite(t, o)
-}
-
-// waitingRequests counts the connections between the site's web server and its comet-fcgi: each is a poll or a stream.
+// waitingRequests counts the connections from the web server to its comet-fcgi: one for each poll or stream.
 func waitingRequests(t *testing.T, site *launch.Site) int {
 	t.Helper()
 	sockets, err := os.ReadFile("/proc/net/unix")
@@ -129,7 +187,8 @@ func waitingRequests(t *testing.T, site *launch.Site) int {
 	n := 0
 	for line := range strings.Lines(string(sockets)) { // Num RefCount Protocol Flags Type St Inode Path
 		fields := strings.Fields(line)
-		if len(fields) == 8 && fields[5] == connected && strings.HasPrefix(fields[7], filepath.Dir(site.Events)+"/") {
+		if len(fields) == 8 && fields[5] == connected &&
+			strings.HasPrefix(fields[7], filepath.Dir(site.Events)+"/") {
 			n++
 		}
 	}
@@ -140,7 +199,7 @@ func eventFile(site *launch.Site, id string) string {
 	return filepath.Join(site.Events, id+".comet")
 }
 
-// stampOf returns the event's stamp as the protocol writes it, "" where there is none yet.
+// stampOf returns the event's stamp as a cursor, or "" if the event was never published.
 func stampOf(t *testing.T, site *launch.Site, id string) string {
 	t.Helper()
 	info, err := os.Lstat(eventFile(site, id))
@@ -154,6 +213,29 @@ func stampOf(t *testing.T, site *launch.Site, id string) string {
 	return fmt.Sprintf("%d.%06d", microseconds/1e6, microseconds%1e6)
 }
 
+func stopDaemon(t *testing.T, site *launch.Site) {
+	t.Helper()
+	if err := site.StopDaemon(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func startDaemon(t *testing.T, site *launch.Site) {
+	t.Helper()
+	if err := site.StartDaemon(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shell runs a script as the site's user in the directory of the events.
+func shell(t *testing.T, site *launch.Site, script string) {
+	t.Helper()
+	if err := site.Shell(t.Context(), script); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// touch runs the command touch as the user of the tests.
 func touch(t *testing.T, file string) {
 	t.Helper()
 	if output, err := exec.Command("touch", file).CombinedOutput(); err != nil {
@@ -161,11 +243,11 @@ func touch(t *testing.T, file string) {
 	}
 }
 
-// write publishes the event with this content, as another program of the server does.
-func write(t *testing.T, site *launch.Site, id, content string) {
+// write publishes an event with data, as another program of the machine does: it renames a complete file.
+func write(t *testing.T, site *launch.Site, id, data string) {
 	t.Helper()
 	temporary := filepath.Join(site.Events, ".temporary-"+id)
-	if err := os.WriteFile(temporary, []byte(content), 0o666); err != nil {
+	if err := os.WriteFile(temporary, []byte(data), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(temporary, eventFile(site, id)); err != nil {
@@ -173,81 +255,12 @@ func write(t *testing.T, site *launch.Site, id, content string) {
 	}
 }
 
-// reply is what came back for a request, and when.
-type reply struct {
-	status int
-	kind   string // Content-Type
-	body   string
-	took   time.Duration
-	err    error
-}
-
-// asking sends a request; the reply comes over the channel.
-func asking(request *http.Request) <-chan reply {
-	replies := make(chan reply, 1)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	start := time.Now()
-	go func() {
-		answer, err := client.Do(request)
-		if err != nil {
-			replies <- reply{err: err}
-			return
-		}
-		defer answer.Body.Close()
-		body, err := io.ReadAll(answer.Body)
-		replies <- reply{answer.StatusCode, answer.Header.Get("Content-Type"), string(body), time.Since(start), err}
-	}()
-	return replies
-}
-
-// polling sends a GET of the endpoint with the query, byte for byte.
-func polling(t *testing.T, site *launch.Site, query string) <-chan reply {
+// example returns the text of a file in examples/.
+func example(t *testing.T, path ...string) string {
 	t.Helper()
-	return asking(request(t, http.MethodGet, site.URL+"/comet.php?"+query, ""))
-}
-
-// request makes a request that ends with the test. A body is a form's.
-func request(t *testing.T, method, url, body string) *http.Request {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	text, err := os.ReadFile(filepath.Join("..", filepath.Join(path...)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if body != "" {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	return r
-}
-
-// within waits for the reply and fails when there is none.
-func within(t *testing.T, longest time.Duration, replies <-chan reply) reply {
-	t.Helper()
-	select {
-	case r := <-replies:
-		if r.err != nil {
-			t.Fatal(r.err)
-		}
-		return r
-	case <-time.After(longest):
-		t.Fatalf("no answer within %v", longest)
-		panic("unreachable")
-	}
-}
-
-// stillWaits fails when the reply comes within a while that is several looks long.
-func stillWaits(t *testing.T, replies <-chan reply) {
-	t.Helper()
-	select {
-	case r := <-replies:
-		t.Fatalf("the poll did not wait: %+v", r)
-	case <-time.After(300 * time.Millisecond):
-	}
-}
-
-// wantBody fails when the reply is not a 200 with this body.
-func wantBody(t *testing.T, r reply, body string) {
-	t.Helper()
-	if r.status != http.StatusOK || r.body != body {
-		t.Fatalf("got %d %s, want 200 %s", r.status, r.body, body)
-	}
+	return string(text)
 }

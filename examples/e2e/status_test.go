@@ -11,47 +11,48 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-const statusBlock = "Metrics for this machine only"
-
-// The status location that the shipped files show as a comment, as it stands.
-func TestTheShippedStatusLocationShowsFigures(t *testing.T) {
+// The example files have a status location as a comment.
+func TestStatus_ShowsMetricsToThisMachineOnly(t *testing.T) {
+	o := launch.Options{Blocks: []string{"Metrics for this machine only"}, Settings: longPolls}
 	for _, server := range []launch.Server{launch.Nginx, launch.ApacheProxy} {
-		t.Run(string(server), func(t *testing.T) {
-			t.Parallel()
-			site := launchSite(t, launch.Options{Server: server, Blocks: []string{statusBlock}, Settings: map[string]string{"tries": "600", "sleep": "0.1"}})
-			wantBody(t, within(t, patience, polling(t, site, "publish=a")), "true")
-			stillWaits(t, polling(t, site, "subscribed[b]=now"))
+		forEachServer(t, []launch.Server{server}, o, func(t *testing.T, site *launch.Site) {
+			publish(t, site, "a")
+			wantWaiting(t, sendQuery(t, site, "subscribed[b]=now"))
 
-			status, body := figures(t, site, "", "*/*")
-			var f struct {
+			status, body := getStatus(t, site, "", "*/*")
+			var got, want struct {
 				Program                       string
 				Waiting, Events, Publications int
 			}
-			if err := json.Unmarshal([]byte(body), &f); err != nil || status != http.StatusOK || f.Program != "comet-fcgi" || f.Waiting != 1 || f.Events != 1 || f.Publications != 1 {
-				t.Errorf("HTTP %d %s", status, body)
+			want.Program, want.Waiting, want.Events, want.Publications = "comet-fcgi", 1, 1, 1
+			err := json.Unmarshal([]byte(body), &got)
+			if err != nil || status != http.StatusOK || got != want {
+				t.Errorf("HTTP %d %s, want %+v", status, body, want)
 			}
-			if status, body = figures(t, site, "", "text/plain;version=0.0.4"); status != http.StatusOK || !strings.Contains(body, "\nnovcomet_waiting 1\n") {
+			status, body = getStatus(t, site, "", "text/plain;version=0.0.4")
+			if status != http.StatusOK || !strings.Contains(body, "\nnovcomet_waiting 1\n") {
 				t.Errorf("for Prometheus: HTTP %d %s", status, body)
 			}
 			if server != launch.Nginx {
-				return // "Require local" is all of 127.0.0.0/8.
+				return // Apache's "Require local" allows 127.0.0.0/8, so that no other address can be tried.
 			}
-			if status, body = figures(t, site, "127.0.0.2", "*/*"); status != http.StatusForbidden {
-				t.Errorf("from elsewhere: HTTP %d %s", status, body)
+			if status, body = getStatus(t, site, "127.0.0.2", "*/*"); status != http.StatusForbidden {
+				t.Errorf("from another address: HTTP %d %s", status, body)
 			}
 		})
 	}
 }
 
-// figures asks from this address for the site's.
-func figures(t *testing.T, site *launch.Site, from, accept string) (status int, body string) {
+// getStatus requests the status location from a local address.
+func getStatus(t *testing.T, site *launch.Site, from, accept string) (status int, body string) {
 	t.Helper()
 	dialer := &net.Dialer{Timeout: patience}
 	if from != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}
-	client := &http.Client{Timeout: patience, Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
-	r := request(t, http.MethodGet, site.URL+"/comet-status?publish=c&subscribed[a]=now", "")
+	transport := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}
+	client := &http.Client{Timeout: patience, Transport: transport}
+	r := newRequest(t, http.MethodGet, site.URL+"/comet-status?publish=c&subscribed[a]=now", "")
 	r.Header.Set("Accept", accept)
 	response, err := client.Do(r)
 	if err != nil {

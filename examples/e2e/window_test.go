@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
@@ -21,10 +20,7 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// patience bounds the wait for what must show up; a test goes on as soon as it does.
-const patience = 30 * time.Second
-
-// startBrowser starts a headless Chromium with a new profile, for as long as the test runs.
+// startBrowser starts a headless Chromium with a new profile. It ends with the test.
 func startBrowser(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -38,7 +34,7 @@ func startBrowser(t *testing.T) context.Context {
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("host-resolver-rules", "MAP intranet.test 127.0.0.1"),
-		// A tab in the background is to be as slow as it is for a user.
+		// A tab in the background is as slow as it is for a user.
 		chromedp.Flag("disable-background-timer-throttling", false),
 		chromedp.Flag("disable-renderer-backgrounding", false),
 	)...)
@@ -51,7 +47,7 @@ func startBrowser(t *testing.T) context.Context {
 	return ctx
 }
 
-// window is a browser window and what its console says.
+// window is a browser window, and the lines of its console.
 type window struct {
 	ctx     context.Context
 	mu      sync.Mutex
@@ -65,18 +61,19 @@ func openWindow(t *testing.T, browser context.Context, url string, options ...ch
 	ctx, cancel := chromedp.NewContext(browser, append(options, chromedp.WithListener(w.listen))...)
 	t.Cleanup(cancel)
 	w.ctx = ctx
-	if err := chromedp.Do(ctx); err != nil { // not by w.do: the window would end with that one's time limit
+	if err := chromedp.Do(ctx); err != nil { // w.do would close the window at the end of its time limit.
 		t.Fatalf("opening a window: %v", err)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			w.keepPicture(t)
+			w.saveScreenshot(t)
 		}
 	})
 	w.do(t, chromedp.Navigate(url))
 	return w
 }
 
+// do runs actions in the window.
 func (w *window) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, patience)
@@ -86,7 +83,14 @@ func (w *window) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// evaluate runs the script in the window's page; of a promise it returns what becomes of it.
+func (w *window) close(t *testing.T) {
+	t.Helper()
+	if err := chromedp.Cancel(w.ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// evaluate runs a script in the window's page and returns its value. It awaits a promise.
 func evaluate[T any](t *testing.T, w *window, script string) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, patience)
@@ -101,15 +105,15 @@ func evaluate[T any](t *testing.T, w *window, script string) T {
 // waitUntil waits until the script is true in the window's page.
 func (w *window) waitUntil(t *testing.T, script string) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for again := time.Tick(20 * time.Millisecond); time.Now().Before(deadline); <-again {
-		if evaluate[bool](t, w, script) {
-			return
+	eventually(t, func() error {
+		if !evaluate[bool](t, w, script) {
+			return fmt.Errorf("this script is not true: %s", script)
 		}
-	}
-	t.Fatalf("it does not become true in time: %s", script)
+		return nil
+	})
 }
 
+// waitFor waits until the page has an element that the selector matches.
 func (w *window) waitFor(t *testing.T, selector string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, patience)
@@ -119,19 +123,20 @@ func (w *window) waitFor(t *testing.T, selector string) {
 	}
 }
 
-// waitForPublication waits until the event's stamp differs from the one before, and the window shows it.
-// A new file has two stamps in quick succession, so the file is looked at again each time.
-func (w *window) waitForPublication(t *testing.T, site *launch.Site, id, before string) string {
+// waitForPublication waits until the event's stamp differs from an earlier one and the window shows it. It
+// returns the stamp. A new file may get two stamps in quick succession, so each attempt reads the stamp of
+// the file.
+func (w *window) waitForPublication(t *testing.T, site *launch.Site, id, before string) (stamp string) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for again := time.Tick(10 * time.Millisecond); time.Now().Before(deadline); <-again {
-		stamp := stampOf(t, site, id)
-		if stamp != before && evaluate[bool](t, w, fmt.Sprintf("document.querySelector(%q) !== null", shown(id, stamp))) {
-			return stamp
+	eventually(t, func() error {
+		stamp = stampOf(t, site, id)
+		script := fmt.Sprintf("document.querySelector(%q) !== null", logLine(id, stamp))
+		if stamp == before || !evaluate[bool](t, w, script) {
+			return fmt.Errorf("the window does not show %s with the stamp %q; before it was %q", id, stamp, before)
 		}
-	}
-	t.Fatalf("the window does not show that %s was published: stamp before %q, now %q", id, before, stampOf(t, site, id))
-	return ""
+		return nil
+	})
+	return stamp
 }
 
 func (w *window) bringToFront(t *testing.T) {
@@ -142,6 +147,7 @@ func (w *window) bringToFront(t *testing.T) {
 	}))
 }
 
+// listen adds an event of the browser to the console.
 func (w *window) listen(event any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -151,36 +157,47 @@ func (w *window) listen(event any) {
 	case *runtime.EventConsoleAPICalled:
 		w.console = append(w.console, fmt.Sprintf("console.%s: %+v", e.Type, e.Args))
 	case *log.EventEntryAdded:
-		w.console = append(w.console, fmt.Sprintf("%s %s: %s: %s", e.Entry.Source, e.Entry.Level, e.Entry.URL, e.Entry.Text))
+		line := fmt.Sprintf("%s %s: %s: %s", e.Entry.Source, e.Entry.Level, e.Entry.URL, e.Entry.Text)
+		w.console = append(w.console, line)
 	}
 }
 
-// wantNoComplaints fails for whatever the console says, but for failed requests to the given addresses.
-func (w *window) wantNoComplaints(t *testing.T, failing ...string) {
+// wantEmptyConsole fails for each line of the console, except for failed requests to the URLs.
+func (w *window) wantEmptyConsole(t *testing.T, failing ...string) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, line := range w.console {
-		expected := slices.ContainsFunc(failing, func(url string) bool { return strings.HasPrefix(line, "network error: "+url) })
-		if !expected {
-			t.Errorf("the browser complains: %s", line)
+		expected := func(url string) bool { return strings.HasPrefix(line, "network error: "+url) }
+		if !slices.ContainsFunc(failing, expected) {
+			t.Errorf("the console has the line: %s", line)
 		}
 	}
 }
 
-func (w *window) keepPicture(t *testing.T) {
+func (w *window) saveScreenshot(t *testing.T) {
 	ctx, cancel := context.WithTimeout(w.ctx, patience)
 	defer cancel()
-	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	screenshot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err != nil {
-		t.Logf("no picture of the window: %v", err)
+		t.Logf("no screenshot: %v", err)
 		return
 	}
 	file, err := os.CreateTemp("", "novcomet-window-*.png")
 	if err != nil {
-		t.Logf("no picture of the window: %v", err)
+		t.Logf("no screenshot: %v", err)
 		return
 	}
-	_, err = file.Write(picture)
-	t.Logf("the window as it looked: %s (%v)", file.Name(), errors.Join(err, file.Close()))
+	_, err = file.Write(screenshot)
+	t.Logf("screenshot: %s (%v)", file.Name(), errors.Join(err, file.Close()))
+}
+
+// runFirst makes the window run a script before any other script of each page.
+func (w *window) runFirst(t *testing.T, script string) {
+	t.Helper()
+	w.do(t, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		parameters := page.AddScriptToEvaluateOnNewDocumentParams{Source: script}
+		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, parameters)
+		return err
+	}))
 }

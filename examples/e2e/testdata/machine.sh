@@ -1,11 +1,11 @@
 #!/bin/bash
-# Boots Debian's own systemd on a throw-away copy of this machine, until the standard input ends:
+# Boots Debian's systemd on a temporary copy of this machine. The copy ends when the standard input is closed:
 # bash machine.sh CLONE GOROOT GOMODCACHE GOCACHE
 #
-# The copy is an overlay whose writes go to a tmpfs. It has its own PIDs, network (only loopback) and cgroups, so
-# nothing outside changes, and port 80 is free. All services of the packages are disabled. Go, its modules and the
-# clone have the same paths as outside, so that Go's cache, which is /opt/cache, has what was built outside. The clone
-# has the files that git lists. They belong to the user reader, who may use sudo.
+# The copy is an overlay that writes to a tmpfs. It has its own PIDs, network (only loopback) and cgroups, so
+# nothing outside changes, and port 80 is free. All services of packages are disabled. Go, its modules and the
+# clone have the same paths as outside, so that packages built outside are found in Go's cache, /opt/cache. The
+# clone has the files that git lists. They belong to the user reader, who may use sudo.
 set -eu
 
 if [ "${1:-}" != inside ]; then
@@ -23,10 +23,10 @@ if [ "${1:-}" != inside ]; then
 	machine=$!
 	(cat >/dev/null; kill -KILL $machine) <&0 &
 	end=$!
-	trap '' PIPE # Nobody may read what bash says of the end.
+	trap '' PIPE # The reader of bash's last message may have ended.
 	wait $machine || true
 	kill $end 2>/dev/null || true
-	for _ in {1..100}; do # The kernel takes a moment to end the processes.
+	for _ in {1..100}; do # The kernel needs a moment to end the processes.
 		find $group -depth -type d -exec rmdir {} + 2>/dev/null && break
 		sleep 0.1
 	done
@@ -41,7 +41,7 @@ mkdir $root $base/upper $base/work
 mount -t overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" overlay $root
 cd $root
 
-# What a container has: https://systemd.io/CONTAINER_INTERFACE/
+# The mounts of a container: https://systemd.io/CONTAINER_INTERFACE/
 mount -t proc proc proc
 mount -t sysfs sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
@@ -61,13 +61,13 @@ ln -s fd/0 dev/stdin
 ln -s fd/1 dev/stdout
 ln -s fd/2 dev/stderr
 
-# A machine of its own: nothing but systemd's own units starts.
+# Only systemd's own units start.
 rm -rf etc/systemd/system/*.wants etc/systemd/system/*.requires etc/novcomet
 : >etc/machine-id
 echo novcomet >etc/hostname
 hostname novcomet
 printf '127.0.0.1 localhost novcomet www.example.com\n::1 localhost\n' >etc/hosts
-ip address add 10.0.0.1/24 dev lo # It plays each of the two machines, nginx and Redis of examples/cluster.
+ip address add 10.0.0.1/24 dev lo # The machines of examples/cluster: comet-fcgi, nginx and Redis.
 ip address add 10.0.0.5/24 dev lo
 ip address add 10.0.0.10/24 dev lo
 
@@ -78,7 +78,7 @@ for directory in "$clone" "$go" "$modules"; do
 	else
 		mount --bind -o ro "$directory" ".$directory"
 	fi
-	while [ "$directory" != / ]; do # The user may not enter root's home otherwise.
+	while [ "$directory" != / ]; do # The user must be able to enter root's home.
 		directory=$(dirname "$directory")
 		chmod a+x ".$directory"
 	done
@@ -92,6 +92,6 @@ git -c safe.directory='*' -C "$clone" ls-files -z --cached --others --exclude-st
 	tar -C "$clone" --null --ignore-failed-read -T - -cf - 2>/dev/null | tar -C ".$clone" -xf -
 chroot . chown -R reader: "$clone"
 umask 022
-pivot_root . mnt # Behind a chroot, a service could not have a user namespace (PrivateUsers=).
+pivot_root . mnt # In a chroot, a service could not have a user namespace (PrivateUsers=).
 umount --lazy /mnt
 exec env -i container=novcomet PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --unit=multi-user.target

@@ -10,7 +10,8 @@ import (
 	"novcomet/examples/internal/docs"
 )
 
-// Nothing compiles the code blocks of a text. So each Go block must be a part of the example tests beside the text.
+// Nothing compiles the code blocks of a text. So each Go block must be a part of the example tests beside the
+// text.
 func TestGoCode_IsThatOfAnExample(t *testing.T) {
 	root, err := docs.Root()
 	if err != nil {

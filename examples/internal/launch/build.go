@@ -12,13 +12,13 @@ import (
 	"github.com/pkg/errors"
 )
 
-// buildTime bounds `go build`, which compiles the standard library too on a fresh machine.
+// buildTime limits the builds. On a fresh machine they also compile the standard library.
 const buildTime = 3 * time.Minute
 
-// programs are the binaries, kept in memory so that nothing is left behind on disk, and where they come from.
+// programs are NovComet's binaries. They are kept in memory, so that nothing stays on disk.
 type programs struct {
 	cgi, fcgi []byte
-	source    string // the module's directory
+	source    string // the directory of NovComet's module
 }
 
 var built struct {
@@ -26,7 +26,7 @@ var built struct {
 	programs *programs
 }
 
-// build builds the binaries once in a process, from the clone that the current directory is in.
+// build builds the binaries once in each process, from the clone that contains the current directory.
 func build(ctx context.Context) (programs, error) {
 	built.Lock()
 	defer built.Unlock()
@@ -43,15 +43,12 @@ func build(ctx context.Context) (programs, error) {
 		return programs{}, errors.Wrap(err, "making a directory to build in")
 	}
 	defer os.RemoveAll(dir)
-	for _, b := range []struct {
-		pkg  string
-		into *[]byte
-	}{{"novcomet/cgi", &p.cgi}, {"novcomet/fcgi", &p.fcgi}} {
+	for pkg, binary := range map[string]*[]byte{"novcomet/cgi": &p.cgi, "novcomet/fcgi": &p.fcgi} {
 		out := filepath.Join(dir, "program")
-		if _, err := gotool(ctx, source, "build", "-o", out, b.pkg); err != nil {
+		if _, err := runGo(ctx, source, "build", "-o", out, pkg); err != nil {
 			return programs{}, err
 		}
-		if *b.into, err = os.ReadFile(out); err != nil {
+		if *binary, err = os.ReadFile(out); err != nil {
 			return programs{}, errors.Wrap(err, "reading the binary")
 		}
 	}
@@ -59,14 +56,14 @@ func build(ctx context.Context) (programs, error) {
 	return p, nil
 }
 
-// Source returns the directory of NovComet's module. Other modules of the repository build its programs there.
+// Source returns the directory of NovComet's module. It fails outside of a clone of NovComet.
 func Source(ctx context.Context) (string, error) {
-	dir, err := gotool(ctx, "", "list", "-m", "-f", "{{.Dir}}", "novcomet")
+	dir, err := runGo(ctx, "", "list", "-m", "-f", "{{.Dir}}", "novcomet")
 	return dir, errors.WithMessage(err, "run this inside a clone of NovComet")
 }
 
-// gotool runs the go command in a directory; "" is the current one.
-func gotool(ctx context.Context, dir string, args ...string) (string, error) {
+// runGo runs the go command in a directory and returns its output. An empty dir is the current directory.
+func runGo(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	var stderr bytes.Buffer

@@ -9,33 +9,33 @@ import (
 	"github.com/pkg/errors"
 )
 
-// StartDaemon starts comet-fcgi again, after StopDaemon, and returns when it accepts connections.
+// StartDaemon starts comet-fcgi again after StopDaemon. It returns when comet-fcgi accepts connections.
 func (s *Site) StartDaemon(ctx context.Context) error {
 	if !s.options.Server.HasDaemon() {
-		return errors.Errorf("%s has no comet-fcgi beside it", s.options.Server)
+		return errors.Errorf("%s starts its programs itself", s.options.Server)
 	}
 	if s.held != nil {
-		fd, err := s.held.File()
+		socket, err := s.held.File()
 		if err != nil {
 			return errors.Wrap(err, "handing over the listening socket")
 		}
-		defer fd.Close()
-		s.daemon, err = s.run(fd, s.fcgi()...)
-		return err // the socket accepts connections all the time
+		defer socket.Close()
+		s.daemon, err = s.run(socket, s.fcgiCommand()...)
+		return err // The kernel accepts connections meanwhile.
 	}
 	var err error
-	s.daemon, err = s.daemonOn(ctx, variants[s.options.Server].sockets[0])
+	s.daemon, err = s.startListening(ctx, variants[s.options.Server].sockets[0])
 	return err
 }
 
-// daemonOn starts a comet-fcgi that listens for itself on a socket that the shipped files name.
-func (s *Site) daemonOn(ctx context.Context, socket string) (*process, error) {
-	network, address := s.place(socket)
+// startListening starts a comet-fcgi that opens its socket itself. The example files name the socket.
+func (s *Site) startListening(ctx context.Context, socket string) (*process, error) {
+	network, address := s.locate(socket)
 	listen := address
 	if network == "unix" {
 		listen = "unix:" + address
 	}
-	p, err := s.run(nil, append(s.fcgi(), "--listen", listen)...)
+	p, err := s.run(nil, append(s.fcgiCommand(), "--listen", listen)...)
 	if err != nil {
 		return nil, err
 	}
@@ -51,40 +51,41 @@ func (s *Site) daemonOn(ctx context.Context, socket string) (*process, error) {
 	return p, errors.Wrap(err, "starting comet-fcgi")
 }
 
-// fcgi is the command line that the units of examples/systemd have.
-func (s *Site) fcgi() []string {
+// fcgiCommand returns the command line of the units in examples/systemd.
+func (s *Site) fcgiCommand() []string {
 	return []string{filepath.Join(s.dir, canonical[bin], "comet-fcgi"), "--config", s.File()}
 }
 
-// File is the path of comet.yaml.
+// File returns the path of comet.yaml.
 func (s *Site) File() string { return filepath.Join(s.dir, canonical[settings]) }
 
-// Socket is the socket of the comet-fcgi beside the server, of the first where there are several; "" where there is none.
+// Socket returns the path of comet-fcgi's socket. With several comet-fcgi it is the socket of the first. The
+// path is empty if the server starts its programs itself.
 func (s *Site) Socket() string {
 	sockets := variants[s.options.Server].sockets
 	if len(sockets) == 0 {
 		return ""
 	}
-	_, address := s.place(sockets[0])
+	_, address := s.locate(sockets[0])
 	return address
 }
 
-// StopDaemon ends comet-fcgi alone, by SIGTERM, and returns when it has ended; the web server stays.
+// StopDaemon ends comet-fcgi by SIGTERM, and waits for its end. The web server continues to run.
 func (s *Site) StopDaemon() error {
 	if s.daemon == nil {
-		return errors.Errorf("%s: no comet-fcgi was started beside it", s.options.Server)
+		return errors.Errorf("%s starts its programs itself", s.options.Server)
 	}
 	return s.daemon.end()
 }
 
-// listen makes the socket that HoldSocket keeps, with the mode and owner of examples/systemd.
+// listen opens the socket for Options.HoldSocket, with the mode of the units in examples/systemd.
 func listen(path string, owner *credential) (*net.UnixListener, error) {
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, errors.Wrap(err, "listening")
 	}
 	if err := os.Chmod(path, 0o660); err != nil {
-		return nil, errors.Wrap(err, "the socket's mode")
+		return nil, errors.Wrap(err, "changing the socket's mode")
 	}
-	return l, own(path, owner)
+	return l, changeOwner(path, owner)
 }

@@ -1,12 +1,12 @@
-// Package launch starts a real web server with NovComet at /comet.php, from the very configuration
-// files in examples/ that a user copies: as an ordinary user, on a loopback port, with everything
-// it writes in one temporary directory. The demo uses it, and so do the tests, so a file that does
-// not work is noticed.
+// Package launch starts real web servers with NovComet at /comet.php. It uses the configuration files in
+// examples/ that a user copies, so that the tests notice a file that does not work. A server runs as an
+// ordinary user on a loopback port, and writes only to one temporary directory. The demo, the tests and the
+// bench use this package.
 //
 //	site, err := launch.Start(ctx, launch.Options{Server: launch.Nginx})
 //	if err != nil { … }
 //	defer site.Stop()
 //	http.Get(site.URL + "/comet.php?publish=news")
 //
-// Nothing but Linux is supported; the packages it names are Debian's.
+// It runs on Linux only. Error messages name the packages of Debian.
 package launch

@@ -15,8 +15,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// fill puts into the temporary directory what the server needs before it starts: the binaries, comet.yaml and the directory
-// of the events. The site's user owns all of it.
+// fill writes what the server needs before it starts: the binaries, comet.yaml and the directory of the
+// events. The site's user owns all of it.
 func (s *Site) fill(p programs) error {
 	s.source = p.source
 	yaml, err := s.yaml()
@@ -31,7 +31,7 @@ func (s *Site) fill(p programs) error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return errors.Wrap(err, "making a directory for a binary")
 		}
-		if err := install(path, binary); err != nil {
+		if err := writeProgram(path, binary); err != nil {
 			return err
 		}
 	}
@@ -47,15 +47,15 @@ func (s *Site) fill(p programs) error {
 		if err := os.Mkdir(s.Events, 0o755); err != nil {
 			return errors.Wrap(err, "making the directory of the events")
 		}
-		// Chmod, for Mkdir masks; 2775 as in examples/systemd.
+		// 2775, as in examples/systemd. The umask would change the mode that Mkdir gets.
 		if err := os.Chmod(s.Events, 0o775|fs.ModeSetgid); err != nil {
-			return errors.Wrap(err, "the mode of the directory of the events")
+			return errors.Wrap(err, "changing the mode of the directory of the events")
 		}
 	}
 	if s.credential == nil {
 		return nil
 	}
-	// A checkout in root's home is closed to the server's user, so that the pages go along.
+	// The server's user cannot read a clone in root's home, so the pages are copied.
 	pages := filepath.Join(s.dir, "pages")
 	if err := os.CopyFS(pages, os.DirFS(s.options.Root)); err != nil {
 		return errors.Wrap(err, "copying the pages")
@@ -65,23 +65,24 @@ func (s *Site) fill(p programs) error {
 		if err != nil {
 			return err
 		}
-		return own(path, s.credential)
+		return changeOwner(path, s.credential)
 	})
 }
 
-// yaml is the comet.yaml: a shipped one where the server has one, the events' directory and the settings of the options.
+// yaml returns the text of comet.yaml: the example file of the server, if there is one, the directory of the
+// events, and Options.Settings.
 func (s *Site) yaml() (string, error) {
 	var text strings.Builder
 	if v := variants[s.options.Server]; v.yaml != "" {
 		if err := s.chooseMachines(); err != nil {
 			return "", err
 		}
-		shipped, err := s.move(v.yaml, []string{redisMachine})
+		example, err := s.relocatedExample(v.yaml, []string{redisMachine})
 		if err != nil {
 			return "", err
 		}
-		// Nobody publishes by URL with the shipped file, but every test does.
-		text.WriteString(strings.ReplaceAll(shipped, "allow: none", `allow: "*"`))
+		// The example file lets nobody publish by URL, but every test does.
+		text.WriteString(strings.ReplaceAll(example, "allow: none", `allow: "*"`))
 	}
 	values := map[string]string{"file.directory": s.Events}
 	maps.Copy(values, s.options.Settings)
@@ -103,7 +104,7 @@ func (s *Site) yaml() (string, error) {
 	return text.String(), nil
 }
 
-// htpasswd is a file of users and their passwords, in the oldest form that every server reads.
+// htpasswd returns the text of a password file. Every server reads this form.
 func htpasswd(users map[string]string) string {
 	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(users)) {
@@ -113,18 +114,18 @@ func htpasswd(users map[string]string) string {
 	return text.String()
 }
 
-// own gives a file to the site's user; nil is this process's own.
-func own(path string, owner *credential) error {
+// changeOwner gives a file to the owner. If owner is nil, the file stays with the user of this process.
+func changeOwner(path string, owner *credential) error {
 	if owner == nil {
 		return nil
 	}
 	return errors.Wrap(os.Lchown(path, int(owner.Uid), int(owner.Gid)), "giving a file to the server's user")
 }
 
-// install writes an executable. The lock keeps other goroutines from forking meanwhile: their child would hold
-// the file open for writing until its exec, and whoever starts the binary then gets "text file busy".
-func install(path string, binary []byte) error {
+// writeProgram writes an executable file. The lock prevents a fork meanwhile: the child process would keep
+// the file open for writing until its exec, and starting the program would fail with ETXTBSY.
+func writeProgram(path string, binary []byte) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	return errors.Wrap(os.WriteFile(path, binary, 0o755), "installing a binary")
+	return errors.Wrap(os.WriteFile(path, binary, 0o755), "writing a program")
 }

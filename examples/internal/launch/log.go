@@ -10,8 +10,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// log collects what a site's processes say on one pipe, their common standard error. Its end also proves
-// that all of them have ended, whoever started them.
+// log collects the output of a site's processes. They share one pipe as standard output and standard error.
+// The pipe ends only when all of them have ended, including processes that a server has started.
 type log struct {
 	w    *os.File
 	r    *os.File
@@ -28,7 +28,7 @@ func newLog(also io.Writer, owner *credential) (*log, error) {
 		return nil, errors.Wrap(err, "making a pipe for the log")
 	}
 	if owner != nil {
-		// Apache opens it by name, /dev/stderr, and that asks for rights.
+		// Apache opens the pipe by name, as /dev/stderr, and needs the permission.
 		if err := w.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
 			return nil, errors.Wrap(err, "giving the log to the server's user")
 		}
@@ -50,7 +50,7 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// mute ends the copying to Options.Log.
+// mute stops copying to Options.Log.
 func (l *log) mute() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,7 +63,7 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
-// close waits for the last writer to end.
+// close waits until the last process has closed the pipe.
 func (l *log) close() error {
 	l.w.Close()
 	defer l.r.Close()
@@ -73,6 +73,6 @@ func (l *log) close() error {
 	case <-time.After(stopTime):
 		l.r.SetReadDeadline(time.Now())
 		<-l.done
-		return errors.New("something that the server started still runs")
+		return errors.New("a process that the server started still runs")
 	}
 }

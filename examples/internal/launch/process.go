@@ -14,20 +14,20 @@ import (
 	"github.com/pkg/errors"
 )
 
-// stopTime is how long a process may take to end after SIGTERM: comet-fcgi promises 5 s.
+// stopTime is the time between SIGTERM and SIGKILL. comet-fcgi ends within 5 s of SIGTERM.
 const stopTime = 8 * time.Second
 
-// credential is a user to run programs as.
+// credential is the user of a process.
 type credential = syscall.Credential
 
-// process is a program started here, the leader of a process group of its own, so that a Ctrl-C in
-// the terminal reaches this process alone, which then ends the others in order.
+// process is a started program. It has a process group of its own, so that Ctrl-C in a terminal reaches only
+// this process, which then ends the programs in order.
 type process struct {
 	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended and was waited for
+	done chan struct{} // closed when the program has ended and was waited for
 }
 
-// run starts a program as the site's user; stdin is its descriptor 0.
+// run starts a program as the site's user. stdin may be nil.
 func (s *Site) run(stdin *os.File, argv ...string) (*process, error) {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = s.dir
@@ -39,7 +39,7 @@ func (s *Site) run(stdin *os.File, argv ...string) (*process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid:    true,
 		Credential: s.credential,
-		// SIGTERM, not SIGKILL: only an orderly end takes the server's own children along.
+		// A server ends its own child processes on SIGTERM, but not on SIGKILL.
 		Pdeathsig: syscall.SIGTERM,
 	}
 	if err := cmd.Start(); err != nil {
@@ -49,19 +49,21 @@ func (s *Site) run(stdin *os.File, argv ...string) (*process, error) {
 	go func() {
 		defer close(p.done)
 		cmd.Wait()
-		// Whoever is left of its group, usually nobody; at once, as long as the number is surely nobody else's.
+		// End what is left of the process group, before the kernel can reuse its number.
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}()
 	return p, nil
 }
 
-// environment is what every program gets: nothing of this process's own, so that a COMET_TRIES in the
-// user's shell changes no test.
+// environment returns the variables of every program. None comes from this process, so that COMET_TRIES in a
+// user's shell does not change a test.
 func (s *Site) environment() []string {
-	return []string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + s.dir, "TMPDIR=" + s.dir, "LANG=C.UTF-8"}
+	return []string{
+		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + s.dir, "TMPDIR=" + s.dir, "LANG=C.UTF-8",
+	}
 }
 
-// end asks the process to end, and insists after stopTime.
+// end sends SIGTERM, and SIGKILL after stopTime.
 func (p *process) end() error {
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -74,8 +76,8 @@ func (p *process) end() error {
 	}
 }
 
-// killBelow ends what still runs a binary of the temporary directory: a comet.cgi that waits on when its
-// web server is gone.
+// killBelow kills every process whose program is in the directory, such as a comet.cgi that still waits after
+// the end of its web server.
 func killBelow(dir string) error {
 	links, err := filepath.Glob("/proc/[0-9]*/exe")
 	if err != nil {
@@ -84,25 +86,26 @@ func killBelow(dir string) error {
 	for _, link := range links {
 		exe, err := os.Readlink(link)
 		if err != nil || !strings.HasPrefix(exe, dir+"/") {
-			continue // ended meanwhile, another user's, or none of ours
+			continue // It has ended, or is not ours.
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link)))
 		if err != nil {
 			continue
 		}
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
-			return errors.Wrapf(err, "ending %s (process %d)", exe, pid)
+			return errors.Wrapf(err, "killing %s (process %d)", exe, pid)
 		}
 	}
 	return nil
 }
 
-// ordinaryUser returns whom to become, and nil for nobody else: this process is not root's.
+// ordinaryUser returns the user who runs the server. The credential is nil if that is the user of this
+// process. For root it is www-data or nobody.
 func ordinaryUser() (name string, _ *credential, _ error) {
 	if os.Geteuid() != 0 {
 		u, err := user.Current()
 		if err != nil {
-			return "", nil, errors.Wrap(err, "looking for the name of this user")
+			return "", nil, errors.Wrap(err, "finding the name of this user")
 		}
 		return u.Username, nil, nil
 	}
@@ -113,18 +116,19 @@ func ordinaryUser() (name string, _ *credential, _ error) {
 		}
 		uid, err := strconv.ParseUint(u.Uid, 10, 32)
 		if err != nil {
-			return "", nil, errors.Wrapf(err, "the user number of %s", name)
+			return "", nil, errors.Wrapf(err, "reading the user number of %s", name)
 		}
 		gid, err := strconv.ParseUint(u.Gid, 10, 32)
 		if err != nil {
-			return "", nil, errors.Wrapf(err, "the group number of %s", name)
+			return "", nil, errors.Wrapf(err, "reading the group number of %s", name)
 		}
 		return name, &credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 	}
-	return "", nil, errors.New("a web server is not started as root, and there is neither a user www-data nor nobody")
+	return "", nil, errors.New("a web server must not run as root, and there is no user www-data or nobody")
 }
 
-// Command is comet-fcgi with these arguments and variables, as the site's user, with its comet.yaml.
+// Command returns a command that runs comet-fcgi as the site's user, with the site's comet.yaml, these
+// arguments and these additional variables.
 func (s *Site) Command(ctx context.Context, environ []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.dir, canonical[bin], "comet-fcgi"), args...)
 	cmd.Dir = s.dir
@@ -133,12 +137,12 @@ func (s *Site) Command(ctx context.Context, environ []string, args ...string) *e
 	return cmd
 }
 
-// Shell runs a shell script as the site's user in the directory of its events, as another program
-// on the same machine that publishes: site.Shell(ctx, "touch news.comet").
+// Shell runs a shell script as the site's user in the directory of the events:
+// site.Shell(ctx, "touch news.comet").
 func (s *Site) Shell(ctx context.Context, script string) error {
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", script)
 	cmd.Dir = s.Events
-	cmd.Env = append(s.environment(), "COMET_CONFIG="+s.File()) // On a machine, comet-fcgi publish finds it in /etc.
+	cmd.Env = append(s.environment(), "COMET_CONFIG="+s.File()) // for comet-fcgi publish, instead of the file in /etc
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential}
 	output, err := cmd.CombinedOutput()
 	return errors.Wrapf(err, "%s: %s", script, output)

@@ -1,134 +1,138 @@
 package launch
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/pkg/errors"
 )
 
-// Server is a web server and the way in which it runs NovComet.
+// Server is a web server and its way to run NovComet.
 type Server string
 
-// The servers. Parse also takes "apache" for ApacheCGI.
+// The servers.
 const (
 	ApacheCGI     Server = "apache-cgi"     // mod_cgid starts comet.cgi for each request
-	ApachePrefork Server = "apache-prefork" // mod_cgi of mpm_prefork does the same, for the tests alone
+	ApachePrefork Server = "apache-prefork" // mod_cgi starts comet.cgi for each request (mpm_prefork)
 	ApacheProxy   Server = "apache-proxy"   // mod_proxy_fcgi in front of comet-fcgi
-	ApacheFcgid   Server = "apache-fcgid"   // mod_fcgid starts comet-fcgi, one process for each waiter
+	ApacheFcgid   Server = "apache-fcgid"   // mod_fcgid starts one comet-fcgi for each waiting browser
 	Nginx         Server = "nginx"          // in front of comet-fcgi
 	NginxBoth     Server = "nginx-both"     // in front of two comet-fcgi
-	Cluster       Server = "cluster"        // nginx in front of two comet-fcgi as on two machines, with Options.Redis
+	Cluster       Server = "cluster"        // nginx in front of two comet-fcgi that share Options.Redis
 	LighttpdCGI   Server = "lighttpd-cgi"   // mod_cgi starts comet.cgi for each request
 	Lighttpd      Server = "lighttpd"       // mod_fastcgi starts one comet-fcgi
 	Caddy         Server = "caddy"          // in front of comet-fcgi
 )
 
-// Servers returns all of them that need no Redis, and for Apache with CGI the usual mod_cgid.
+// Servers returns the servers that a user can choose by name: all except Cluster, which needs a Redis, and
+// ApachePrefork, which is for tests.
 func Servers() []Server {
 	return []Server{ApacheCGI, ApacheProxy, ApacheFcgid, Nginx, NginxBoth, LighttpdCGI, Lighttpd, Caddy}
 }
 
-// Parse finds a server by its name; the error names all of them.
+// Parse returns the server with this name. "apache" is ApacheCGI. The error lists the names.
 func Parse(name string) (Server, error) {
 	if name == "apache" {
 		return ApacheCGI, nil
 	}
-	if !slices.Contains(Servers(), Server(name)) { // A Cluster has a Redis, which no name can say.
-		return "", errors.Errorf("%q is no server known here: take one of %v, or apache for %s", name, Servers(), ApacheCGI)
+	if !slices.Contains(Servers(), Server(name)) {
+		return "", errors.Errorf("%q is not a known server: choose one of %v or apache, which is %s",
+			name, Servers(), ApacheCGI)
 	}
 	return Server(name), nil
 }
 
-// HasDaemon tells whether the server stands in front of a comet-fcgi of its own, which StopDaemon and
-// StartDaemon can restart. The others start their programs themselves.
+// HasDaemon reports whether comet-fcgi runs beside the server, so that StopDaemon and StartDaemon can restart
+// it. Other servers start their programs themselves.
 func (s Server) HasDaemon() bool {
 	return variants[s].daemon
 }
 
-// Reloads tells whether Site.Reload works: where a reload loses no request.
+// Reloads reports whether Site.Reload works. It does where a reload loses no request.
 func (s Server) Reloads() bool {
 	return variants[s].reload != 0
 }
 
-// variant is how one Server is started.
+// variant describes how a Server is started.
 type variant struct {
-	shipped string   // the file in examples/ that is tried
-	several string   // the file in examples/ with the sockets of two comet-fcgi, where they take the place of one
-	yaml    string   // the file in examples/ that their comet.yaml begins with
-	sockets []string // of its comet-fcgi, as the files name them
-	paths   []string // the canonical paths which the shipped file must contain
-	main    string   // the main configuration around it: text/template over site
+	example string   // the file in examples/
+	several string   // the file in examples/ with the sockets of several comet-fcgi
+	yaml    string   // the file in examples/ with which comet.yaml begins
+	sockets []string // of comet-fcgi, as the example files name them
+	paths   []string // the paths that the example file must contain
+	main    string   // the main configuration, a template
 	program string
-	args    []string // {dir} stands for the temporary directory, {address} and {root} for where it listens and the pages
-	beside  string   // a file of the system's that the shipped one includes by name
-	module  string   // a file that is missing when the package is
-	install string   // the packages that bring all this
-	daemon  bool     // needs a comet-fcgi beside it
+	args    []string // {dir} is the temporary directory
+	include string   // a file of the system that the example file includes by its name
+	module  string   // a file of one of the packages
+	install string   // the packages to install
+	daemon  bool     // a comet-fcgi runs beside the server
 
-	reload syscall.Signal // makes it read its configuration again, and lose no request; 0: it can't
+	// reload is the signal that makes the server read its configuration again without losing a request. It is
+	// 0 if there is none. A reload restarts the daemon of mod_cgid, so that requests get 503, and the
+	// processes of mod_fcgid, so that there are too few of them for some seconds.
+	reload syscall.Signal
 }
 
-const (
-	apacheGraceful = syscall.SIGUSR1 // as apachectl graceful
-	modules        = "/usr/lib/apache2/modules/"
-)
+const modules = "/usr/lib/apache2/modules/"
 
 var variants = map[Server]variant{
-	ApacheCGI: {
-		shipped: "apache/comet-cgi.conf", paths: []string{cgiBin, settings},
-		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
-		module: modules + "mod_cgid.so", // mod_cgid's daemon does not survive a reload: a request on its way to it gets 503.
-	},
-	ApachePrefork: {
-		shipped: "apache/comet-cgi.conf", paths: []string{cgiBin},
-		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
-		module: modules + "mod_cgi.so",
-	},
-	ApacheProxy: {
-		shipped: "apache/comet-proxy.conf", paths: []string{socket}, sockets: []string{socket},
-		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2",
-		module: modules + "mod_proxy_fcgi.so", reload: apacheGraceful, daemon: true,
-	},
-	ApacheFcgid: {
-		shipped: "apache/comet-fcgid.conf", paths: []string{bin, settings},
-		main: apacheMain, program: "apache2", args: apacheArgs, install: "apache2 libapache2-mod-fcgid",
-		module: modules + "mod_fcgid.so", // Nor mod_fcgid's processes: for some seconds there are too few.
-	},
-	Nginx: {
-		shipped: "nginx/comet.conf", paths: []string{socket}, sockets: []string{socket},
-		main: nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
-		beside: "/etc/nginx/fastcgi_params", reload: syscall.SIGHUP, daemon: true,
-	},
-	NginxBoth: {
-		shipped: "nginx/comet.conf", several: "nginx/comet-several.conf", paths: []string{socket},
-		sockets: []string{firstSocket, secondSocket},
-		main:    nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
-		beside: "/etc/nginx/fastcgi_params", reload: syscall.SIGHUP, daemon: true,
-	},
-	Cluster: {
-		shipped: "nginx/comet.conf", several: "cluster/comet-cluster.conf", yaml: "cluster/comet.yaml", paths: []string{socket},
+	ApacheCGI: apache(variant{
+		example: "apache/comet-cgi.conf", paths: []string{cgiBin, settings}, module: modules + "mod_cgid.so",
+	}),
+	ApachePrefork: apache(variant{
+		example: "apache/comet-cgi.conf", paths: []string{cgiBin}, module: modules + "mod_cgi.so",
+	}),
+	ApacheProxy: apache(variant{
+		example: "apache/comet-proxy.conf", paths: []string{socket}, sockets: []string{socket}, daemon: true,
+		module: modules + "mod_proxy_fcgi.so", reload: syscall.SIGUSR1, // as apachectl graceful
+	}),
+	ApacheFcgid: apache(variant{
+		example: "apache/comet-fcgid.conf", paths: []string{bin, settings},
+		module: modules + "mod_fcgid.so", install: "apache2 libapache2-mod-fcgid",
+	}),
+	Nginx: nginx(variant{sockets: []string{socket}}),
+	NginxBoth: nginx(variant{
+		several: "nginx/comet-several.conf", sockets: []string{firstSocket, secondSocket},
+	}),
+	Cluster: nginx(variant{
+		several: "cluster/comet-cluster.conf", yaml: "cluster/comet.yaml",
 		sockets: []string{firstMachine, secondMachine},
-		main:    nginxMain, program: "nginx", args: []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}, install: "nginx",
-		beside: "/etc/nginx/fastcgi_params", reload: syscall.SIGHUP, daemon: true,
-	},
-	LighttpdCGI: {
-		shipped: "lighttpd/50-comet-cgi.conf", paths: []string{cgiBin, settings},
-		main: lighttpdMain, program: "lighttpd", args: []string{"-D", "-f", "{dir}/main.conf"}, install: "lighttpd",
-	},
-	Lighttpd: {
-		shipped: "lighttpd/50-comet-fcgi.conf", paths: []string{bin, lighttpdSocket, settings},
-		main: lighttpdMain, program: "lighttpd", args: []string{"-D", "-f", "{dir}/main.conf"}, install: "lighttpd",
-	},
+	}),
+	LighttpdCGI: lighttpd(variant{
+		example: "lighttpd/50-comet-cgi.conf", paths: []string{cgiBin, settings},
+	}),
+	Lighttpd: lighttpd(variant{
+		example: "lighttpd/50-comet-fcgi.conf", paths: []string{bin, lighttpdSocket, settings},
+	}),
 	Caddy: {
-		shipped: "caddy/comet.caddy", paths: []string{socket}, sockets: []string{socket},
-		main: caddyMain, program: "caddy", args: []string{"run", "--adapter", "caddyfile", "--config", "{dir}/main.conf"}, install: "caddy",
-		daemon: true,
+		example: "caddy/comet.caddy", paths: []string{socket}, sockets: []string{socket}, daemon: true,
+		main: caddyMain, program: "caddy", install: "caddy",
+		args: []string{"run", "--adapter", "caddyfile", "--config", "{dir}/main.conf"},
 	},
+}
+
+func apache(v variant) variant {
+	v.main, v.program, v.args = apacheMain, "apache2", []string{"-D", "FOREGROUND", "-f", "{dir}/main.conf"}
+	v.install = cmp.Or(v.install, "apache2")
+	return v
+}
+
+func nginx(v variant) variant {
+	v.example, v.paths, v.daemon, v.reload = "nginx/comet.conf", []string{socket}, true, syscall.SIGHUP
+	v.main, v.program, v.install, v.include = nginxMain, "nginx", "nginx", "/etc/nginx/fastcgi_params"
+	v.args = []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}
+	return v
+}
+
+func lighttpd(v variant) variant {
+	v.main, v.program, v.install = lighttpdMain, "lighttpd", "lighttpd"
+	v.args = []string{"-D", "-f", "{dir}/main.conf"}
+	return v
 }
 
 // installed returns an error that names the packages to install, or nil.
@@ -138,26 +142,25 @@ func (v variant) installed() error {
 		_, err = os.Stat(v.module)
 	}
 	if err != nil {
-		return errors.Wrapf(err, "%s is not (completely) installed; on Debian: apt install %s", v.program, v.install)
+		return errors.Wrapf(err, "%s is not installed completely; on Debian: apt install %s", v.program, v.install)
 	}
 	return nil
 }
 
 // command returns the command line that starts the server in the foreground.
-func (s *Site) command(v variant, address string) ([]string, error) {
-	here := strings.NewReplacer("{dir}", s.dir, "{address}", address, "{root}", s.options.Root)
-	program, err := find(here.Replace(v.program))
+func (s *Site) command(v variant) ([]string, error) {
+	program, err := find(v.program)
 	if err != nil {
 		return nil, err
 	}
 	argv := []string{program}
 	for _, arg := range v.args {
-		argv = append(argv, here.Replace(arg))
+		argv = append(argv, s.expand(arg))
 	}
 	return argv, nil
 }
 
-// find also looks where Debian keeps servers, which is not in an ordinary user's PATH.
+// find returns the path of a program. It also searches /usr/sbin, which is not in an ordinary user's PATH.
 func find(program string) (string, error) {
 	path, err := exec.LookPath(program)
 	if err == nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// prepare makes the temporary directory: the binaries, comet.yaml, the pages, the events.
+// prepare makes the temporary directory of a site.
 func prepare(ctx context.Context, o Options) (*Site, error) {
 	programs, err := build(ctx)
 	if err != nil {
@@ -24,7 +24,7 @@ func prepare(ctx context.Context, o Options) (*Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Not below a test's own directory: that is closed to other users, and too long for a socket's path.
+	// Not in t.TempDir: its path is too long for a socket, and other users cannot enter it.
 	dir, err := os.MkdirTemp("", "novcomet-")
 	if err != nil {
 		return nil, errors.Wrap(err, "making a temporary directory")
@@ -40,16 +40,16 @@ func prepare(ctx context.Context, o Options) (*Site, error) {
 	return s, nil
 }
 
+// start starts comet-fcgi, if the server needs it, and then the server.
 func (s *Site) start(ctx context.Context, v variant) error {
 	port, err := FreePort(s.options.Port)
 	if err != nil {
 		return err
 	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	s.URL = "http://" + address
+	s.URL = "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	if v.daemon {
 		if s.options.HoldSocket {
-			network, path := s.place(v.sockets[0])
+			network, path := s.locate(v.sockets[0])
 			if network != "unix" {
 				return errors.Errorf("%s has no socket file to hold", s.options.Server)
 			}
@@ -61,7 +61,7 @@ func (s *Site) start(ctx context.Context, v variant) error {
 			return err
 		}
 		if v.several != "" {
-			if s.second, err = s.daemonOn(ctx, v.sockets[1]); err != nil {
+			if s.second, err = s.startListening(ctx, v.sockets[1]); err != nil {
 				return err
 			}
 		}
@@ -69,18 +69,18 @@ func (s *Site) start(ctx context.Context, v variant) error {
 	if err := s.configure(v, port); err != nil {
 		return err
 	}
-	argv, err := s.command(v, address)
+	argv, err := s.command(v)
 	if err != nil {
 		return err
 	}
 	if s.server, err = s.run(nil, argv...); err != nil {
 		return err
 	}
-	return s.answers(ctx)
+	return s.waitForAnswer(ctx)
 }
 
-// answers waits until the port answers a request for the front page, with whatever status.
-func (s *Site) answers(ctx context.Context) error {
+// waitForAnswer waits until the server answers a request for the front page with any status.
+func (s *Site) waitForAnswer(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

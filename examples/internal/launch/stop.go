@@ -7,17 +7,17 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Ended is closed when the server has ended, by Stop or of itself.
+// Ended returns a channel that is closed when the server has ended.
 func (s *Site) Ended() <-chan struct{} {
 	return s.server.done
 }
 
-// Log returns what the server and NovComet have said so far, to standard error or the error log.
+// Log returns the output of the server and NovComet so far, including the error log.
 func (s *Site) Log() string {
 	return s.log.String()
 }
 
-// Kill ends NovComet's programs as kill -9 does; the web server stays, and starts those that are its own again.
+// Kill kills NovComet's programs (SIGKILL). The web server continues to run, and restarts its own programs.
 func (s *Site) Kill() error {
 	err := killBelow(s.dir)
 	for _, p := range []*process{s.daemon, s.second} {
@@ -28,8 +28,8 @@ func (s *Site) Kill() error {
 	return err
 }
 
-// Stop ends the server and everything it started, waits for them, and removes what they wrote, except
-// for events in a directory of Options. It may be called more than once; the error is the same then.
+// Stop ends the server and all processes that it has started, and waits for their end. It then removes
+// everything that they wrote, except for events in Options.Directory. Further calls return the same error.
 func (s *Site) Stop() error {
 	s.stop.Do(func() { s.stopped = s.end() })
 	return s.stopped
@@ -43,7 +43,7 @@ func (s *Site) end() error {
 		}
 	}
 	if s.log != nil {
-		s.log.mute() // what a server says of polls that are cut off
+		s.log.mute() // Servers log the polls that they cut off.
 	}
 	if s.daemon != nil {
 		note(s.daemon.end())
@@ -65,13 +65,13 @@ func (s *Site) end() error {
 	return failed
 }
 
-// endServer ends the server, and all the while what waits in NovComet's programs for it: Apache ends only when nobody
-// waits any more, and may just be starting another program.
+// endServer ends the server. Meanwhile it kills NovComet's programs again and again: Apache waits for them,
+// and may be starting another one.
 func (s *Site) endServer() error {
 	ended := make(chan error, 1)
 	go func() { ended <- s.server.end() }()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
 	for {
 		if err := killBelow(s.dir); err != nil {
 			return err
@@ -79,7 +79,7 @@ func (s *Site) endServer() error {
 		select {
 		case err := <-ended:
 			return err
-		case <-again.C:
+		case <-ticker.C:
 		}
 	}
 }

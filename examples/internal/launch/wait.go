@@ -7,7 +7,7 @@ import (
 	"github.com/pkg/errors"
 )
 
-// Sleep waits for d. It returns an error when the context ends before.
+// Sleep waits for d. If the context ends first, Sleep returns its cause.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -19,11 +19,11 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Until calls ready at this interval until it returns nil. It gives up when the context ends or ended is
-// closed, which may be nil.
+// Until calls ready at this interval until it returns nil. It returns an error when the context ends, with
+// the last error of ready, or when the channel ended is closed. ended may be nil.
 func Until(ctx context.Context, interval time.Duration, ended <-chan struct{}, ready func() error) error {
-	again := time.NewTicker(interval)
-	defer again.Stop()
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
 	for {
 		err := ready()
 		if err == nil {
@@ -31,10 +31,10 @@ func Until(ctx context.Context, interval time.Duration, ended <-chan struct{}, r
 		}
 		select {
 		case <-ended:
-			return errors.New("its process has ended")
+			return errors.New("the process has ended")
 		case <-ctx.Done():
-			return errors.Wrapf(err, "no answer in time (%v)", ctx.Err())
-		case <-again.C:
+			return errors.Wrapf(err, "not ready in time (%v)", ctx.Err())
+		case <-ticker.C:
 		}
 	}
 }

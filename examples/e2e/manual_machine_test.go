@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// A machine is a running systemd that testdata/machine.sh has booted.
+// A machine is a system with systemd that testdata/machine.sh has booted.
 type machine struct {
-	clone, goroot, modules string   // the same paths in it as outside
-	enter                  []string // the command that runs another one in it, as root
-	files                  int      // that hold the commands of readers
+	clone, goroot, modules string   // paths, the same inside and outside
+	enter                  []string // the command that runs another command inside, as root
+	files                  int      // how many commands have been written to files
 }
 
-// boot starts a machine, which ends with the test.
+// boot starts a machine. It ends with the test.
 func boot(t *testing.T, root string) *machine {
 	t.Helper()
 	for _, program := range []string{"unshare", "nsenter", "setpriv", "sudo", "systemctl", "git", "curl"} {
@@ -29,12 +29,12 @@ func boot(t *testing.T, root string) *machine {
 			t.Fatal(err)
 		}
 	}
-	said := &bytes.Buffer{}
+	output := &bytes.Buffer{}
 	m := &machine{clone: root, goroot: goEnv(t, "GOROOT"), modules: goEnv(t, "GOMODCACHE")}
 	script := filepath.Join(root, "examples", "e2e", "testdata", "machine.sh")
 	host := asRoot("bash", script, root, m.goroot, m.modules, goEnv(t, "GOCACHE"))
-	host.Stdout, host.Stderr = said, said
-	input, err := host.StdinPipe() // The machine ends with it, also if the test is killed.
+	host.Stdout, host.Stderr = output, output
+	input, err := host.StdinPipe() // When it is closed, the machine ends, also if the test is killed.
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,9 +53,9 @@ func boot(t *testing.T, root string) *machine {
 	for {
 		select {
 		case <-ended:
-			t.Fatal("the machine does not boot: " + said.String())
+			t.Fatalf("the machine does not boot: %s", output)
 		case <-ctx.Done():
-			t.Fatalf("the machine has not booted within %v: %s", commandTimeout, said)
+			t.Fatalf("the machine has not booted within %v: %s", commandTimeout, output)
 		case <-time.After(50 * time.Millisecond):
 		}
 		if pid == "" {
@@ -78,15 +78,15 @@ func asRoot(argv ...string) *exec.Cmd {
 	return exec.Command(argv[0], argv[1:]...)
 }
 
-// build has Go compile what the pages build, so that each machine finds most of it in Go's cache.
-func build(t *testing.T, root string) {
+// warmCache compiles the programs, so that each machine finds most packages in Go's cache.
+func warmCache(t *testing.T, root string) {
 	t.Helper()
 	for _, cgo := range []string{"0", "1"} {
 		cmd := exec.Command("go", "build", "./cgi", "./fcgi", "./examples/demo")
 		cmd.Dir = root
 		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo, "GOFLAGS=-buildvcs=false")
-		if said, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, said)
+		if output, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, output)
 		}
 	}
 }
@@ -100,7 +100,7 @@ func goEnv(t *testing.T, name string) string {
 	return strings.TrimSpace(string(value))
 }
 
-// systemdBelow returns the process that a process has started, directly or not, and that is a systemd now.
+// systemdBelow returns the number of the systemd process among the descendants of a process, or "".
 func systemdBelow(pid int) string {
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	if err != nil {
@@ -118,10 +118,10 @@ func systemdBelow(pid int) string {
 	return ""
 }
 
-// root runs a script in the machine, as root.
+// root runs a script inside the machine as root. It returns the output.
 func (m *machine) root(script, stdin string) (string, error) {
 	cmd := asRoot(slices.Concat(m.enter, []string{"bash", "-c", script})...)
 	cmd.Stdin = strings.NewReader(stdin)
-	said, err := cmd.CombinedOutput()
-	return string(said), err
+	output, err := cmd.CombinedOutput()
+	return string(output), err
 }

@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"novcomet/examples/internal/launch"
 )
 
-// startDataTabs opens three tabs, of which all but the first, which asks, want the data of "all" and know what it carries.
+// startDataTabs opens three tabs. The first, which leads, does not want data. The others have the data of
+// "all".
 func startDataTabs(t *testing.T, site *launch.Site, browser context.Context, h host) *tabs {
 	t.Helper()
 	write(t, site, "all", `{"n":0}`)
-	tt := startTabsOf(t, site, browser, h)
+	tt := newTabs(t, site, browser, h)
 	tt.add(t, 1)
 	tt.query += "&data=all"
 	tt.add(t, 2)
@@ -22,7 +21,7 @@ func startDataTabs(t *testing.T, site *launch.Site, browser context.Context, h h
 	return tt
 }
 
-// wantData waits until the tabs were told that the event carries this, in JavaScript.
+// wantData waits until the tabs have this data of the event. data is a JavaScript expression.
 func wantData(t *testing.T, id, data string, tabs ...*window) {
 	t.Helper()
 	for _, tab := range tabs {
@@ -30,7 +29,7 @@ func wantData(t *testing.T, id, data string, tabs ...*window) {
 	}
 }
 
-func TestDataArrivesInEveryTabThatWantsIt(t *testing.T) {
+func TestTabs_GetDataIfTheyWantIt(t *testing.T) {
 	browser := startBrowser(t)
 	for _, h := range hosts {
 		t.Run(h.way, func(t *testing.T) {
@@ -39,26 +38,20 @@ func TestDataArrivesInEveryTabThatWantsIt(t *testing.T) {
 			tt := startDataTabs(t, site, browser, h)
 			write(t, site, "all", `{"n":1}`)
 			wantData(t, "all", "{n: 1}", tt.open[1:]...)
-			wantTold(t, site, "all", tt.open[0])
-			tt.add(t, 1) // It is told by another tab what there is.
+			wantStamp(t, site, "all", tt.open[0])
+			tt.add(t, 1) // It gets the data from another tab.
 			wantData(t, "all", "{n: 1}", tt.open[3])
-			if err := chromedp.Cancel(tt.leader(t).ctx); err != nil {
-				t.Fatal(err)
-			}
+			tt.removeLeader(t).close(t)
 			write(t, site, "all", "text, <b>not HTML</b>\n")
-			tabs := tt.open[len(tt.open)-2:] // The first one may have been closed, or not.
+			tabs := tt.open[len(tt.open)-2:] // They want data, also if the closed tab was not the first.
 			wantData(t, "all", "'text, <b>not HTML</b>'", tabs...)
 
-			if err := site.StopDaemon(); err != nil {
-				t.Fatal(err)
-			}
+			stopDaemon(t, site)
 			for _, tab := range tabs {
 				tab.waitUntil(t, `states.at(-1) === "error"`)
 			}
 			write(t, site, "all", `["meanwhile"]`)
-			if err := site.StartDaemon(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			startDaemon(t, site)
 			wantData(t, "all", "['meanwhile']", tabs...)
 			tt.wantOneRequest(t)
 		})
