@@ -240,7 +240,7 @@ func (l Loaded) origin(name string) string {
 	if b, ok := l.bound[name]; ok {
 		return b.origin
 	}
-	if l.viper.InConfig(name) {
+	if l.viper != nil && l.viper.InConfig(name) {
 		return l.file.path
 	}
 	return FromDefault

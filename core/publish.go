@@ -11,7 +11,7 @@ import (
 // publish publishes the event, with data if it is not nil.
 func (e *Endpoint) publish(w http.ResponseWriter, r *http.Request, id event.ID, data []byte) {
 	_, err := e.store.Publish(r.Context(), id, data)
-	if errors.Is(err, errors.ErrUnsupported) {
+	if store.IsUnsupported(err) {
 		reason := "the events of this store cannot be published"
 		if data != nil {
 			reason += " with data"

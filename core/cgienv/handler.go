@@ -55,7 +55,8 @@ func (h *Handler) read(ctx context.Context, variables map[string]string, body io
 	if err != nil {
 		h.Log.Error("invalid settings of a location", "error", err, "script", variables["SCRIPT_NAME"])
 		const reason = "the settings of this location are invalid; the log says why"
-		return nil, h.Refuse(variables, http.StatusInternalServerError, reason)
+		// The settings are unknown, so no other site may read the answer.
+		return nil, h.refuse(&core.Location{}, variables, http.StatusInternalServerError, reason)
 	}
 	client := ClientOf(variables)
 	request, err := NewRequest(variables, body)
@@ -67,13 +68,17 @@ func (h *Handler) read(ctx context.Context, variables map[string]string, body io
 
 // Refuse returns the answer {"error": reason}, with the CORS headers of the location.
 func (h *Handler) Refuse(variables map[string]string, status int, reason string) http.Handler {
-	request := &http.Request{Header: http.Header{}}
-	request.Header.Set("Origin", variables["HTTP_ORIGIN"])
 	location, err := h.Location(variables)
-	if err != nil { // Then no other site may read the answer.
+	if err != nil {
 		location = &core.Location{}
 	}
-	ctx := core.WithLocation(context.Background(), location, core.Client{})
+	return h.refuse(location, variables, status, reason)
+}
+
+func (h *Handler) refuse(l *core.Location, variables map[string]string, status int, reason string) http.Handler {
+	request := &http.Request{Header: http.Header{}}
+	request.Header.Set("Origin", variables["HTTP_ORIGIN"])
+	ctx := core.WithLocation(context.Background(), l, core.Client{})
 	return h.Endpoint.Refuse(request.WithContext(ctx), status, reason)
 }
 

@@ -61,11 +61,11 @@ type Limits struct {
 // Hub holds the waiting requests of a process.
 type Hub struct {
 	store   store.Store
-	timing  store.Timing
 	metrics *metrics.Metrics
 	log     *slog.Logger
 
-	wake chan struct{} // wakes the loop before its timer
+	wake     chan struct{} // wakes the loop before its timer
+	watching sync.WaitGroup
 
 	mu        sync.Mutex // protects the following
 	limits    Limits
@@ -79,6 +79,7 @@ type Hub struct {
 	draining  bool
 	drained   time.Time // when, while draining, no answer is held any longer
 	closed    bool
+	ending    bool          // The loop has ended after Close.
 	ended     chan struct{} // closed when, after Close, the loop has ended
 	interest  *interestDelta
 	stopWatch context.CancelFunc // stops watching the store; nil: it is not watched
@@ -94,7 +95,7 @@ type Hub struct {
 // New returns a hub of the store.
 func New(s store.Store, limits Limits, m *metrics.Metrics, log *slog.Logger) *Hub {
 	return &Hub{
-		store: s, timing: s.Timing(), metrics: m, log: log, limits: limits,
+		store: s, metrics: m, log: log, limits: limits,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), entries: entries{},
 		pauses: map[time.Duration]int{}, dropped: map[event.ID]event.Stamp{},
 	}
@@ -110,7 +111,7 @@ func (h *Hub) SetLimits(limits Limits) {
 // Wait lets a request wait, and returns at once. The receiver gets the result.
 func (h *Hub) Wait(w *Waiter, request Request, receiver Receiver) {
 	d := w.delivery
-	d.start(request, h.timing)
+	d.start(request, h.store.Timing())
 	w.start(request, receiver, d)
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -211,11 +212,14 @@ func (h *Hub) Ended() <-chan struct{} { return h.ended }
 
 func (h *Hub) endLocked() {
 	h.stopWatchLocked()
-	select {
-	case <-h.ended:
-	default:
-		close(h.ended)
+	if h.ending {
+		return
 	}
+	h.ending = true
+	go func() {
+		h.watching.Wait()
+		close(h.ended)
+	}()
 }
 
 // signal wakes the loop.

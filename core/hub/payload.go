@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -105,7 +104,7 @@ func (h *Hub) readData(waiters []*Waiter, limits Limits) (map[*entry]json.RawMes
 	for size := 0; len(changed) > 0 && size < enough; {
 		n := min(chunk, len(changed))
 		contents, err := h.readContents(changed[:n], limits.MaxData)
-		if errors.Is(err, errors.ErrUnsupported) {
+		if store.IsUnsupported(err) {
 			return nil, nil
 		}
 		if err != nil {

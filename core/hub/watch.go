@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +20,7 @@ func (h *Hub) startWatch() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	h.stopWatch = cancel
-	go h.runWatch(ctx)
+	h.watching.Go(func() { h.runWatch(ctx) })
 }
 
 func (h *Hub) stopWatchLocked() {
@@ -43,11 +42,14 @@ func (h *Hub) runWatch(ctx context.Context) {
 		h.notify(ids...)
 	}
 	for {
+		if ctx.Err() != nil {
+			return
+		}
 		err := h.store.Watch(ctx, &interestDelta{hub: h, changed: make(chan struct{}, 1)}, changed)
 		if ctx.Err() != nil {
 			return
 		}
-		if errors.Is(err, errors.ErrUnsupported) {
+		if store.IsUnsupported(err) {
 			h.mu.Lock()
 			h.stopWatchLocked()
 			h.unwatched = true

@@ -306,3 +306,29 @@ func TestInterest_MissesNothingThoughTheStoreWatchesLate(t *testing.T) {
 		})
 	}
 }
+
+// slowWatch is a store whose Watch needs a while to end.
+type slowWatch struct {
+	*watched
+	running atomic.Bool
+}
+
+func (s *slowWatch) Watch(ctx context.Context, i store.Interest, changed func(...event.ID)) error {
+	s.running.Store(true)
+	defer s.running.Store(false)
+	err := s.watched.Watch(ctx, i, changed)
+	time.Sleep(5 * time.Millisecond)
+	return err
+}
+
+func TestWatch_HasEndedWhenTheHubHas(t *testing.T) {
+	s := &slowWatch{watched: newWatched()}
+	inBubble(t, s, limits, func(f *fixture) {
+		f.ask("a=now wait=1s")
+		f.Close()
+		<-f.Ended()
+		if s.running.Load() {
+			t.Error("the store is still watched")
+		}
+	})
+}

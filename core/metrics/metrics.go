@@ -102,11 +102,13 @@ type Snapshot struct {
 func (m *Metrics) Snapshot() Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	httpErrors := map[int]uint64{}
+	maps.Copy(httpErrors, m.httpErrors)
 	return Snapshot{
 		Waiting: m.Waiting.Load(), Streams: m.Streams.Load(), Events: m.Events.Load(),
 		PollsChanged: m.PollsChanged.Load(), PollsUnchanged: m.PollsUnchanged.Load(), PollsAborted: m.PollsAborted.Load(),
 		StreamsTotal: m.StreamsTotal.Load(),
 		Publications: m.Publications.Load(), PublishFailures: m.PublishFailures.Load(),
-		HTTPErrors: maps.Clone(m.httpErrors), Checks: m.checks,
+		HTTPErrors: httpErrors, Checks: m.checks,
 	}
 }

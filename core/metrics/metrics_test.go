@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,5 +67,12 @@ func TestSnapshot_HasTheNamesOfAStatusLocation(t *testing.T) {
 		`"checks":{"count":1,"failed":1,"seconds":0.0015,"within":{"0.0001":0,"0.001":0,"0.01":1,"0.1":1,"1":1}}}`
 	if err != nil || string(got) != want {
 		t.Errorf("%s, %v; want %s", got, err, want)
+	}
+}
+
+func TestSnapshot_HasAnObjectOfErrorsFromTheStart(t *testing.T) {
+	got, err := json.Marshal(new(metrics.Metrics).Snapshot())
+	if err != nil || !strings.Contains(string(got), `"http_errors":{}`) {
+		t.Errorf("%s, %v", got, err)
 	}
 }

@@ -7,6 +7,7 @@ package store
 import (
 	"context"
 	"errors"
+	"syscall"
 	"time"
 
 	"novcomet/core/event"
@@ -61,7 +62,7 @@ type Store interface {
 	// event.
 	Watch(ctx context.Context, interest Interest, changed func(ids ...event.ID)) error
 
-	// Timing returns how exact the stamps are. It does not change.
+	// Timing returns how exact the stamps are.
 	Timing() Timing
 
 	// Close closes the store's connections. No method may be called afterwards.
@@ -89,6 +90,13 @@ var (
 	// ErrTooLong means that an event's data is longer than the limit.
 	ErrTooLong = errors.New("the data is too long (data.max_bytes)")
 )
+
+// IsUnsupported reports whether the error of a [Store] is [errors.ErrUnsupported]. Some errors of the kernel
+// match that one, too, for example ENOSYS; they are errors of this call only.
+func IsUnsupported(err error) bool {
+	var errno syscall.Errno
+	return errors.Is(err, errors.ErrUnsupported) && !errors.As(err, &errno)
+}
 
 // Unknown stands for a stamp that could not be read, in a [Snapshot] that has others.
 const Unknown event.Stamp = -1

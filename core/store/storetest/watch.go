@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"novcomet/core/event"
 	"novcomet/core/store"
@@ -78,7 +80,14 @@ func startObserver(t *testing.T, s store.Store, ids []event.ID, interesting ...e
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Watch(ctx, o.interest, o.changed) }()
+	go func() {
+		err := s.Watch(ctx, o.interest, o.changed)
+		for errors.Is(err, syscall.EMFILE) && ctx.Err() == nil { // Other tests use all inotify instances of this user.
+			time.Sleep(100 * time.Millisecond)
+			err = s.Watch(ctx, o.interest, o.changed)
+		}
+		ended <- err
+	}()
 	t.Cleanup(func() {
 		cancel()
 		within(t, "Watch with an ended context", func() {
