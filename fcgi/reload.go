@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 
@@ -13,8 +14,8 @@ import (
 // in force.
 //
 // New settings apply to requests that arrive from now on. A waiting poll keeps its own; streams end, and
-// their browsers open new ones. What belongs to the process needs a restart; the log names the keys that have
-// changed and do.
+// their browsers open new ones. Some settings belong to the process and need a restart. The log names those
+// that have changed. If the store has changed, all old settings stay in force.
 func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, settings conf.Loaded, log *serverLog) {
 	for {
 		select {
@@ -26,6 +27,14 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		if err == nil {
 			next.Config, err = withMaxWaiting(next.Config)
 		}
+		var restart []string
+		if err == nil {
+			restart = s.started.RestartKeys(next)
+			// The new rules may be meant for the new store: with the old one, they could allow too much.
+			if changed := storeKeys(restart); changed != nil {
+				err = fmt.Errorf("%s need a restart", strings.Join(changed, ", "))
+			}
+		}
 		if err != nil {
 			log.verbatim.Error("reload failed; the old settings stay in force", "error", err)
 			continue
@@ -35,10 +44,21 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		old := s.inForce.Swap(newInForce(next.Config))
 		old.locations.Replace()
 		announce(next, log.verbatim)
-		if keys := s.started.RestartKeys(next); len(keys) > 0 {
-			log.verbatim.Warn("changed settings need a restart", "keys", strings.Join(keys, ","))
+		if len(restart) > 0 {
+			log.verbatim.Warn("changed settings need a restart", "keys", strings.Join(restart, ","))
 		}
 		log.verbatim.Info("settings reloaded")
 		settings = next
 	}
+}
+
+// storeKeys returns the keys that choose or configure the store.
+func storeKeys(keys []string) (ofStore []string) {
+	for _, key := range keys {
+		switch group, _, _ := strings.Cut(key, "."); group {
+		case "store", "store_timeout", "store_prefix", "file", "memcached", "redis":
+			ofStore = append(ofStore, key)
+		}
+	}
+	return ofStore
 }

@@ -21,7 +21,7 @@ func TestReload_KeepsTheStore(t *testing.T) {
 	unused := connections()
 	r := startReloading(t, "tries: 2000\nsleep: 20ms\nstore: redis\nredis.addresses: "+redis.Address()+"\n")
 	wantText(t, r.reload("tries: 2000\nsleep: 20ms\nfile.directory: "+t.TempDir()+"\n"),
-		"settings reloaded", "need a restart", "keys=file.directory,store,redis.addresses")
+		"the old settings stay in force", "file.directory, store, redis.addresses need a restart")
 	w := connect(t, r.path)
 	w.send(t, requestRecords(1, 0, get("subscribed[a]=0.000000"), ""))
 	wantWaiting(t, r.path, 1)

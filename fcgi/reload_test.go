@@ -250,9 +250,7 @@ func TestReload_NamesChangedKeysThatNeedARestart(t *testing.T) {
 		{"tries: 5\n" + events, ""},
 		{"max_serving: 7\n" + events, "max_serving"},
 		{"max_serving: 32\n" + events, ""},
-		{"max_serving: 7\nlog_format: json\nsocket.mode: '0600'\nfile.directory: /nonexistent\n",
-			"file.directory,socket.mode,log_format,max_serving"},
-		{"store: memcached\nmax_serving: 7\n" + events, "store,max_serving"},
+		{"max_serving: 7\nlog_format: json\nsocket.mode: '0600'\n" + events, "socket.mode,log_format,max_serving"},
 	} {
 		got := ""
 		if found := message.FindStringSubmatch(r.reload(reload.yaml)); found != nil {
@@ -262,4 +260,23 @@ func TestReload_NamesChangedKeysThatNeedARestart(t *testing.T) {
 			t.Errorf("%q: keys %q, want %q", reload.yaml, got, reload.keys)
 		}
 	}
+}
+
+// The rules of the file may be meant for its store. With the old store, they could allow too much.
+func TestReload_RefusesAnotherStore(t *testing.T) {
+	t.Parallel()
+	events := "file.directory: " + t.TempDir() + "\n"
+	r := startReloading(t, "publish.allow: started\n"+events)
+	for yaml, keys := range map[string]string{
+		"publish.allow: a\nfile.directory: /nonexistent\n":                    "file.directory",
+		"publish.allow: a\nstore: memcached\nmax_serving: 7\n" + events:       "store",
+		"publish.allow: a\nfile.create: false\n" + events:                     "file.create",
+		"publish.allow: a\nredis.addresses: a:1\nstore_timeout: 2\n" + events: "store_timeout, redis.addresses",
+	} {
+		wantText(t, r.reload(yaml), "level=ERROR", "the old settings stay in force", keys+" need a restart")
+		if response := ask(t, r.path, get("publish=a"), ""); response.status != http.StatusForbidden {
+			t.Errorf("%q: HTTP %d %s, want 403", yaml, response.status, response.body)
+		}
+	}
+	wantText(t, r.reload("publish.allow: a\n"+events), "settings reloaded")
 }

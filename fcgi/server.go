@@ -153,6 +153,6 @@ func (s *server) stop(ctx context.Context) {
 	select {
 	case <-s.endpoint.Ended():
 		_ = s.store.Close() // The process ends.
-	default:
+	case <-time.After(100 * time.Millisecond):
 	}
 }
