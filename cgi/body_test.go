@@ -140,7 +140,4 @@ func TestBody_IsNotReadFromATerminal(t *testing.T) {
 	defer terminal.Close()
 	a := execute(t, executable(t), append(settings(t.TempDir()), withoutLength("POST", "publish=a")...), nil, terminal)
 	a.want(t, 200, "true")
-	if a.took > 5*time.Second {
-		t.Errorf("the answer took %v", a.took)
-	}
 }

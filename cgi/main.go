@@ -20,13 +20,13 @@ import (
 const usage = `comet.cgi is a CGI program: a web server starts it, for one request each time.
 Put it into a cgi-bin; examples/apache/ and examples/lighttpd/ show how.
 comet.cgi --version prints the version.
-Behind a FastCGI server (nginx, Caddy, mod_fcgid, spawn-fcgi) belongs comet-fcgi instead.
+For nginx, Caddy, mod_fcgid and spawn-fcgi use comet-fcgi instead.
 `
 
 func main() {
 	environ := os.Environ()
 	if len(os.Args) == 2 && os.Args[1] == "--version" && !startedByWebServer(environ) {
-		fmt.Printf("comet.cgi %s (%s)\n", release(), runtime.Version())
+		fmt.Printf("comet.cgi %s (%s)\n", build.Version(), runtime.Version())
 		os.Exit(0)
 	}
 	os.Exit(run(environ, os.Stdin, os.Stderr))

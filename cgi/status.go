@@ -3,8 +3,8 @@ package main
 import (
 	"net/http"
 	"runtime"
-	"runtime/debug"
 
+	"novcomet/conf/build"
 	"novcomet/core"
 )
 
@@ -15,15 +15,6 @@ func status(w http.ResponseWriter, _ *http.Request) {
 		Version string `json:"version"`
 		Go      string `json:"go"`
 		Note    string `json:"note"`
-	}{"comet.cgi", release(), runtime.Version(),
+	}{"comet.cgi", build.Version(), runtime.Version(),
 		"one process answers one request and counts nothing: only comet-fcgi has metrics"})
-}
-
-// release returns the version of the module that the Go toolchain recorded at the build.
-func release() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return info.Main.Version
 }

@@ -124,7 +124,6 @@ func listOf[T any](allowed string, parse func([]string) (T, error)) kind {
 	}, true}
 }
 
-// patterns are patterns of ids.
 func patterns[T any](example string, parser func([]string) (T, error)) kind {
 	return listOf("patterns of ids, separated by commas, such as news, chat-*, "+example+`; "*" for all; or none`,
 		parser)

@@ -92,7 +92,7 @@ func (l Loaded) Again() (Loaded, error) {
 func (l Loaded) File() string { return l.file.path }
 
 // Sets reports whether the file, the environment or a flag sets the key.
-func (l Loaded) Sets(name string) bool { return l.origin(name) != FromDefault }
+func (l Loaded) Sets(name string) bool { return l.origin(name) != fromDefault }
 
 // RestartKeys returns the keys that next sets to another value and that only a restart applies.
 func (l Loaded) RestartKeys(next Loaded) (names []string) {
@@ -106,14 +106,14 @@ func (l Loaded) RestartKeys(next Loaded) (names []string) {
 	return names
 }
 
-// FromDefault is the From of a value that nothing sets.
-const FromDefault = "default"
+// fromDefault is the From of a value that nothing sets.
+const fromDefault = "default"
 
 // Value is the value of a key and where it was set.
 type Value struct {
 	Key   string `json:"key"`
 	Value string `json:"value"` // as it was written, in one line
-	// FromDefault, "/etc/novcomet/comet.yaml", "environment variable COMET_TRIES", "flag --listen"
+	// "default", "/etc/novcomet/comet.yaml", "environment variable COMET_TRIES", "flag --listen"
 	From string `json:"from"`
 }
 
@@ -243,7 +243,7 @@ func (l Loaded) origin(name string) string {
 	if l.viper != nil && l.viper.InConfig(name) {
 		return l.file.path
 	}
-	return FromDefault
+	return fromDefault
 }
 
 // decode sets the fields whose keys are set.
@@ -282,7 +282,7 @@ func (l *Loaded) readSecrets() (err error) {
 // refuse completes an error about the value of a key: it adds where the key is set and what is allowed.
 func (l *Loaded) refuse(name string, err error) error {
 	err = fmt.Errorf("%s: %w: give %s", name, err, Allowed(name))
-	if from := l.origin(name); from != FromDefault {
+	if from := l.origin(name); from != fromDefault {
 		err = fmt.Errorf("%s: %w", from, err)
 	}
 	return err

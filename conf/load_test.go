@@ -95,7 +95,7 @@ func TestLoad_FlagBeatsEnvironmentBeatsFileBeatsDefault(t *testing.T) {
 	for _, s := range settable {
 		tested = append(tested, s.key)
 		for layers := range 8 {
-			from, want, origin := Source{File: os.DevNull}, s.initial, FromDefault
+			from, want, origin := Source{File: os.DevNull}, s.initial, fromDefault
 			if layers&1 != 0 {
 				from.File = write(t, s.key+": "+s.inFile+"\n")
 				want, origin = s.file, from.File
@@ -113,8 +113,7 @@ func TestLoad_FlagBeatsEnvironmentBeatsFileBeatsDefault(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := fieldOf(t, l.Config, s.key); !reflect.DeepEqual(got, want) && !strings.HasSuffix(s.key,
-					"secret_file") {
+				if got := fieldOf(t, l.Config, s.key); !reflect.DeepEqual(got, want) {
 					t.Errorf("%s is %v, want %v", s.key, got, want)
 				}
 				if got := l.Sets(s.key); got != (layers > 0) {
@@ -126,7 +125,7 @@ func TestLoad_FlagBeatsEnvironmentBeatsFileBeatsDefault(t *testing.T) {
 				}
 				for i, v := range values {
 					if v.Key != keys[i].name || v.Key == s.key && v.From != origin || v.Key != s.key &&
-						v.From != FromDefault {
+						v.From != fromDefault {
 						t.Errorf("explained as %+v, want it from %s", v, origin)
 					}
 				}

@@ -17,21 +17,13 @@ func IsSetting(variable string) bool {
 // A variable that is unknown, has a wrong value or cannot be set for a location is an error that names it.
 // The caller must then refuse the request, because c may allow more than the location does. A key whose
 // variable is empty is not set.
-//
-// Without any COMET_* except COMET_USER, Locate allocates nothing.
 func (c Config) Locate(variables map[string]string) (Config, error) {
-	for name := range variables {
-		if IsSetting(name) {
-			return c.withVariables(variables)
-		}
-	}
-	return c, nil
-}
-
-func (c Config) withVariables(variables map[string]string) (Config, error) {
 	bound, err := bindVariables("variable", variables, location)
 	if err != nil {
 		return Config{}, err
+	}
+	if len(bound) == 0 {
+		return c, nil
 	}
 	l := Loaded{Config: c, viper: newViper(bound), bound: bound}
 	if err := l.decode(); err != nil {

@@ -86,23 +86,8 @@ func TestLocate_RefusesOtherKeysAndUnknownVariables(t *testing.T) {
 	}
 }
 
-func TestLocate_WithoutSettingsAllocatesNothing(t *testing.T) {
-	c, request := defaults(t), variables()
-	if n := testing.AllocsPerRun(100, func() {
-		if _, err := c.Locate(request); err != nil {
-			t.Fatal(err)
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations a request", n)
-	}
-}
-
-func BenchmarkLocateNothing(b *testing.B) { benchmarkLocate(b, variables()) }
-
-func BenchmarkLocateTries(b *testing.B) { benchmarkLocate(b, variables("COMET_TRIES", "5")) }
-
-func benchmarkLocate(b *testing.B, request map[string]string) {
-	c := load(b, Source{File: "/dev/null"})
+func BenchmarkLocate(b *testing.B) {
+	c, request := load(b, Source{File: "/dev/null"}), variables("COMET_TRIES", "5")
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := c.Locate(request); err != nil {

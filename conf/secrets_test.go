@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"novcomet/core/access"
@@ -101,5 +102,31 @@ func TestLoad_RefusesAFileWithoutSecrets(t *testing.T) {
 			"give the absolute path of a file")
 		_, err = defaults(t).Locate(variables("COMET_SUBSCRIBE_SECRET_FILE", name))
 		wantError(t, err, "variable COMET_SUBSCRIBE_SECRET_FILE", says)
+	}
+}
+
+func TestRedis_PasswordIsReadFromARegularFile(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{
+		"":                       "",
+		write(t, " s3cr3t \r\n"): " s3cr3t ",
+		write(t, "s3cr3t"):       "s3cr3t",
+	} {
+		if got, err := (Redis{PasswordFile: file}).Password(); err != nil || got != want {
+			t.Errorf("%q: %q, %v; want %q", file, got, err, want)
+		}
+	}
+	for file, says := range map[string]string{
+		"/nonexistent":                      "no such file",
+		"/dev/zero":                         "not a regular file of at most 4096 bytes",
+		fifo:                                "not a regular file of at most 4096 bytes",
+		write(t, strings.Repeat("x", 5000)): "not a regular file of at most 4096 bytes",
+		write(t, "\n"):                      "contains no password",
+	} {
+		_, err := Redis{PasswordFile: file}.Password()
+		wantError(t, err, "redis.password_file: ", file, says)
 	}
 }

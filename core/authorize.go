@@ -78,7 +78,7 @@ func authorizePublication(r *http.Request, id event.ID, rules *access.Rules, c C
 // toUser names the user in a refusal. An administrator who sets up users needs it.
 func toUser(user string) string {
 	if user == "" {
-		return " without a user who is logged in"
+		return " without a login"
 	}
 	return fmt.Sprintf(" to %.60q", user)
 }

@@ -58,7 +58,7 @@ func TestEndpoint_RefusesWhatTheRulesDoNotAllow(t *testing.T) {
 		{"another's event", subscribe, "ann", "GET subscribed[news]=now&subscribed[user:bob:1]=now", 403,
 			`subscribing to "user:bob:1" is not allowed to "ann"`},
 		{"without a user", subscribe, "", "GET subscribed[user:ann:1]=now", 403,
-			`subscribing to "user:ann:1" is not allowed without a user who is logged in`},
+			`subscribing to "user:ann:1" is not allowed without a login`},
 		{"publications have rules of their own", subscribe, "ann", "GET publish=anything", 200, ""},
 		{"own publication", publish, "ann", "GET publish=user:ann:1", 200, ""},
 		{"another's publication", publish, "ann", "GET publish=user:bob:1", 403,

@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 
 	pkgerrors "github.com/pkg/errors"
@@ -50,7 +49,7 @@ func (e *Endpoint) read(r *http.Request, l *Location, client Client, c cors) (Qu
 	case http.MethodOptions:
 		return Query{}, http.HandlerFunc(c.preflight)
 	default:
-		return Query{}, notAllowed("method "+strconv.Quote(r.Method)+" is not one of "+methods, methods)
+		return Query{}, unknownMethod(r.Method, methods)
 	}
 	query, body, err := e.readQuery(r)
 	if err != nil {

@@ -17,7 +17,7 @@ func WriteJSON(w http.ResponseWriter, value any) {
 	respond(w, http.StatusOK, body)
 }
 
-// WriteError answers a request with {"error": message}. What stands in front of an [Endpoint] uses it, so
+// WriteError answers a request with {"error": message}. Code in front of an [Endpoint] uses it, so
 // that every answer of the URL has the same form.
 func WriteError(w http.ResponseWriter, status int, message string) {
 	body, err := json.Marshal(map[string]string{"error": message})
@@ -59,6 +59,10 @@ func forbidden(format string, values ...any) *refusal {
 
 func notAllowed(reason, allow string) *refusal {
 	return &refusal{http.StatusMethodNotAllowed, reason, map[string]string{"Allow": allow}}
+}
+
+func unknownMethod(method, known string) *refusal {
+	return notAllowed("method "+strconv.Quote(method)+" is not one of "+known, known)
 }
 
 // countErrors returns an answer that is counted if it turns out to be an HTTP error.

@@ -2,7 +2,6 @@ package core
 
 import (
 	"net/http"
-	"strconv"
 )
 
 // statusHandler answers the requests of a status location. The web server decides who may see it, so it has
@@ -12,7 +11,7 @@ func (e *Endpoint) statusHandler() http.Handler {
 		const methods = "GET, HEAD"
 		switch {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			notAllowed("method "+strconv.Quote(r.Method)+" is not one of "+methods, methods).ServeHTTP(w, r)
+			unknownMethod(r.Method, methods).ServeHTTP(w, r)
 		case e.status != nil:
 			e.status.ServeHTTP(w, r)
 		default:

@@ -76,7 +76,7 @@ func (s *Subscriber) Open(h http.Header) (preamble []byte) {
 	return streamPreamble()
 }
 
-// Close ends the response, after the last part or a Cancel of the hub's.
+// Close ends the response, after the last part or after Cancel.
 func (s *Subscriber) Close() {
 	if s.stream != nil {
 		s.endpoint.metrics.Streams.Add(-1)

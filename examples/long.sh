@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the tests that take minutes: thousands of random histories, each rule of delivery broken once, a soak behind
-# real web servers that are reloaded and restarted, and fuzzing. The soak needs the servers that examples/test.sh
-# installs.
+# Runs the tests that take minutes: thousands of random histories, each rule of delivery broken once, a soak
+# behind real web servers that are reloaded and restarted, and fuzzing. The soak needs the servers that
+# examples/test.sh installs.
 #
 #   NOVCOMET_SEED=7         other histories than those of every run; 0 draws a seed
 #   NOVCOMET_SOAK=10m       how long each soak lasts

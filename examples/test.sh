@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the tests with real servers and browsers need (Debian packages, with sudo unless this is root), and runs
-# them: the tests of the module with the race detector, then those of examples/e2e and examples/bench.
+# Installs what the tests with real servers and browsers need: Debian packages, with sudo unless this is root.
+# Then it checks the form of the sources, searches for known vulnerabilities, and runs the tests: those of the
+# module with the race detector, then those of examples/e2e and examples/bench.
 # It starts no service: each test starts its own servers on loopback ports.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -62,7 +63,8 @@ npm run --prefix examples/e2e/lint --silent lint
 npm run --prefix examples/e2e/lint --silent types
 
 echo "== known vulnerabilities"
-# The database is on the internet. Where it is out of reach, a line says so and nothing fails. Status 3 is a finding.
+# The database is on the internet. If it is out of reach, a line says so and nothing fails. Status 3 is a
+# finding.
 status=0
 timeout 180 "$tools/govulncheck" ./... >"$tools/findings" 2>&1 || status=$?
 case $status in

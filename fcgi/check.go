@@ -25,7 +25,7 @@ type checkFlags struct {
 func (c *checkFlags) addTo(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.wait, "wait", 0,
 		"check: wait at most this `TIME`, such as 10s, for the answer to a poll: time-outs that are shorter are found "+
-			"(default: until it is answered)")
+			"(default: until it is answered, at most 2m)")
 	flags.StringVar(&c.event, "event", "",
 		"check: subscribe to and publish this `ID` (default: one of its own, novcomet-check-…)")
 	flags.BoolVar(&c.json, "json", false, "check: print JSON")
@@ -65,7 +65,7 @@ func runCheck(ctx context.Context, o commandLine, environ []string, stdout, stde
 	return 0
 }
 
-// sourceOf returns where a comet-fcgi with these arguments and this environment has its settings from.
+// sourceOf returns the source of the settings of a comet-fcgi with these arguments and this environment.
 func sourceOf(args, environ []string) (conf.Source, error) {
 	o, err := parseCommandLine(args)
 	if err == nil && o.command != "" {

@@ -14,29 +14,29 @@ import (
 	"novcomet/fcgi/fastcgi"
 )
 
-// connection is one connection of a web server. It carries one request at a time; where the web server asks
-// for it, it is kept for another one afterwards.
+// connection is one connection of a web server. It carries one request at a time. If the web server asks for
+// it (FCGI_KEEP_CONN), the connection is kept for another request.
 //
-// While nothing comes in, it holds no buffer: thousands of them wait.
+// While no data arrives, it holds no buffer, because thousands of connections wait.
 type connection struct {
 	net.Conn
-	timeout time.Duration // of a request to come in, and for some of what is written to be taken
+	timeout time.Duration // for a request to arrive, and for the web server to accept a part of what is written
 
-	in    *bufio.Reader // nil while nothing comes in
-	ahead [1]byte       // what has been read to find out that something does
-	has   bool          // ahead
+	in    *bufio.Reader // nil while no data arrives
+	ahead [1]byte       // a byte that was read to find out whether data arrives
+	has   bool          // whether ahead holds a byte
 
 	writing sync.Mutex // One record is written at a time.
 }
 
-// readers are of a size for what nginx sends: some 900 bytes.
+// readers have buffers of a size for the requests of nginx, which have some 900 bytes.
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4<<10) }}
 
 func newConnection(raw net.Conn, timeout time.Duration) *connection {
 	return &connection{Conn: raw, timeout: timeout}
 }
 
-// await blocks until something comes in; interrupted, it returns errInterrupted.
+// await blocks until data arrives. If the connection is interrupted, it returns errInterrupted.
 func (c *connection) await() error {
 	if c.in != nil && (c.has || c.in.Buffered() > 0) {
 		return nil
@@ -66,7 +66,7 @@ func (c *connection) release() {
 	}
 }
 
-// incoming is what comes in on a connection, with the byte ahead.
+// incoming reads the byte ahead, then from the connection.
 type incoming connection
 
 func (i *incoming) Read(b []byte) (int, error) {
@@ -109,19 +109,19 @@ func (c *connection) readContent(h fastcgi.Header) ([]byte, error) {
 	return content, errors.WithStack(err)
 }
 
-// write writes whole records. Nobody waits for its error: the connection is closed then, for nothing can
-// follow half a record, and the next read tells.
+// write writes whole records. It returns no error: if it fails, it closes the connection, because nothing can
+// follow a part of a record, and then the next read fails.
 func (c *connection) write(records []byte) { c.writeWithin(records, c.timeout, nil) }
 
-// writeWithin goes on writing for as long as some of it is taken within the patience, or within a second
-// where others are kept waiting (nil: none ever is): who takes it slowly is not taken for one who takes
-// nothing.
+// writeWithin writes the records. It closes the connection if the web server accepts no byte within the
+// patience; while contended reports true, within a second. The connection of a web server that reads
+// slowly stays open. If contended is nil, nothing contends.
 func (c *connection) writeWithin(records []byte, patience time.Duration, contended func() bool) {
-	look := min(time.Second, patience)
+	attempt := min(time.Second, patience)
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	for nothing := time.Duration(0); ; {
-		if err := c.SetWriteDeadline(time.Now().Add(look)); err != nil {
+		if err := c.SetWriteDeadline(time.Now().Add(attempt)); err != nil {
 			return
 		}
 		n, err := c.Conn.Write(records)
@@ -129,7 +129,7 @@ func (c *connection) writeWithin(records []byte, patience time.Duration, contend
 			return
 		}
 		records = records[n:]
-		if nothing += look; n > 0 {
+		if nothing += attempt; n > 0 {
 			nothing = 0
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) || nothing >= patience ||
@@ -140,9 +140,9 @@ func (c *connection) writeWithin(records []byte, patience time.Duration, contend
 	}
 }
 
-// watch reads what the web server sends while its request waits or is being served, until interrupted. If the
-// web server gives the request up, or is gone, it says so to gaveUp, at once. An error means that no other
-// request can be read; errTorn, that this one can still be answered.
+// watch reads what the web server sends while its request waits or is being answered, until the connection is
+// interrupted. When the web server aborts the request, or has gone, watch calls gaveUp at once. If watch
+// returns an error, no other request can be read; after errTorn, this request can still be answered.
 func (c *connection) watch(id uint16, gaveUp func(error)) error {
 	for {
 		h, err := c.readHeader()
@@ -176,7 +176,7 @@ var (
 
 // interrupt ends watch, or a wait for the next request, between two records.
 func (c *connection) interrupt() {
-	_ = c.SetReadDeadline(time.Unix(1, 0)) // It fails on a connection that is closed, where nobody reads.
+	_ = c.SetReadDeadline(time.Unix(1, 0)) // It fails only on a closed connection, which nobody reads.
 }
 
 // resume undoes interrupt.

@@ -93,8 +93,8 @@ func (g *dedupGroups) count(next slog.Handler, record slog.Record) bool {
 }
 
 // causeOf returns the text that distinguishes two problems with the same message: a panic, or the innermost
-// error. The text of an outer error often names the event or the file, so each visitor could make a group of
-// his own with it.
+// error. The text of an outer error often names the event or the file, so visitors could make any number of
+// groups with it.
 func causeOf(record slog.Record) (cause string) {
 	record.Attrs(func(a slog.Attr) bool {
 		if a.Key != "error" && a.Key != "panic" {

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"runtime"
 
 	"github.com/spf13/pflag"
 
@@ -22,21 +20,16 @@ type commandLine struct {
 	check   checkFlags
 }
 
-// commandOf has the command that a flag belongs to.
+// commandOf lists the flags that belong to one command.
 var commandOf = []struct{ flag, command string }{
 	{"data", publishCommand}, {"wait", checkCommand}, {"event", checkCommand}, {"json", checkCommand},
 	{"verbose", checkCommand},
 }
 
-var errHelp = pflag.ErrHelp
-
 func parseCommandLine(args []string) (commandLine, error) {
 	c := commandLine{keys: map[string]string{}}
 	flags := flagSet(&c)
 	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			return c, errHelp
-		}
 		return c, fmt.Errorf("%w; --help lists the flags", err)
 	}
 	if arguments := flags.Args(); len(arguments) > 0 {
@@ -96,5 +89,3 @@ To check the installation:                       comet-fcgi check http://localho
 
 ` + flagSet(new(commandLine)).FlagUsages()
 }
-
-func versionText() string { return fmt.Sprintf("comet-fcgi %s (%s)", release(), runtime.Version()) }

@@ -14,19 +14,20 @@ import (
 	"novcomet/fcgi/fastcgi"
 )
 
-// The gate stands before net/http/fcgi. A poll that has to wait is parked: one goroutine blocked in one Read
-// of its connection, without buffers, and a place in the loop. Only when there is an answer to write,
-// net/http/fcgi has to do with it.
+// The gate stands before net/http/fcgi. A poll that has to wait is parked: it takes one goroutine that is
+// blocked in a Read of its connection, no buffers, and a place in the hub. net/http/fcgi only writes the
+// answer.
 //
-// So a connection goes this way: its request is read (handle), waits (park, rest, doze), goes on when there
-// is an answer or something comes in (Deliver, stir), and is answered; the connection is kept for the next
-// request, or left. A stream (stream.go) goes the same way, but is sent many parts while it rests.
+// The way of a connection: its request is read (handle) and waits (park, rest, doze). It continues when there
+// is an answer or when data arrives (Deliver, stir), and is answered. Then the connection is kept for the
+// next request (keep), or closed (leave). A stream (stream.go) goes the same way, but many parts are sent
+// meanwhile.
 
 const speaksHTTP = "a client speaks HTTP to this socket, which takes only FastCGI: " +
 	"write fastcgi_pass instead of proxy_pass in nginx, fcgi:// instead of http:// in Apache, transport fastcgi in Caddy"
 
-// handle serves what comes in on a connection that the server has entered, until the connection ends or a
-// poll is parked.
+// handle serves the requests of a connection that the server has entered, until the connection ends or a
+// request is parked.
 func (s *server) handle(c *connection) {
 	for {
 		limits := s.inForce.Load().limits
@@ -37,7 +38,7 @@ func (s *server) handle(c *connection) {
 				s.http.Do(func() { s.log.Warn(speaksHTTP) })
 			}
 			s.log.Debug("a connection ended without another request", "why", err)
-			break // There is nobody to tell: either the web server has left, or it does not speak FastCGI.
+			break // No answer is possible: the web server has gone, or it does not speak FastCGI.
 		}
 		c.resume()
 		s.memory.note()
@@ -61,7 +62,7 @@ func (s *server) handle(c *connection) {
 	s.leave(c)
 }
 
-// open decides what becomes of a request.
+// open returns the answer to a request, or the subscriber that waits for it.
 func (s *server) open(ctx context.Context, r *request) core.Opened {
 	switch {
 	case r.refused == nil:
@@ -101,8 +102,8 @@ func (p *parked) Deliver(result *hub.Result) {
 	p.interrupt()
 }
 
-// rest goes on with stir, in a goroutine of its own, when something comes in or the connection is
-// interrupted, which is the error.
+// rest calls stir in a new goroutine: with nil when data arrives, with an error when the connection is
+// interrupted or ends.
 func (c *connection) rest(stir func(error)) {
 	if c.in == nil {
 		go c.doze(stir)
@@ -111,15 +112,15 @@ func (c *connection) rest(stir func(error)) {
 	}
 }
 
-// doze blocks until something comes in. Its stack is all that a goroutine costs which waits for hours, so it
-// calls nothing else that would make it grow, and leaves the rest to a new one.
+// doze blocks until data arrives. A goroutine that waits for hours costs only its stack, so doze calls
+// nothing that would make the stack grow, and starts a new goroutine for the rest.
 func (c *connection) doze(stir func(error)) {
 	n, err := c.Conn.Read(c.ahead[:])
 	c.has = n == 1
 	go stir(err)
 }
 
-// stir goes on when the rest has ended, with its error.
+// stir continues when data has arrived on the connection, or there is an answer.
 func (p *parked) stir(err error) {
 	p.server.parked.Add(-1)
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -127,7 +128,7 @@ func (p *parked) stir(err error) {
 	}
 	result := p.result.Load()
 	switch {
-	case err != nil && !errors.Is(err, errTorn): // Nobody is there any more.
+	case err != nil && !errors.Is(err, errTorn): // The web server has gone.
 		p.subscriber.Cancel()
 		p.server.memory.note()
 		p.server.leave(p.connection)
@@ -136,10 +137,10 @@ func (p *parked) stir(err error) {
 		p.write(fastcgi.AppendEnd(nil, p.id, fastcgi.RequestComplete)) // aborted
 	default:
 		p.server.memory.note()
-		leave := p.server.responders.acquireFor(result.Size())
+		release := p.server.responders.acquireFor(result.Size())
 		answer := p.server.responders.respond(p.id, p.subscriber.Answer(result))
 		p.writeWithin(answer, p.timeout, p.server.responders.contended)
-		leave()
+		release()
 	}
 	p.server.proceed(p.connection, err == nil && p.keep)
 }
@@ -153,14 +154,16 @@ func (s *server) proceed(c *connection, keep bool) {
 	}
 }
 
-// gaveUp is called when the web server gives the poll up. If it is too late for that, Deliver interrupts.
+// gaveUp is called when the web server has aborted the poll, or has gone. If Cancel comes too late, Deliver
+// interrupts.
 func (p *parked) gaveUp(error) {
 	if p.subscriber.Cancel() {
 		p.interrupt()
 	}
 }
 
-// answer answers at once. callOff is called when the web server gives the request up.
+// answer answers a request that does not wait. callOff is called when the web server aborts the request, or
+// has gone.
 func (s *server) answer(c *connection, id uint16, opened core.Opened, callOff func(error)) error {
 	written := make(chan []byte, 1)
 	go func() {
@@ -171,8 +174,8 @@ func (s *server) answer(c *connection, id uint16, opened core.Opened, callOff fu
 		c.interrupt()
 	}()
 	err := c.watch(id, callOff)
-	// Only now: what the web server sends after the answer is its next request, and that is not for watch to
-	// read.
+	// The answer is written only now, because the web server may send its next request at once, and watch
+	// would refuse it.
 	c.write(<-written)
 	return err
 }

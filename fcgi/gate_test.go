@@ -76,7 +76,7 @@ func TestGate_RefusesAPollAtOnceAndKeepsTheConnection(t *testing.T) {
 	for id := uint16(1); id < 4; id++ {
 		w.send(t, requestRecords(id, keepConn, get("subscribed[news]=1&subscribed[other]=now"), ""))
 		w.wantResponse(t, id, http.StatusForbidden,
-			`{"error":"subscribing to \"other\" is not allowed without a user who is logged in"}`)
+			`{"error":"subscribing to \"other\" is not allowed without a login"}`)
 	}
 }
 

@@ -35,14 +35,10 @@ func newInForce(c conf.Config) *inForce {
 
 // withMaxWaiting returns the settings with the default of max_waiting: most of the connections. Some are left
 // for publications, and for polls that are answered at once because so many wait.
-func withMaxWaiting(c conf.Config) (conf.Config, error) {
-	if c.MaxWaiting != 0 {
-		return c, nil
-	}
+func withMaxWaiting(c conf.Config, connections int) conf.Config {
 	const reserve = 1000
-	connections, err := maxConnections()
-	c.MaxWaiting = connections - min(connections/5, reserve)
-	return c, err
+	c.MaxWaiting = cmp.Or(c.MaxWaiting, connections-min(connections/5, reserve))
+	return c
 }
 
 // maxConnections returns how many connections there may be: the limit of open files, minus what the store and

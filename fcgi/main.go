@@ -9,8 +9,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"novcomet/conf/build"
 )
 
 func main() {
@@ -31,14 +36,14 @@ func main() {
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	c, err := parseCommandLine(args)
 	switch {
-	case errors.Is(err, errHelp):
+	case errors.Is(err, pflag.ErrHelp):
 		fmt.Fprint(stdout, usage())
 		return 0
 	case err != nil:
 		fmt.Fprintf(stderr, "comet-fcgi: %v\n", err)
 		return 2
 	case c.version:
-		fmt.Fprintln(stdout, versionText())
+		fmt.Fprintf(stdout, "comet-fcgi %s (%s)\n", build.Version(), runtime.Version())
 		return 0
 	}
 	switch c.command {

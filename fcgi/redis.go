@@ -2,11 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"fmt"
-	"os"
-	"strings"
-
-	"github.com/pkg/errors"
 
 	"novcomet/conf"
 	"novcomet/conf/build"
@@ -21,7 +16,7 @@ func openStore(c conf.Config) (store.Store, error) {
 
 func openRedis(c conf.Config) (store.Store, error) {
 	r := c.Redis
-	password, err := readPassword(r.PasswordFile)
+	password, err := r.Password()
 	if err != nil {
 		return nil, err
 	}
@@ -33,20 +28,4 @@ func openRedis(c conf.Config) (store.Store, error) {
 		options.TLS = new(tls.Config)
 	}
 	return redis.Open(options)
-}
-
-func readPassword(file string) (string, error) {
-	if file == "" {
-		return "", nil
-	}
-	const longest = 4096
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return "", errors.Wrap(err, "redis.password_file")
-	}
-	password := strings.TrimRight(string(content), "\r\n")
-	if password == "" || len(password) > longest {
-		return "", fmt.Errorf("redis.password_file: %s: a password has 1 to %d bytes", file, longest)
-	}
-	return password, nil
 }

@@ -24,11 +24,9 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		case <-signals:
 		}
 		next, err := settings.Again()
-		if err == nil {
-			next.Config, err = withMaxWaiting(next.Config)
-		}
 		var restart []string
 		if err == nil {
+			next.Config = withMaxWaiting(next.Config, cap(s.places))
 			restart = s.started.RestartKeys(next)
 			// The new rules may be meant for the new store: with the old one, they could allow too much.
 			if changed := storeKeys(restart); changed != nil {

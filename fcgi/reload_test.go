@@ -215,7 +215,7 @@ func TestReload_OfADamagedFileAllowsNothing(t *testing.T) {
 			wantForbidden := func() {
 				t.Helper()
 				wantAnswer(t, ask(t, path, get("publish=a"), ""), http.StatusForbidden,
-					`{"error":"publishing \"a\" is not allowed without a user who is logged in"}`)
+					`{"error":"publishing \"a\" is not allowed without a login"}`)
 			}
 			p := start(t, "", options)
 			wantForbidden()

@@ -10,10 +10,10 @@ import (
 // request is one request as the web server sent it.
 type request struct {
 	id        uint16
-	keep      bool // the connection is to be kept for another one
+	keep      bool // keep the connection for another request
 	variables map[string]string
 	body      []byte
-	refused   error // why it can't be served, where it can't; it is complete all the same
+	refused   error // why it cannot be served; nil: it can. In both cases it was read to its end.
 }
 
 var (
@@ -23,11 +23,11 @@ var (
 	errProtocol   = errors.New("a record out of order")
 )
 
-// read reads one request, and answers what else comes meanwhile. io.EOF is a connection that ended between
-// two requests.
+// read reads one request, and answers other records that arrive meanwhile. It returns io.EOF if the
+// connection ended between two requests.
 //
-// A request that exceeds a limit of bytes is read to its end, without being kept: a web server that is still
-// sending would not listen to an answer.
+// read reads a request that exceeds a limit to its end but does not keep it, because a web server that is
+// still sending does not read an answer.
 func (c *connection) read(limit limits) (*request, error) {
 	var r *request
 	var names []byte
@@ -48,12 +48,13 @@ func (c *connection) read(limit limits) (*request, error) {
 			r, err = c.begin(h.ID, content)
 		case h.Type == fastcgi.BeginRequest && h.ID != r.id:
 			c.write(fastcgi.AppendEnd(nil, h.ID, fastcgi.CannotMultiplex))
-		case r == nil || h.ID != r.id: // of a request that was refused: to be ignored
+		case r == nil || h.ID != r.id: // It belongs to a request that was refused.
 		case h.Type == fastcgi.AbortRequest:
 			return nil, errAborted
 		case h.Type == fastcgi.Params && !namesDone && len(content) > 0:
 			if len(names)+len(content) > limit.bytes {
-				r.refused = fmt.Errorf("the web server's variables, the query among them, take more than %d bytes", limit.bytes)
+				r.refused = fmt.Errorf("the request's variables, which include its query and headers, "+
+					"take more than %d bytes (max_request)", limit.bytes)
 				continue
 			}
 			names = append(names, content...)
@@ -81,7 +82,8 @@ func (c *connection) read(limit limits) (*request, error) {
 }
 
 func (c *connection) begin(id uint16, content []byte) (*request, error) {
-	if len(content) < fastcgi.HeaderLength {
+	const bodyLength = 8 // of FCGI_BeginRequestBody
+	if len(content) < bodyLength {
 		return nil, errProtocol
 	}
 	if role := int(content[0])<<8 | int(content[1]); role != fastcgi.RoleResponder {

@@ -11,8 +11,8 @@ import (
 	"novcomet/fcgi/fastcgi"
 )
 
-// responders let net/http/fcgi write the answers, a limited number at the same time. (Each needs 130 KB of
-// buffers: half of them for the answer, and half for as long as it lives.)
+// responders let net/http/fcgi write the answers, a limited number at the same time. Each takes 130 KB of
+// buffers: half of them while it writes an answer, the other half all the time.
 //
 // net/http/fcgi gets nothing from outside. Each responder is a connection in memory, on which net/http/fcgi
 // reads a request of a few bytes for each answer. What it writes is collected, and sent on the real
@@ -57,6 +57,10 @@ func (rs *responders) acquireFor(size int) (release func()) {
 	return rs.sending.acquire()
 }
 
+// largeAnswer is the size of an answer, in bytes, from which it may have to wait in memory until the web
+// server has read a part of it. A smaller one fits into the socket's buffer.
+const largeAnswer = 64 << 10
+
 // contended reports whether large answers wait for memory.
 func (rs *responders) contended() bool { return rs.waiting.Load() > 0 }
 
@@ -74,7 +78,7 @@ func (rs *responders) busy() int { return cap(rs.free) - len(rs.free) }
 
 // responder is the connection that net/http/fcgi sees.
 type responder struct {
-	net.Conn // It has only what follows.
+	net.Conn // nil: only the methods below are called
 
 	requests chan []byte
 	input    []byte

@@ -60,7 +60,7 @@ func TestResponders_LimitOnlyLargeAnswers(t *testing.T) {
 		}
 		synctest.Wait()
 		if len(third) != 0 || !rs.contended() {
-			t.Error("a third largeAnswer answer has room beside two others")
+			t.Error("a third large answer has room beside two others")
 		}
 		leaveFirst()
 		(<-third)()
@@ -91,7 +91,7 @@ func TestResponders_ServeOthersWhileReadersAreSlow(t *testing.T) {
 	for range slow {
 		sendSlowReader(t, path)
 	}
-	servertest.WaitFor(t, "the largeAnswer answers are being written", func() bool {
+	servertest.WaitFor(t, "the large answers are being written", func() bool {
 		return s.connections() == slow && len(s.responders.sending) == limit
 	})
 	polls := connectMany(t, path, 50)

@@ -31,13 +31,11 @@ func serve(ctx context.Context, c commandLine, environ []string, stderr io.Write
 	}
 	log := newServerLog(stderr, settings.Config, !journalReadsStderr())
 	defer log.close()
-	if settings.Config, err = withMaxWaiting(settings.Config); err != nil {
-		return err
-	}
 	connections, err := maxConnections()
 	if err != nil {
 		return err
 	}
+	settings.Config = withMaxWaiting(settings.Config, connections)
 	opened, err := openStore(settings.Config)
 	if err != nil {
 		return err
@@ -49,7 +47,7 @@ func serve(ctx context.Context, c commandLine, environ []string, stderr io.Write
 		}
 	}
 	server := newServer(opened, settings, connections, log.Logger)
-	allowed, err := peersOf(environ)
+	allowed, err := allowlistOf(environ)
 	if err != nil {
 		return err
 	}

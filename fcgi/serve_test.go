@@ -63,7 +63,7 @@ func TestServe_ChecksPeriodicallyWithoutInotify(t *testing.T) {
 		for _, w := range polls.all {
 			w.send(t, requestRecords(1, 0, get("subscribed["+id+"]=0.0"), ""))
 		}
-		servertest.WaitFor(t, "the failure is logged", func() bool { return p.messages() != "" })
+		wantWaiting(t, path, 10)
 		touch(t, filepath.Join(directory, id+".comet"))
 		for _, w := range polls.all {
 			w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"`+id+`":`)

@@ -123,15 +123,14 @@ func startInProcess(t *testing.T, directory string, env ...string) (s *server, p
 	if err != nil {
 		t.Fatal(err)
 	}
-	if settings.Config, err = withMaxWaiting(settings.Config); err != nil {
-		t.Fatal(err)
-	}
+	const connections = 10_000
+	settings.Config = withMaxWaiting(settings.Config, connections)
 	path = filepath.Join(socketDir(t), "comet.sock")
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = newServer(opened, settings, 10_000, slog.New(slog.DiscardHandler))
+	s = newServer(opened, settings, connections, slog.New(slog.DiscardHandler))
 	s.working.Go(func() { s.serve(l) })
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), servertest.Patience)

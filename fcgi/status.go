@@ -4,11 +4,11 @@ import (
 	"net/http"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
+	"novcomet/conf/build"
 	"novcomet/core"
 	"novcomet/core/metrics"
 )
@@ -37,7 +37,7 @@ func (s *server) status() status {
 	connections := len(s.all)
 	s.mu.Unlock()
 	return status{
-		Program: "comet-fcgi", Version: release(), Go: runtime.Version(), Began: s.began.UTC().Truncate(time.Second),
+		Program: "comet-fcgi", Version: build.Version(), Go: runtime.Version(), Began: s.began.UTC().Truncate(time.Second),
 		Snapshot: s.metrics.Snapshot(),
 		Parked:   s.parked.Load(), Serving: s.responders.busy(), MaxServing: cap(s.responders.free),
 		Connections: connections, MaxConnections: cap(s.places),
@@ -67,15 +67,6 @@ func wantsPrometheus(h http.Header) bool {
 		}
 	}
 	return false
-}
-
-// release returns the version of the module that the Go toolchain recorded at the build.
-func release() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return info.Main.Version
 }
 
 func heapMemory() uint64 {

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -85,7 +84,7 @@ func (l *Locations) Of(variables map[string]string) (*core.Location, error) {
 // keyOf returns all settings among the variables, in one order.
 func keyOf(variables map[string]string) string {
 	var names []string
-	for name := range maps.Keys(variables) {
+	for name := range variables {
 		if conf.IsSetting(name) {
 			names = append(names, name)
 		}

@@ -37,10 +37,7 @@ func Damages() []Damage {
 		}},
 		{Name: "unreadable", Do: func(path string) error { return os.Chmod(path, 0) }},
 		{Name: "a directory", Do: func(path string) error {
-			return replace(path, func() error {
-				return os.Mkdir(path,
-					0o755)
-			})
+			return replace(path, func() error { return os.Mkdir(path, 0o755) })
 		}},
 	}
 }

@@ -1,3 +1,4 @@
+// Package access decides who may do what. It knows ids, users and sites, but no requests.
 package access
 
 // Rules say who may do what at a location. They are made once and shared by many requests. With the zero

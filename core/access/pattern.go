@@ -1,4 +1,3 @@
-// Package access decides who may do what. It knows ids, users and sites, but no requests.
 package access
 
 import (
@@ -31,11 +30,11 @@ type Patterns struct {
 // ParsePatterns makes Patterns of globs. An empty list selects no id. A glob matches a whole id, and bytes
 // count: "a" and "A" differ.
 //
-//   - any characters, also none
-//     ?        one character
-//     [a-z]    one of these characters; [^a-z]: none of these
-//     \*       the character itself
-//     <user>   the name of the authenticated user
+//	?        one character
+//	*        any characters, also none
+//	[a-z]    one of these characters; [^a-z]: none of these
+//	\*       the character itself
+//	<user>   the name of the authenticated user
 //
 // No character of the name is special. Without an authenticated user, a pattern with <user> matches nothing.
 //

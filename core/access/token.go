@@ -110,15 +110,15 @@ func denialReason(tokens []token, id event.ID, sent int, now time.Time) string {
 	case sent == 0:
 		return "send token=EXPIRY.SIGNATURE.PATTERN with the query"
 	case len(tokens) == 0:
-		return "what came is not EXPIRY.SIGNATURE.PATTERN, or not signed with a secret that is valid"
+		return "the token is not EXPIRY.SIGNATURE.PATTERN, or not signed with a valid secret"
 	}
-	reason := "none of those that came is for it"
+	reason := "none of the tokens is for it"
 	for _, t := range tokens {
 		if matched, _ := path.Match(t.glob, id.String()); matched {
 			if now.Before(t.expiry) {
 				return ""
 			}
-			reason = "the one that came was valid until " + t.expiry.UTC().Format(time.RFC3339)
+			reason = "its token was valid until " + t.expiry.UTC().Format(time.RFC3339)
 		}
 	}
 	return reason
@@ -147,10 +147,7 @@ func (s Signed) verify(text string) (token, bool) {
 	mac, err := hex.DecodeString(signature)
 	seconds, badExpiry := strconv.ParseUint(expiry, 10, 63)
 	_, badGlob := path.Match(glob, "")
-	if err != nil || badExpiry != nil || badGlob != nil {
-		return token{}, false
-	}
-	if s.secrets == nil {
+	if err != nil || badExpiry != nil || badGlob != nil || s.secrets == nil {
 		return token{}, false
 	}
 	for _, secret := range *s.secrets {

@@ -58,12 +58,11 @@ func (h *Handler) read(ctx context.Context, variables map[string]string, body io
 		// The settings are unknown, so no other site may read the answer.
 		return nil, h.refuse(&core.Location{}, variables, http.StatusInternalServerError, reason)
 	}
-	client := ClientOf(variables)
 	request, err := NewRequest(variables, body)
 	if err != nil {
-		return nil, h.Refuse(variables, http.StatusBadRequest, err.Error())
+		return nil, h.refuse(location, variables, http.StatusBadRequest, err.Error())
 	}
-	return request.WithContext(core.WithLocation(ctx, location, client)), nil
+	return request.WithContext(core.WithLocation(ctx, location, ClientOf(variables))), nil
 }
 
 // Refuse returns the answer {"error": reason}, with the CORS headers of the location.
@@ -82,7 +81,7 @@ func (h *Handler) refuse(l *core.Location, variables map[string]string, status i
 	return h.Endpoint.Refuse(request.WithContext(ctx), status, reason)
 }
 
-// guard makes a panic end only its own request. It is for requests that do not wait.
+// guard makes a panic end only its own request.
 func (h *Handler) guard(handler http.Handler, request *http.Request) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		defer func() {

@@ -60,7 +60,7 @@ func TestHandler_RefusesAttacks(t *testing.T) {
 		{name: "a forged Authorization header without authentication, as nginx passes it",
 			query:     "subscribed[user:ann:1]=now",
 			variables: set(private, []string{"REMOTE_USER", "ann", "HTTP_AUTHORIZATION", "Basic YW5uOng="}),
-			status:    403, contains: "without a user"},
+			status:    403, contains: "without a login"},
 		{name: "the same with an empty AUTH_TYPE, as nginx passes it", query: "publish=user:ann:1",
 			variables: set(private, []string{"REMOTE_USER", "ann", "AUTH_TYPE", ""}), status: 403},
 		{name: "the same at a location that sets an empty user", query: "publish=user:ann:1",
@@ -136,7 +136,7 @@ func TestHandler_RefusesAttacks(t *testing.T) {
 		{name: "a truncated token", query: "subscribed[private-1]=now" + token(later, "private-1")[:50],
 			variables: signed, status: 403, contains: "not signed"},
 		{name: "a token for another id", query: "subscribed[private-2]=now" + token(later, "private-1"),
-			variables: signed, status: 403, contains: "none of those that came is for it"},
+			variables: signed, status: 403, contains: "none of the tokens is for it"},
 		{name: "a token whose time was moved",
 			query: "subscribed[private-1]=now" +
 				strings.Replace(token(past, "private-1"), fmt.Sprint(past), fmt.Sprint(later), 1),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -73,7 +72,7 @@ func (w *benchWaiter) Deliver(r *hub.Result) {
 func newBenchHub() (*hub.Hub, *benchStore) {
 	s := &benchStore{changed: make(chan func(...event.ID), 1)}
 	s.stamp.Store(1)
-	return hub.New(s, limits, &metrics.Metrics{}, slog.New(slog.DiscardHandler)), s
+	return hub.New(s, limits, &metrics.Metrics{}, coretest.Discard), s
 }
 
 func benchRequest(name string, data bool) hub.Request {

@@ -42,7 +42,7 @@ func (d delivery) run(f *fixture, s *coretest.Memory) {
 			d.change(s, field)
 			continue
 		}
-		time.AfterFunc(arrives+mustParse(time.ParseDuration(delay)), func() { d.change(s, change) })
+		time.AfterFunc(arrives+coretest.Must(time.ParseDuration(delay)), func() { d.change(s, change) })
 	}
 	f.expect(arrives, "wait=20s pause=1s "+request, result, arrives+after)
 	f.running.Wait()
@@ -54,7 +54,7 @@ func (d delivery) change(s *coretest.Memory, change string) {
 	case stamp == "removed":
 		s.Set(name, time.Time{})
 	case has:
-		s.Set(name, coretest.Start.Add(mustParse(time.ParseDuration(stamp))))
+		s.Set(name, coretest.Start.Add(coretest.Must(time.ParseDuration(stamp))))
 	default:
 		s.Set(name, time.Now())
 	}
@@ -66,7 +66,7 @@ func cutDuration(text, prefix string) (time.Duration, string) {
 	if !found {
 		return 0, text
 	}
-	return mustParse(time.ParseDuration(strings.TrimPrefix(duration, prefix))), rest
+	return coretest.Must(time.ParseDuration(strings.TrimPrefix(duration, prefix))), rest
 }
 
 func TestDelivery_OfLegacyAnswers(t *testing.T) {

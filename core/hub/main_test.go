@@ -97,26 +97,19 @@ func parse(text string) hub.Request {
 		name, value, _ := strings.Cut(field, "=")
 		switch name {
 		case "wait":
-			request.Wait = mustParse(time.ParseDuration(value))
+			request.Wait = coretest.Must(time.ParseDuration(value))
 		case "pause":
-			request.Pause = mustParse(time.ParseDuration(value))
+			request.Pause = coretest.Must(time.ParseDuration(value))
 		case "data":
 			request.Data = true
 		default:
-			cursor := mustParse(event.ParseCursor(value))
+			cursor := coretest.Must(event.ParseCursor(value))
 			request.Precise = request.Precise || cursor.IsPrecise()
 			request.Subscriptions = append(request.Subscriptions,
 				event.Subscription{ID: coretest.MustID(name), Cursor: cursor})
 		}
 	}
 	return request
-}
-
-func mustParse[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
 }
 
 // text returns a result like "a={1.5} next a={1.5} b=now", or "unchanged".

@@ -209,7 +209,7 @@ func sleep(ctx context.Context, d time.Duration) {
 
 func (s *selective) publish(name string) event.Stamp {
 	id := coretest.MustID(name)
-	stamp := mustParse(s.Publish(context.Background(), id, nil))
+	stamp := coretest.Must(s.Publish(context.Background(), id, nil))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.watches[id] {

@@ -109,7 +109,7 @@ type Snapshot struct {
 	// not be read.
 	Stamps []event.Stamp
 	// Partial says why some stamps are Unknown, for example because one of several servers cannot be reached.
-	// It wraps [ErrUnavailable]. It is nil if none is.
+	// It wraps [ErrUnavailable]. It is nil if no stamp is Unknown.
 	Partial error
 }
 
@@ -123,7 +123,7 @@ func (s *Snapshot) CorrectNow(after event.Stamp, took time.Duration) {
 // Content is what one event carries.
 type Content struct {
 	Data []byte
-	// Err says why Data is left out, for example [ErrTooLong]; nil if it is not.
+	// Err says why Data is left out, for example [ErrTooLong]. It is nil if Data is not left out.
 	Err error
 }
 

@@ -2,8 +2,9 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
 	"strconv"
+
+	"novcomet/fcgi/fastcgi"
 )
 
 // dialect encodes requests and recognizes answers.
@@ -57,40 +58,27 @@ type fastCGI struct{}
 
 func (fastCGI) keeps() bool { return false }
 
-const (
-	beginRequest, endRequest, params, stdin, stdout = 1, 3, 4, 5, 6
-	headerLength                                    = 8
-)
-
 func (fastCGI) request(query, accept string) []byte {
-	b := appendRecord(nil, beginRequest, []byte{0, 1, 0, 0, 0, 0, 0, 0})
-	b = appendRecord(b, params, variables(query, accept))
-	b = appendRecord(b, params, nil)
-	return appendRecord(b, stdin, nil)
-}
-
-func appendRecord(b []byte, kind byte, content []byte) []byte {
-	padding := -len(content) & 7
-	b = append(b, 1, kind, 0, 1)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(content)))
-	b = append(b, byte(padding), 0)
-	b = append(b, content...)
-	return append(b, make([]byte, padding)...)
+	const id = 1
+	begin := []byte{0, fastcgi.RoleResponder, 0, 0, 0, 0, 0, 0}
+	b := fastcgi.AppendRecord(nil, fastcgi.BeginRequest, id, begin)
+	b = fastcgi.AppendRecord(b, fastcgi.Params, id, variables(query, accept))
+	b = fastcgi.AppendRecord(b, fastcgi.Params, id, nil)
+	return fastcgi.AppendRecord(b, fastcgi.Stdin, id, nil)
 }
 
 func (fastCGI) body(b []byte) (text []byte, complete bool) {
 	var output []byte
-	for len(b) >= headerLength {
-		kind := b[1]
-		content := int(binary.BigEndian.Uint16(b[4:]))
-		end := headerLength + content + int(b[6])
+	for len(b) >= fastcgi.HeaderLength {
+		h, _ := fastcgi.ParseHeader(b)
+		end := fastcgi.HeaderLength + h.Content + h.Padding
 		if len(b) < end {
 			break
 		}
-		switch kind {
-		case stdout:
-			output = append(output, b[headerLength:headerLength+content]...)
-		case endRequest:
+		switch h.Type {
+		case fastcgi.Stdout:
+			output = append(output, b[fastcgi.HeaderLength:fastcgi.HeaderLength+h.Content]...)
+		case fastcgi.EndRequest:
 			_, text, _ = bytes.Cut(output, []byte("\r\n\r\n"))
 			return text, true
 		}

@@ -26,7 +26,6 @@ type options struct {
 	json    string
 	plot    string
 	store   string
-	servers bool
 	soak    time.Duration
 	pages   int
 	slack   time.Duration
@@ -63,7 +62,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.with, "with", "",
 		"the web server in front: nginx (default: none); with --servers and --soak any of "+serverNames())
 	flags.StringVar(&o.only, "only", "", "measure only this program: comet-fcgi or plain (default: both)")
-	flags.BoolVar(&o.servers, serversMode, false,
+	flags.Bool(serversMode, false,
 		"instead: measure a stream through each web server, or through that of --with")
 	flags.StringVar(&o.store, storeMode, "", "instead: measure two comet-fcgi that share a store: redis")
 	flags.DurationVar(&o.soak, soakMode, 0,

@@ -1,4 +1,4 @@
-/** The changed events: id → when it was last published, in whole seconds of Unix time (the server's clock). */
+/** The changed events: id → time of the last publication, in Unix seconds by the server's clock. */
 export type Seconds = Record<string, number>;
 
 /**
@@ -15,7 +15,7 @@ export interface Client {
    * Sets the URL of the endpoint, relative to the page. The default is "comet.php". While the client runs, a
    * new URL takes effect at once. With stream: false the client never opens a stream, but polls. Otherwise it
    * uses a stream where one works. After a stream that did not work, it polls, and tries the next one after a
-   * minute, then after ten minutes, then after each hour.
+   * minute, then after ten minutes, then every hour.
    */
   init(url?: string, options?: { stream?: boolean }): Client;
 
@@ -26,8 +26,8 @@ export interface Client {
    * With data: true the callback also gets the data of the event. It is for a page that shows a state: if the
    * event was ever published, the callback is first called with the last data. The latest data always
    * arrives, but earlier data may be skipped.
-   * @param id 1 to 200 bytes of UTF-8 without "/", "]" and control characters. It does not begin with a dot. A
-   * page may subscribe to at most 1,000 events.
+   * @param id 1 to 200 bytes of UTF-8 without "/", "]" and control characters. It does not begin with a dot.
+   * A page may subscribe to at most 1,000 events.
    */
   subscribe<Data = any>(id: string, callback: Callback<Data>, options?: { data?: boolean }): Client;
 

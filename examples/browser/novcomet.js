@@ -7,7 +7,8 @@
 //         .run();
 //     </script>
 //
-// The server publishes by: touch /dev/shm/news.comet. With data, echo '{"text":"hello"}' > /dev/shm/news.comet:
+// The server publishes by: touch /dev/shm/news.comet
+// With data it publishes by: echo '{"text":"hello"}' > /dev/shm/news.comet
 //
 //         .subscribe("news", (k, data) => alert(data?.text), { data: true })
 //
@@ -51,7 +52,7 @@
 // The leader first sends a poll that does not wait. The answer has the cursors, or an error. With these
 // cursors the leader opens a stream (Server-Sent Events). When the stream ends, the leader begins again with
 // a poll. If a stream does not work, because a proxy buffers it or there are too many streams, the leader
-// polls. It tries a stream again after a minute, then after ten minutes, then after each hour. All tabs and
+// polls. It tries a stream again after a minute, then after ten minutes, then every hour. All tabs and
 // later pages share this count, until a stream works. The leader reads the stream with fetch: EventSource
 // cannot send long lists of events by POST, and does not show that a stream is silent.
 
@@ -247,8 +248,8 @@ var NovComet = (() => {
       signal.removeEventListener("abort", end);
       end();
     }
-    // failed has the value from the beginning of the stream. So streams of several tabs that fail together count
-    // once.
+    // failed has the value from the beginning of the stream, so streams of several tabs that fail together
+    // count once.
     if (!signal.aborted && (silent || now() - start < trial)) judge(failed + 1);
   }
 
@@ -341,8 +342,8 @@ var NovComet = (() => {
       for (const [callback, subscription] of mine ?? []) {
         const { seen } = subscription;
         subscription.seen = cursor;
-        // A cursor is 0 if the event was never published, or was removed. A subscription with data begins with
-        // the last data.
+        // A cursor is 0 if the event was never published, or was removed. A subscription with data begins
+        // with the last data.
         if (+cursor && (seen ? seen !== cursor : subscription.data || k.includes(id))) {
           calls.push([id, callback, subscription.data ? carried.get(id) : undefined]);
         }
@@ -478,8 +479,8 @@ var NovComet = (() => {
     if (said.error) fail(said);
     if (!said.at) return;
     const lacking = learn(said);
-    const told = new Map(said.at);
-    if (lacking || ![...callbacks.keys()].every((id) => told.has(id))) hello();
+    const reported = new Map(said.at);
+    if (lacking || ![...callbacks.keys()].every((id) => reported.has(id))) hello();
   };
 
   // ---- the election
@@ -638,7 +639,7 @@ var NovComet = (() => {
 })();
 
 // A plain script must not contain an export, but a module must. In a module, the next line is a regular
-// expression and an export. In a plain script, await is a name, "/" divides, and the text between the backticks is
-// a string.
+// expression and an export. In a plain script, await is a name, "/" divides, and the text between the
+// backticks is a string.
 /* eslint-disable-next-line no-unused-expressions */
 typeof await /`/; export { NovComet as default, NovComet }; //`/1;

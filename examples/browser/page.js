@@ -96,7 +96,8 @@ function follow(id) {
   }, { data: true });
 }
 
-// Returns the data for an input: a JSON value if the text is JSON, undefined if it is empty, otherwise the text.
+// Returns the data for an input: a JSON value if the text is JSON, undefined if it is empty, otherwise
+// the text.
 /** @type {(text: string) => unknown} */
 function meant(text) {
   try {

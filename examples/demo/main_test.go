@@ -130,15 +130,10 @@ func start(t *testing.T, args ...string) *demo {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	d := &demo{output: &buffer{}, interrupt: cancel, ended: make(chan error, 1)}
-	failed := make(chan error, 1)
-	go func() {
-		err := run(ctx, args, d.output, d.output)
-		failed <- err
-		d.ended <- err
-	}()
+	go func() { d.ended <- run(ctx, args, d.output, d.output) }()
 	eventually(t, func() error {
 		select {
-		case err := <-failed:
+		case err := <-d.ended:
 			t.Fatalf("the demo ended: %v", err)
 		default:
 		}

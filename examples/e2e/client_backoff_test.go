@@ -110,7 +110,7 @@ func (s *streamServer) sendEvent(t *testing.T, stream *openRequest, second int) 
 }
 
 // After a stream that failed, the client polls. It tries the next stream after a minute, ten minutes, an
-// hour, and then each hour, until a stream has worked.
+// hour, and then every hour, until a stream has worked.
 func TestClient_TriesStreamAgainLaterAfterEachFailure(t *testing.T) {
 	s := startStreamServer(t)
 	s.openPage(t, startBrowser(t))

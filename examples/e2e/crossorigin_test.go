@@ -137,11 +137,11 @@ func TestCrossOrigin_PageOfListedSitePublishesAndReads(t *testing.T) {
 						t.Errorf("publishing: %s", got)
 					}
 					for query, want := range map[string]string{
-						"subscribed[never]=0.000000&wait=0":           `200 {"s":0,"at":{"never":"0.000000"}}`,
-						"subscribed[" + id + "]=" + "0.0" + "&wait=0": `200 {"s":1,`,
-						"subscribed[a/b]=now":                         `400 {"error":`,
-						"publish=.hidden":                             `400 {"error":`,
-						"":                                            `400 {"error":`,
+						"subscribed[never]=0.000000&wait=0": `200 {"s":0,"at":{"never":"0.000000"}}`,
+						"subscribed[" + id + "]=0.0&wait=0": `200 {"s":1,`,
+						"subscribed[a/b]=now":               `400 {"error":`,
+						"publish=.hidden":                   `400 {"error":`,
+						"":                                  `400 {"error":`,
 					} {
 						if got := fetchText(t, listed, url, query); !strings.HasPrefix(got, want) {
 							t.Errorf("%s: the page reads %s; want %s", query, got, want)

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"flag"
-	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,12 +11,5 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	flag.Set("test.parallel", "16")
-	status := m.Run()
-	if status == 0 {
-		if err := goleak.Find(); err != nil {
-			os.Stderr.WriteString(err.Error() + "\n")
-			status = 1
-		}
-	}
-	os.Exit(status)
+	goleak.VerifyTestMain(m)
 }

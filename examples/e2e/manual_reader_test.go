@@ -222,7 +222,6 @@ func (r *reader) begin(s step, kind string) error {
 	return fmt.Errorf("%s: the command does not serve within %v", s.command, commandTimeout)
 }
 
-// edit changes a file.
 func (r *reader) edit(s step) error {
 	script := map[string]string{
 		"file":   `mkdir -p "$(dirname "$file")"; cat >"$file"`,

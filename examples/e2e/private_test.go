@@ -133,8 +133,8 @@ func TestPrivateEvents_IgnoreForgedAuthorizationHeader(t *testing.T) {
 	forEachServer(t, launch.Servers(), o, func(t *testing.T, site *launch.Site) {
 		forged := basicAuth("ann", "x")
 		try(t, site, []attempt{
-			{"a poll", "subscribed[user:ann:mail]=now", "", forged, 403, "without a user"},
-			{"a publication", "publish=user:ann:mail", "", forged, 403, "without a user"},
+			{"a poll", "subscribed[user:ann:mail]=now", "", forged, 403, "without a login"},
+			{"a publication", "publish=user:ann:mail", "", forged, 403, "without a login"},
 		}...)
 	})
 }

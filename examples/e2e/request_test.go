@@ -77,13 +77,11 @@ func receive(t *testing.T, answers <-chan answer) answer {
 	return receiveWithin(t, patience, answers)
 }
 
-// do sends a request and returns its answer.
 func do(t *testing.T, request *http.Request) answer {
 	t.Helper()
 	return receive(t, send(request))
 }
 
-// query sends a GET request to the endpoint and returns its answer.
 func query(t *testing.T, site *launch.Site, query string) answer {
 	t.Helper()
 	return receive(t, sendQuery(t, site, query))

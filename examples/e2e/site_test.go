@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"maps"
 	"net"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"novcomet/core/event"
 	"novcomet/examples/internal/launch"
 )
 
@@ -209,8 +209,7 @@ func stampOf(t *testing.T, site *launch.Site, id string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	microseconds := info.ModTime().UnixMicro()
-	return fmt.Sprintf("%d.%06d", microseconds/1e6, microseconds%1e6)
+	return event.StampOf(info.ModTime()).String()
 }
 
 func stopDaemon(t *testing.T, site *launch.Site) {

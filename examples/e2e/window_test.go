@@ -73,7 +73,6 @@ func openWindow(t *testing.T, browser context.Context, url string, options ...ch
 	return w
 }
 
-// do runs actions in the window.
 func (w *window) do(t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, patience)

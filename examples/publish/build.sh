@@ -2,8 +2,9 @@
 # Runs a command, such as a build, and publishes its result as the event "build":
 #     build.sh make test
 # It writes the file of the event, so it runs on the web server's machine, as a user who can write in the
-# directory. It renames a complete file, so that no page gets half of it. The touch is for comet.php's own pages:
-# they count in whole seconds, and may already have an answer about the second in which the file was written.
+# directory. It renames a complete file, so that no page gets half of it. The touch is for comet.php's own
+# pages: they count in whole seconds, and may already have an answer about the second in which the file was
+# written.
 event=${COMET_FILE_DIRECTORY:-/dev/shm}/build.comet
 state=red
 "$@" && state=green

@@ -1,3 +1,5 @@
+// Package coretest has what the tests of core and its packages share: a store in memory that can be made to
+// fail, short ways to send requests, and texts with times.
 package coretest
 
 import (

@@ -224,8 +224,8 @@ func (r *Record) judgeUnchanged(c *client, p *poll) *Violation {
 	return nil
 }
 
-// isHidden reports whether an unchanged answer lacks a publication that came while the poll waited. It may
-// lack one of the last moments, and one in a second that has not ended.
+// isHidden reports whether an unchanged answer lacks a publication that was made while the poll waited. It
+// may lack one of the last moments, and one in a second that has not ended.
 func (r *Record) isHidden(c *client, p *poll, index int) bool {
 	pub := r.publications[index]
 	cursor, asked := p.cursors[pub.event]

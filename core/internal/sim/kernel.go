@@ -227,7 +227,6 @@ func (k *kernel) fileLocked(name string) *inode {
 	return k.files[name]
 }
 
-// setTimeLocked stamps the file.
 func (k *kernel) setTimeLocked(file *inode) {
 	now := time.Now()
 	coarse := now.Add(-k.phase).Truncate(k.tick).Add(k.phase)

@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,11 +13,12 @@ import (
 	"novcomet/core"
 	"novcomet/core/event"
 	"novcomet/core/hub"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/store"
 )
 
 // start is when the time of a synctest bubble begins.
-var start = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+var start = coretest.Start
 
 // Record is what happened when a history was played.
 type Record struct {
@@ -97,7 +97,7 @@ func (h *History) startProcess(k *kernel) *process {
 			Limits:     hub.Limits{MaxWaiting: h.maxWaiting, MaxAnswerData: h.maxAnswerData},
 			MaxStreams: h.maxStreams,
 		},
-		Log: slog.New(slog.DiscardHandler),
+		Log: coretest.Discard,
 	})
 	return p
 }
@@ -163,7 +163,7 @@ func (s step) happen(p *process) {
 	notify := func() {
 		made := p.now().publications - before
 		if before += made; made > 0 && !s.unnoticed {
-			p.notify(mustParseID(s.event), made)
+			p.notify(coretest.MustID(s.event), made)
 		}
 	}
 	defer notify()
@@ -197,12 +197,4 @@ func (s step) happen(p *process) {
 func (p *process) request(method, name, body string) {
 	r := httptest.NewRequest(method, "/comet.php?publish="+name, strings.NewReader(body))
 	p.endpoint.ServeHTTP(httptest.NewRecorder(), r)
-}
-
-func mustParseID(name string) event.ID {
-	id, err := event.ParseID(name)
-	if err != nil {
-		panic(err)
-	}
-	return id
 }

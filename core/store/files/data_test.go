@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/store"
 	"novcomet/core/store/files"
 )
@@ -21,7 +22,7 @@ import (
 // dataOf returns what the event carries.
 func dataOf(t testing.TB, s *files.Store, name string) string {
 	t.Helper()
-	contents, err := s.Data(t.Context(), []event.ID{mustID(t, name)}, 100)
+	contents, err := s.Data(t.Context(), []event.ID{coretest.MustID(name)}, 100)
 	if err != nil || len(contents) != 1 {
 		t.Fatalf("%q, %v", contents, err)
 	}
@@ -92,7 +93,7 @@ func TestData_OfFilesThatCannotBeRead(t *testing.T) {
 			s, directory := newStore(t)
 			must(t, test.create(filepath.Join(directory, "a.comet")))
 			mustWrite(t, filepath.Join(directory, "b.comet"), "other")
-			contents, err := s.Data(t.Context(), []event.ID{mustID(t, "a"), mustID(t, "b")}, 100)
+			contents, err := s.Data(t.Context(), []event.ID{coretest.MustID("a"), coretest.MustID("b")}, 100)
 			must(t, err)
 			if string(contents[0].Data) != test.want || !errors.Is(contents[0].Err, test.err) {
 				t.Errorf("%q, %v; want %q, %v", contents[0].Data, contents[0].Err, test.want, test.err)
@@ -149,7 +150,7 @@ func TestData_SaysHowToMakeAFileReadable(t *testing.T) {
 	s := &files.Store{Directory: directory}
 	const other = 65534
 	asUser(t, other, func() {
-		contents, err := s.Data(t.Context(), []event.ID{mustID(t, "a")}, 100)
+		contents, err := s.Data(t.Context(), []event.ID{coretest.MustID("a")}, 100)
 		if err != nil || contents[0].Data != nil || contents[0].Err == nil {
 			t.Errorf("%v, %v; want the error of this event alone", contents, err)
 			return

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/store"
 	"novcomet/core/store/files"
 )
@@ -22,7 +23,7 @@ func TestPublish_CreatesFileWithModeWhateverTheUmask(t *testing.T) {
 		directory := t.TempDir()
 		s := &files.Store{Directory: directory, Mode: mode}
 		_, touched := publish(t, s, "touched")
-		_, written := s.Publish(t.Context(), mustID(t, "written"), []byte("x"))
+		_, written := s.Publish(t.Context(), coretest.MustID("written"), []byte("x"))
 		must(t, touched, written)
 		for _, name := range []string{"touched", "written"} {
 			if got := lstat(t, filepath.Join(directory, name+".comet")).Mode & 0o7777; got != want {
@@ -36,7 +37,7 @@ func TestPublish_CreatesNoFileWithNoCreate(t *testing.T) {
 	s, directory := newStore(t)
 	s.NoCreate = true
 	for _, data := range [][]byte{nil, []byte("data")} {
-		if _, err := s.Publish(t.Context(), mustID(t, "a"), data); !errors.Is(err, store.ErrNoEvent) {
+		if _, err := s.Publish(t.Context(), coretest.MustID("a"), data); !errors.Is(err, store.ErrNoEvent) {
 			t.Errorf("publish a missing event with the data %q: %v; want ErrNoEvent", data, err)
 		}
 	}
@@ -45,7 +46,7 @@ func TestPublish_CreatesNoFileWithNoCreate(t *testing.T) {
 	}
 	mustWrite(t, filepath.Join(directory, "a.comet"), "")
 	for _, data := range [][]byte{nil, []byte("data")} {
-		if _, err := s.Publish(t.Context(), mustID(t, "a"), data); err != nil {
+		if _, err := s.Publish(t.Context(), coretest.MustID("a"), data); err != nil {
 			t.Errorf("publish an existing event with the data %q: %v", data, err)
 		}
 	}
@@ -87,7 +88,7 @@ func TestPublish_WithStampAheadOfTheClock(t *testing.T) {
 				mustWrite(t, path, "")
 				mustSetTime(t, path, time.Now().Add(test.ahead))
 				before := stampOf(t, s, "a")
-				got, err := s.Publish(t.Context(), mustID(t, "a"), data)
+				got, err := s.Publish(t.Context(), coretest.MustID("a"), data)
 				must(t, err)
 				if !test.ignored && got != before+1 || test.ignored && got > event.StampOf(time.Now()) {
 					t.Errorf("with the data %q: the stamp was %v and is %v", data, before, got)
@@ -133,7 +134,7 @@ func TestPublish_FailsAfterASecondWithoutTheLock(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	leaving := errors.New("leaving")
 	cancel(leaving)
-	if _, err := s.Publish(ctx, mustID(t, "a"), nil); !errors.Is(err, leaving) {
+	if _, err := s.Publish(ctx, coretest.MustID("a"), nil); !errors.Is(err, leaving) {
 		t.Errorf("%v; want the context's cause", err)
 	}
 	must(t, unix.Flock(int(other.Fd()), unix.LOCK_UN))
@@ -165,12 +166,12 @@ func TestPublish_OfAnotherUsersFile(t *testing.T) {
 			asUser(t, me, func() {
 				last := event.StampOf(before)
 				for range 50 {
-					got, err := s.Publish(t.Context(), mustID(t, "a"), nil)
+					got, err := s.Publish(t.Context(), coretest.MustID("a"), nil)
 					if works := err == nil && got != last; works != test.works {
 						t.Errorf("the stamp is %v after %v, %v; want success %v", got, last, err, test.works)
 						return
 					}
-					if got, err := s.Check(t.Context(), []event.ID{mustID(t, "a")}); err != nil || got.Stamps[0] == 0 {
+					if got, err := s.Check(t.Context(), []event.ID{coretest.MustID("a")}); err != nil || got.Stamps[0] == 0 {
 						t.Errorf("Check: %v, %v", got, err)
 					}
 					last = got

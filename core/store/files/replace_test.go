@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/store"
 	"novcomet/core/store/files"
 )
@@ -28,7 +29,7 @@ func TestPublish_WithDataKeepsModeAndGroup(t *testing.T) {
 		t.Skip(err)
 	}
 	for _, data := range []string{"new", ""} {
-		_, err := s.Publish(t.Context(), mustID(t, "a"), []byte(data))
+		_, err := s.Publish(t.Context(), coretest.MustID("a"), []byte(data))
 		must(t, err)
 		after := lstat(t, path)
 		if after.Mode&0o7777 != 0o646 || after.Gid != group || int(after.Size) != len(data) {
@@ -48,7 +49,7 @@ func TestPublish_WithDataReturnsTheStampThatCheckSees(t *testing.T) {
 	var last event.Stamp
 	for i := range 200 {
 		want := fmt.Sprint(i)
-		got, err := s.Publish(t.Context(), mustID(t, "a"), []byte(want))
+		got, err := s.Publish(t.Context(), coretest.MustID("a"), []byte(want))
 		if seen := stampOf(t, s, "a"); err != nil || got <= last || got != seen {
 			t.Fatalf("publication %d: Publish returned %v after %v, %v; Check sees %v", i, got, last, err, seen)
 		}
@@ -73,7 +74,7 @@ func TestPublish_WithDataIsRefusedWithoutPermission(t *testing.T) {
 			mustWrite(t, path, "before")
 			must(t, os.Chown(path, other, other), os.Chmod(path, 0o666))
 			asUser(t, me, func() {
-				_, err := (&files.Store{Directory: directory}).Publish(t.Context(), mustID(t, "a"), []byte("after"))
+				_, err := (&files.Store{Directory: directory}).Publish(t.Context(), coretest.MustID("a"), []byte("after"))
 				if !errors.Is(err, store.ErrRefused) || !errors.Is(err, os.ErrPermission) {
 					t.Errorf("%v; want ErrRefused with the kernel's reason", err)
 				}
@@ -128,7 +129,7 @@ func TestPublish_RemovesWhatAKilledPublisherLeft(t *testing.T) {
 		return names[0]
 	}
 	publishData := func() (err error) {
-		_, err = s.Publish(t.Context(), mustID(t, "a"), []byte("data"))
+		_, err = s.Publish(t.Context(), coretest.MustID("a"), []byte("data"))
 		return err
 	}
 

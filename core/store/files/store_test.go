@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/store"
 	"novcomet/core/store/files"
 	"novcomet/core/store/storetest"
@@ -34,25 +35,16 @@ func newStore(t testing.TB) (s *files.Store, directory string) {
 	return &files.Store{Directory: directory}, directory
 }
 
-func mustID(t testing.TB, name string) event.ID {
-	t.Helper()
-	id, err := event.ParseID(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}
-
 // publish publishes the event without data.
 func publish(t testing.TB, s *files.Store, name string) (event.Stamp, error) {
 	t.Helper()
-	return s.Publish(t.Context(), mustID(t, name), nil)
+	return s.Publish(t.Context(), coretest.MustID(name), nil)
 }
 
 // stampOf checks one event.
 func stampOf(t testing.TB, s *files.Store, name string) event.Stamp {
 	t.Helper()
-	snapshot, err := s.Check(t.Context(), []event.ID{mustID(t, name)})
+	snapshot, err := s.Check(t.Context(), []event.ID{coretest.MustID(name)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +168,10 @@ func TestCheck_ReturnsFileTimes(t *testing.T) {
 		mustSetTime(t, path, at)
 	}
 	before := event.StampOf(time.Now())
-	ids := []event.ID{mustID(t, "b"), mustID(t, "missing"), mustID(t, "a"), mustID(t, "before 1970")}
+	var ids []event.ID
+	for _, name := range []string{"b", "missing", "a", "before 1970"} {
+		ids = append(ids, coretest.MustID(name))
+	}
 	snapshot, err := s.Check(t.Context(), ids)
 	must(t, err)
 	for i, want := range []event.Stamp{5_000_000, 0, 1763800000_123456, 1} {
@@ -218,7 +213,7 @@ func TestStore_IgnoresWhatIsNotARegularFile(t *testing.T) {
 				t.Errorf("the stamp of another event is %v; want %v", got, event.StampOf(old))
 			}
 			for _, data := range [][]byte{nil, []byte("data")} {
-				_, err := s.Publish(t.Context(), mustID(t, "x"), data)
+				_, err := s.Publish(t.Context(), coretest.MustID("x"), data)
 				if err == nil || !strings.Contains(err.Error(), "x.comet") {
 					t.Errorf("publish with the data %q: %v; want an error with the file's name", data, err)
 				}
@@ -242,7 +237,7 @@ func TestStore_IsUnavailableWithoutDirectory(t *testing.T) {
 	mustWrite(t, file, "")
 	for _, directory := range []string{missing, file} {
 		s := &files.Store{Directory: directory}
-		ids := []event.ID{mustID(t, "a")}
+		ids := []event.ID{coretest.MustID("a")}
 		for method, call := range map[string]func(context.Context) error{
 			"Check":   func(ctx context.Context) error { _, err := s.Check(ctx, ids); return err },
 			"Publish": func(ctx context.Context) error { _, err := s.Publish(ctx, ids[0], nil); return err },

@@ -61,7 +61,7 @@ func (s *Store) watchDirectory(ctx context.Context, watcher *fsnotify.Watcher, c
 		case <-check.C:
 			// A directory that was removed and created again may have the same inode. But the kernel has
 			// dropped the watch.
-			if !s.isDirectory(watched) || len(watcher.WatchList()) == 0 {
+			if !s.stillLeadsTo(watched) || len(watcher.WatchList()) == 0 {
 				_ = watcher.Remove(s.Directory) // It fails if the kernel has dropped the watch.
 				return nil
 			}
@@ -69,7 +69,7 @@ func (s *Store) watchDirectory(ctx context.Context, watcher *fsnotify.Watcher, c
 	}
 }
 
-func (s *Store) isDirectory(watched fs.FileInfo) bool {
+func (s *Store) stillLeadsTo(watched fs.FileInfo) bool {
 	now, err := os.Stat(s.Directory)
 	return err == nil && os.SameFile(now, watched)
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/store/files"
 )
 
@@ -66,11 +67,11 @@ func TestWatch_NotifiesOfEveryWayToPublish(t *testing.T) {
 			return errors.Join(os.WriteFile(path+"~", nil, 0o644), os.Remove(path), os.Link(path+"~", path))
 		},
 		"Publish": func(s *files.Store, _ string) error {
-			_, err := s.Publish(t.Context(), mustID(t, "a"), nil)
+			_, err := s.Publish(t.Context(), coretest.MustID("a"), nil)
 			return err
 		},
 		"Publish with data": func(s *files.Store, _ string) error {
-			_, err := s.Publish(t.Context(), mustID(t, "a"), []byte("x"))
+			_, err := s.Publish(t.Context(), coretest.MustID("a"), []byte("x"))
 			return err
 		},
 	} {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
 	"novcomet/core/store/memcached"
@@ -24,7 +25,7 @@ func TestCheck_SendsOneCommandToEachServer(t *testing.T) {
 	s := open(t, proxies[0].Address+","+proxies[1].Address)
 	ids := make([]event.ID, events)
 	for i := range ids {
-		ids[i] = mustID(t, fmt.Sprint("event ", i))
+		ids[i] = coretest.MustID(fmt.Sprint("event ", i))
 	}
 	if _, err := s.Check(t.Context(), ids); err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func TestCheck_OneServerDownLeavesEventsOfOthers(t *testing.T) {
 			resume := interrupt(down)
 			for range 2 { // The second time, the server is known to be down.
 				published := publish(t, s, onUp)
-				snapshot, err := s.Check(t.Context(), []event.ID{mustID(t, onDown), mustID(t, onUp)})
+				snapshot, err := s.Check(t.Context(), []event.ID{coretest.MustID(onDown), coretest.MustID(onUp)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -67,7 +68,7 @@ func TestCheck_OneServerDownLeavesEventsOfOthers(t *testing.T) {
 			var published event.Stamp
 			servertest.WaitFor(t, "events on the server can be published", func() bool {
 				var err error
-				published, err = s.Publish(t.Context(), mustID(t, onDown), nil)
+				published, err = s.Publish(t.Context(), coretest.MustID(onDown), nil)
 				return err == nil
 			})
 			if got := stampOf(t, s, onDown); got != published {

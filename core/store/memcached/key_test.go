@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 )
 
 // Other programs make the same keys, so keys must not change.
@@ -21,7 +22,7 @@ func TestKeyOf_EncodesID(t *testing.T) {
 		strings.Repeat(" ", 80):  "novcomet:" + strings.Repeat("%20", 80),
 		strings.Repeat(" ", 200): "novcomet:" + hashed,
 	} {
-		if got := keyOf("novcomet:", parseID(t, id)); got != want {
+		if got := keyOf("novcomet:", coretest.MustID(id)); got != want {
 			t.Errorf("%q: %q; want %q", id, got, want)
 		}
 	}
@@ -54,13 +55,4 @@ func FuzzKeyOf(f *testing.F) {
 			t.Errorf("%q and %q: the key of the first is %q", a, b, key)
 		}
 	})
-}
-
-func parseID(t testing.TB, name string) event.ID {
-	t.Helper()
-	id, err := event.ParseID(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
 }

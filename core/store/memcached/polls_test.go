@@ -11,6 +11,7 @@ import (
 
 	"novcomet/core"
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/internal/polltest"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
@@ -27,7 +28,7 @@ func TestPolls_MissNothingAfterRestart(t *testing.T) {
 	for range 3 {
 		server.Kill()
 		for _, name := range names {
-			if _, err := s.Publish(t.Context(), mustID(t, name), nil); !errors.Is(err, store.ErrUnavailable) {
+			if _, err := s.Publish(t.Context(), coretest.MustID(name), nil); !errors.Is(err, store.ErrUnavailable) {
 				t.Errorf("publish %s without a server: %v; want ErrUnavailable", name, err)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"novcomet/core/internal/coretest"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
 )
@@ -52,7 +53,7 @@ func TestPublish_LeavesValueWithoutStampAlone(t *testing.T) {
 	if got := stampOf(t, s, "a"); got != 0 {
 		t.Errorf("the stamp is %v; want 0", got)
 	}
-	_, err := s.Publish(t.Context(), mustID(t, "a"), nil)
+	_, err := s.Publish(t.Context(), coretest.MustID("a"), nil)
 	if err == nil || errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), `"a"`) {
 		t.Errorf("Publish: %v; want an error about that event", err)
 	}
@@ -91,7 +92,7 @@ func TestPublish_FullServerIsErrorOfThatEvent(t *testing.T) {
 	servertest.WaitFor(t, "memcached is full", func() bool {
 		server.Fill(100, 50_000)
 		server.Fill(5000, 16)
-		_, err = s.Publish(t.Context(), mustID(t, "b"), nil)
+		_, err = s.Publish(t.Context(), coretest.MustID("b"), nil)
 		return err != nil
 	})
 	if errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "out of memory") {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
 	"novcomet/core/store/memcached"
@@ -19,8 +20,8 @@ import (
 
 func TestServer_ErrorsNameItsAddress(t *testing.T) {
 	s := open(t, "127.0.0.1:1")
-	_, check := s.Check(t.Context(), []event.ID{mustID(t, "a")})
-	_, publish := s.Publish(t.Context(), mustID(t, "a"), nil)
+	_, check := s.Check(t.Context(), []event.ID{coretest.MustID("a")})
+	_, publish := s.Publish(t.Context(), coretest.MustID("a"), nil)
 	for what, err := range map[string]error{"Check": check, "Publish": publish} {
 		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "127.0.0.1:1") {
 			t.Errorf("%s: %v; want ErrUnavailable with the server's address", what, err)
@@ -44,10 +45,10 @@ func TestServer_SilentOneIsUnavailableAfterTimeout(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
 			defer cancel()
 			for range 2 { // The second time, the server is known to be down.
-				if _, err := s.Check(ctx, []event.ID{mustID(t, "a")}); !errors.Is(err, store.ErrUnavailable) {
+				if _, err := s.Check(ctx, []event.ID{coretest.MustID("a")}); !errors.Is(err, store.ErrUnavailable) {
 					t.Errorf("Check: %v; want ErrUnavailable", err)
 				}
-				if _, err := s.Publish(ctx, mustID(t, "a"), nil); !errors.Is(err, store.ErrUnavailable) {
+				if _, err := s.Publish(ctx, coretest.MustID("a"), nil); !errors.Is(err, store.ErrUnavailable) {
 					t.Errorf("Publish: %v; want ErrUnavailable", err)
 				}
 			}
@@ -75,7 +76,7 @@ func acceptSilently(listener net.Listener) {
 // After a restart of the server, every idle connection is broken.
 func TestServer_WorksAtOnceAfterRestart(t *testing.T) {
 	server, s := start(t)
-	a := mustID(t, "a")
+	a := coretest.MustID("a")
 	for range 3 {
 		var publishing sync.WaitGroup
 		for range 20 { // so that there are several connections

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
 	"novcomet/core/store/memcached"
@@ -43,18 +44,9 @@ func start(t testing.TB, arguments ...string) (*servertest.Memcached, *memcached
 	return server, open(t, server.Address())
 }
 
-func mustID(t testing.TB, name string) event.ID {
-	t.Helper()
-	id, err := event.ParseID(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}
-
 func publish(t testing.TB, s *memcached.Store, name string) event.Stamp {
 	t.Helper()
-	stamp, err := s.Publish(t.Context(), mustID(t, name), nil)
+	stamp, err := s.Publish(t.Context(), coretest.MustID(name), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +55,7 @@ func publish(t testing.TB, s *memcached.Store, name string) event.Stamp {
 
 func stampOf(t testing.TB, s *memcached.Store, name string) event.Stamp {
 	t.Helper()
-	snapshot, err := s.Check(t.Context(), []event.ID{mustID(t, name)})
+	snapshot, err := s.Check(t.Context(), []event.ID{coretest.MustID(name)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +97,7 @@ func TestOpen_DoesNotConnect(t *testing.T) {
 		},
 	} {
 		s := openWith(t, o)
-		if _, err := s.Check(t.Context(), []event.ID{mustID(t, "a")}); !errors.Is(err, store.ErrUnavailable) {
+		if _, err := s.Check(t.Context(), []event.ID{coretest.MustID("a")}); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%q: Check: %v; want ErrUnavailable", o.Servers, err)
 		}
 	}

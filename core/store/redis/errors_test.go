@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
 	"novcomet/core/store/redis"
@@ -63,7 +64,7 @@ func TestReadme_NamesRights(t *testing.T) {
 func TestStore_NeedsEachRightThatReadmeNames(t *testing.T) {
 	server, _ := startWithUser(t, rights)
 	useAll := func() error {
-		a, options := mustID(t, "a"), userOptions(server.Address())
+		a, options := coretest.MustID("a"), userOptions(server.Address())
 		s := open(t, options)
 		_, published := s.Publish(t.Context(), a, nil)
 		_, cleared := s.Publish(t.Context(), a, []byte{})
@@ -92,7 +93,7 @@ func TestStore_NeedsEachRightThatReadmeNames(t *testing.T) {
 func TestPublish_DeniedKeyIsErrorOfThatEvent(t *testing.T) {
 	_, s := startWithUser(t, strings.Replace(rights, "~"+prefix+"*", "~"+prefix+"mine*", 1))
 	publish(t, s, "mine")
-	_, err := s.Publish(t.Context(), mustID(t, "yours"), nil)
+	_, err := s.Publish(t.Context(), coretest.MustID("yours"), nil)
 	if err == nil || errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), `"yours"`) {
 		t.Errorf("%v; want an error about this event", err)
 	}
@@ -100,7 +101,7 @@ func TestPublish_DeniedKeyIsErrorOfThatEvent(t *testing.T) {
 
 func TestPublish_DeniedChannelStoresNothing(t *testing.T) {
 	_, s := startWithUser(t, noChannels)
-	if _, err := s.Publish(t.Context(), mustID(t, "a"), nil); err == nil {
+	if _, err := s.Publish(t.Context(), coretest.MustID("a"), nil); err == nil {
 		t.Error("no error")
 	}
 	if stamp := check(t, s, "a").Stamps[0]; stamp != 0 {
@@ -117,7 +118,7 @@ func TestStore_WrongLoginIsUnavailableWithServersReason(t *testing.T) {
 	} {
 		o.Addresses = []string{server.Address()}
 		s := open(t, o)
-		_, published := s.Publish(t.Context(), mustID(t, "a"), nil)
+		_, published := s.Publish(t.Context(), coretest.MustID("a"), nil)
 		_, checked := s.Check(t.Context(), nil)
 		for _, err := range []error{published, checked} {
 			if !errors.Is(err, store.ErrUnavailable) ||
@@ -131,7 +132,7 @@ func TestStore_WrongLoginIsUnavailableWithServersReason(t *testing.T) {
 func TestStore_OneAddressOfClusterIsErrorThatAsksForMore(t *testing.T) {
 	cluster := servertest.StartCluster(t, servertest.RedisOptions{}, servertest.RedisOptions{})
 	s := open(t, redis.Options{Addresses: cluster.Addresses()[:1]})
-	_, err := s.Publish(t.Context(), mustID(t, eventOfEachServer(cluster)[1]), nil)
+	_, err := s.Publish(t.Context(), coretest.MustID(eventOfEachServer(cluster)[1]), nil)
 	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "several of its addresses") {
 		t.Errorf("%v; want ErrUnavailable that asks for several addresses", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"novcomet/core/internal/coretest"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
 	"novcomet/core/store/redis"
@@ -68,7 +69,7 @@ func TestPublish_LeavesKeyOfAnotherTypeAlone(t *testing.T) {
 	server.Do("SET", prefix+"text", "1763800000000000")
 	server.Do("RPUSH", prefix+"list", "1")
 	for _, name := range []string{"text", "list"} {
-		_, err := s.Publish(t.Context(), mustID(t, name), nil)
+		_, err := s.Publish(t.Context(), coretest.MustID(name), nil)
 		if err == nil || errors.Is(err, store.ErrUnavailable) ||
 			!strings.Contains(err.Error(), `"`+name+`"`) || !strings.Contains(err.Error(), "not a hash") {
 			t.Errorf("publish %s: %v; want an error that names the event and the reason", name, err)

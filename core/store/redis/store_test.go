@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
 	"novcomet/core/store/redis"
@@ -53,18 +54,9 @@ func start(t testing.TB) (*servertest.Redis, *redis.Store) {
 	return server, open(t, redis.Options{Addresses: []string{server.Address()}})
 }
 
-func mustID(t testing.TB, name string) event.ID {
-	t.Helper()
-	id, err := event.ParseID(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}
-
 func publish(t testing.TB, s *redis.Store, name string) event.Stamp {
 	t.Helper()
-	stamp, err := s.Publish(t.Context(), mustID(t, name), nil)
+	stamp, err := s.Publish(t.Context(), coretest.MustID(name), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +67,7 @@ func check(t testing.TB, s *redis.Store, names ...string) store.Snapshot {
 	t.Helper()
 	ids := make([]event.ID, len(names))
 	for i, name := range names {
-		ids[i] = mustID(t, name)
+		ids[i] = coretest.MustID(name)
 	}
 	snapshot, err := s.Check(t.Context(), ids)
 	if err = errors.Join(err, snapshot.Partial); err != nil {
@@ -181,7 +173,7 @@ func TestOpen_VerifiesTLS(t *testing.T) {
 	}
 	for name, config := range map[string]*tls.Config{"an unknown certificate": {}, "no TLS": nil} {
 		s := open(t, redis.Options{Addresses: address, TLS: config, Password: "secret"})
-		if _, err := s.Publish(t.Context(), mustID(t, "a"), nil); !errors.Is(err, store.ErrUnavailable) {
+		if _, err := s.Publish(t.Context(), coretest.MustID("a"), nil); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%s: %v; want ErrUnavailable", name, err)
 		}
 	}
@@ -196,7 +188,7 @@ func TestClose_MakesAllMethodsFail(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Publish(t.Context(), mustID(t, "a"), nil); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := s.Publish(t.Context(), coretest.MustID("a"), nil); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Publish: %v; want ErrUnavailable", err)
 	}
 	if _, err := s.Check(t.Context(), nil); !errors.Is(err, store.ErrUnavailable) {
@@ -214,7 +206,7 @@ func TestStore_EndsWithContextWhileServerHangs(t *testing.T) {
 	leaving := errors.New("leaving")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(50*time.Millisecond, func() { cancel(leaving) })
-	if _, err := s.Publish(ctx, mustID(t, "a"), nil); !errors.Is(err, leaving) {
+	if _, err := s.Publish(ctx, coretest.MustID("a"), nil); !errors.Is(err, leaving) {
 		t.Errorf("Publish: %v; want the cause", err)
 	}
 	if _, err := s.Check(ctx, nil); !errors.Is(err, leaving) {

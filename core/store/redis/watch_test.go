@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/servertest"
 	"novcomet/core/store/redis"
 )
@@ -106,7 +107,7 @@ func watchPublication(t testing.TB, s *redis.Store, name string) error {
 	notified := make(chan event.ID, 10)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- s.Watch(ctx, newInterest(mustID(t, name)), func(ids ...event.ID) { notified <- ids[0] })
+		ended <- s.Watch(ctx, newInterest(coretest.MustID(name)), func(ids ...event.ID) { notified <- ids[0] })
 	}()
 	for range 2 { // for the subscription, and for the publication
 		select {
@@ -114,7 +115,7 @@ func watchPublication(t testing.TB, s *redis.Store, name string) error {
 		case err := <-ended:
 			return fmt.Errorf("no notification: %w", err)
 		}
-		if _, err := s.Publish(ctx, mustID(t, name), nil); err != nil {
+		if _, err := s.Publish(ctx, coretest.MustID(name), nil); err != nil {
 			cancel()
 			<-ended
 			return err
@@ -131,7 +132,7 @@ func TestWatch_NotifiesOfInterestOnOneConnection(t *testing.T) {
 	server, s := start(t)
 	proxy := servertest.StartProxy(t, server.Address())
 	watching := open(t, redis.Options{Addresses: []string{proxy.Address}})
-	a, b, c := mustID(t, "a"), mustID(t, "b"), mustID(t, "c d é'\"[]{}*?")
+	a, b, c := coretest.MustID("a"), coretest.MustID("b"), coretest.MustID("c d é'\"[]{}*?")
 	w := startWatch(t, watching, a)
 	w.expect(t, a)
 	w.add(b, c)
@@ -154,7 +155,7 @@ func TestWatch_NotifiesOfInterestOnOneConnection(t *testing.T) {
 func TestWatch_ReplacesSilentConnection(t *testing.T) {
 	server, s := start(t)
 	proxy := servertest.StartProxy(t, server.Address())
-	a := mustID(t, "a")
+	a := coretest.MustID("a")
 	w := startWatch(t, open(t, redis.Options{Addresses: []string{proxy.Address}, Timeout: impatient}), a)
 	w.expect(t, a)
 	proxy.Stall()
@@ -171,7 +172,7 @@ func TestWatch_SubscribesTo20000Events(t *testing.T) {
 	server, s := start(t)
 	ids := make([]event.ID, events)
 	for i := range ids {
-		ids[i] = mustID(t, fmt.Sprintf("%d%s", i, strings.Repeat("-", event.MaxID-5)))
+		ids[i] = coretest.MustID(fmt.Sprintf("%d%s", i, strings.Repeat("-", event.MaxID-5)))
 	}
 	proxy := servertest.StartProxy(t, server.Address())
 	w := startWatch(t, open(t, redis.Options{Addresses: []string{proxy.Address}}), ids...)
@@ -186,7 +187,7 @@ func TestWatch_SubscribesTo20000Events(t *testing.T) {
 
 func TestWatch_EndsIfUserMayNotSubscribe(t *testing.T) {
 	_, s := startWithUser(t, noChannels)
-	w := startWatch(t, s, mustID(t, "a"))
+	w := startWatch(t, s, coretest.MustID("a"))
 	select {
 	case err := <-w.ended:
 		w.ended <- err
@@ -206,7 +207,7 @@ func TestWatch_EndsWithContext(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, s := start(t)
-			a := mustID(t, "a")
+			a := coretest.MustID("a")
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			notified, ended := make(chan struct{}, 100), make(chan error, 1)

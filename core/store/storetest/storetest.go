@@ -36,7 +36,7 @@ type Subject struct {
 	// if the store is in this process alone; then Open creates a new store each time.
 	//
 	// For the other processes, Test starts the test program again, with -test.run set to this test. So they
-	// also run what the test does before it calls Test. Expensive preparations belong into Place.
+	// also run what the test does before it calls Test. Expensive preparations belong in Place.
 	Place func(t testing.TB) (place string)
 
 	// Interrupt makes the place unavailable, as if a server had ended, and returns a function that makes it

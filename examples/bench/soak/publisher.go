@@ -132,8 +132,9 @@ func (s *soak) publishByURL(ctx context.Context, client *http.Client, id string)
 	return err
 }
 
-// newBrowser keeps connections as a browser does. If the server closes a kept connection before the first
-// byte of an answer, it sends the GET once more on a new one; all else is an error.
+// newBrowser returns a client that keeps connections as a browser does. If the server closes a kept
+// connection before the first byte of an answer, the client sends the GET once more on a new one. Any other
+// failure is an error.
 func newBrowser() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableCompression: true}}
 }

@@ -71,7 +71,6 @@ func (r *Report) Good() bool {
 	return r.Expected > 0 && r.Missed == 0 && r.Spurious == 0 && r.Ended == 0 && len(r.Errors) == 0
 }
 
-// Print prints the report.
 func (r *Report) Print(w io.Writer) {
 	fmt.Fprintf(w, "%g s through %s, which was reloaded %d times; %d pages, half of them legacy; "+
 		"comet-fcgi was restarted %d times (%.1f s at most)\n\n",

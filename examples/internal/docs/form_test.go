@@ -39,7 +39,7 @@ func badBlocks(r repository, p *docs.Page) (problems []string) {
 	for i, line := range p.Lines {
 		note := noteStart.FindStringSubmatch(line)
 		if note != nil && !slices.Contains(noteNames, strings.TrimSpace(note[1])) {
-			problems = append(problems, problem(i+1, "%s: the note is none of %q", line, noteNames))
+			problems = append(problems, problem(i+1, "%s: the note is not one of %q", line, noteNames))
 		}
 	}
 	for _, heading := range p.Headings {
@@ -71,8 +71,10 @@ func TestBadBlocks(t *testing.T) {
 		"# A\n<!-- after: examples/README.md#none -->")
 }
 
+// forbidden matches the words that neither texts nor Go files may use.
+var forbidden = regexp.MustCompile(`(?i)\b(told|whoever|as\s+shipped|tells\s+of|what\s+is\s+no(ne)?)\b`)
+
 func forbiddenWords(_ repository, p *docs.Page) (problems []string) {
-	forbidden := regexp.MustCompile(`(?i)\b(told|whoever|as\s+shipped|tells\s+of|what\s+is\s+no(ne)?)\b`)
 	text := strings.Join(p.Lines, "\n")
 	for _, found := range forbidden.FindAllStringIndex(text, -1) {
 		line := 1 + strings.Count(text[:found[0]], "\n")

@@ -3,15 +3,12 @@ package docs_test
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"novcomet/examples/internal/docs"
 )
-
-var forbiddenInGo = regexp.MustCompile(`(?i)\b(told|whoever|as shipped|tells of|what is no(ne)?)\b`)
 
 // badGoLines returns the problems of the lines of a Go file.
 func badGoLines(source string) (problems []string) {
@@ -24,7 +21,7 @@ func badGoLines(source string) (problems []string) {
 		if n := utf8.RuneCountInString(line); n > limit {
 			problems = append(problems, problem(i+1, "%d characters, at most %d", n, limit))
 		}
-		if word := forbiddenInGo.FindString(line); word != "" {
+		if word := forbidden.FindString(line); word != "" {
 			problems = append(problems, problem(i+1, "%q", word))
 		}
 	}

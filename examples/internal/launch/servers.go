@@ -14,7 +14,6 @@ import (
 // Server is a web server and its way to run NovComet.
 type Server string
 
-// The servers.
 const (
 	ApacheCGI     Server = "apache-cgi"     // mod_cgid starts comet.cgi for each request
 	ApachePrefork Server = "apache-prefork" // mod_cgi starts comet.cgi for each request (mpm_prefork)
@@ -49,7 +48,7 @@ func Parse(name string) (Server, error) {
 // HasDaemon reports whether comet-fcgi runs beside the server, so that StopDaemon and StartDaemon can restart
 // it. Other servers start their programs themselves.
 func (s Server) HasDaemon() bool {
-	return variants[s].daemon
+	return len(variants[s].sockets) > 0
 }
 
 // Reloads reports whether Site.Reload works. It does where a reload loses no request.
@@ -62,7 +61,7 @@ type variant struct {
 	example string   // the file in examples/
 	several string   // the file in examples/ with the sockets of several comet-fcgi
 	yaml    string   // the file in examples/ with which comet.yaml begins
-	sockets []string // of comet-fcgi, as the example files name them
+	sockets []string // of the comet-fcgi beside the server, as the example files name them; empty: none
 	paths   []string // the paths that the example file must contain
 	main    string   // the main configuration, a template
 	program string
@@ -70,7 +69,6 @@ type variant struct {
 	include string   // a file of the system that the example file includes by its name
 	module  string   // a file of one of the packages
 	install string   // the packages to install
-	daemon  bool     // a comet-fcgi runs beside the server
 
 	// reload is the signal that makes the server read its configuration again without losing a request. It is
 	// 0 if there is none. A reload restarts the daemon of mod_cgid, so that requests get 503, and the
@@ -88,7 +86,7 @@ var variants = map[Server]variant{
 		example: "apache/comet-cgi.conf", paths: []string{cgiBin}, module: modules + "mod_cgi.so",
 	}),
 	ApacheProxy: apache(variant{
-		example: "apache/comet-proxy.conf", paths: []string{socket}, sockets: []string{socket}, daemon: true,
+		example: "apache/comet-proxy.conf", paths: []string{socket}, sockets: []string{socket},
 		module: modules + "mod_proxy_fcgi.so", reload: syscall.SIGUSR1, // as apachectl graceful
 	}),
 	ApacheFcgid: apache(variant{
@@ -110,7 +108,7 @@ var variants = map[Server]variant{
 		example: "lighttpd/50-comet-fcgi.conf", paths: []string{bin, lighttpdSocket, settings},
 	}),
 	Caddy: {
-		example: "caddy/comet.caddy", paths: []string{socket}, sockets: []string{socket}, daemon: true,
+		example: "caddy/comet.caddy", paths: []string{socket}, sockets: []string{socket},
 		main: caddyMain, program: "caddy", install: "caddy",
 		args: []string{"run", "--adapter", "caddyfile", "--config", "{dir}/main.conf"},
 	},
@@ -123,7 +121,7 @@ func apache(v variant) variant {
 }
 
 func nginx(v variant) variant {
-	v.example, v.paths, v.daemon, v.reload = "nginx/comet.conf", []string{socket}, true, syscall.SIGHUP
+	v.example, v.paths, v.reload = "nginx/comet.conf", []string{socket}, syscall.SIGHUP
 	v.main, v.program, v.install, v.include = nginxMain, "nginx", "nginx", "/etc/nginx/fastcgi_params"
 	v.args = []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}
 	return v

@@ -47,7 +47,7 @@ func (s *Site) start(ctx context.Context, v variant) error {
 		return err
 	}
 	s.URL = "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	if v.daemon {
+	if len(v.sockets) > 0 {
 		if s.options.HoldSocket {
 			network, path := s.locate(v.sockets[0])
 			if network != "unix" {

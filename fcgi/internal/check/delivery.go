@@ -15,7 +15,7 @@ const freeConnections = "raise max_waiting and the limit of open files, or try a
 // checkConcurrency tests whether a poll is answered while the long poll waits.
 func (c *checker) checkConcurrency(ctx context.Context, long *longPoll) bool {
 	c.topic = "delivery"
-	const soon = 3 * time.Second // A busy machine needs as long.
+	const soon = 3 * time.Second // enough on a busy machine
 	select {
 	case <-time.After(settle):
 	case <-ctx.Done():

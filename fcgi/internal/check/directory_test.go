@@ -23,7 +23,7 @@ func TestDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const files = 64 << 10
+	const maxBytes = 64 << 10
 	for _, test := range []struct {
 		name    string
 		file    conf.File
@@ -40,7 +40,7 @@ func TestDirectory(t *testing.T) {
 		{"open to all", conf.File{Directory: open}, Warning, "directory", []string{"can delete", "chmod o-w"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := &checker{config: conf.Config{File: test.file, Data: conf.Data{MaxBytes: files}}}
+			c := &checker{config: conf.Config{File: test.file, Data: conf.Data{MaxBytes: maxBytes}}}
 			if c.checkDirectory() {
 				c.checkInotify()
 			}

@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -57,7 +58,9 @@ func (c *checker) publishByURL(ctx context.Context, header ...string) answer {
 func (c *checker) publish(ctx context.Context) (begin time.Time, err error) {
 	begin = time.Now()
 	if c.viaURL {
-		err = c.publishByURL(ctx).err
+		if a := c.publishByURL(ctx); !a.succeeded() {
+			err = errors.New(a.String())
+		}
 	} else {
 		_, err = c.store.Publish(ctx, c.id, nil)
 	}

@@ -110,7 +110,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// abbreviate names the first three.
+// abbreviate returns the first three names, and the number of the others.
 func abbreviate(names []string) string {
 	const most = 3
 	if len(names) <= most {

@@ -37,7 +37,7 @@ type Options struct {
 	OpenStore func(conf.Config) (store.Store, error)
 	// Connections returns how many connections comet-fcgi accepts with this limit of open files.
 	Connections func(files uint64) int
-	// SourceOf returns where a comet-fcgi with this command line and environment has its settings from.
+	// SourceOf returns the source of the settings of a comet-fcgi with this command line and environment.
 	// It fails if the process is not a server.
 	SourceOf func(args, environ []string) (conf.Source, error)
 }
@@ -78,8 +78,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		defer c.client.http.CloseIdleConnections()
 	}
 	if c.checkSettings() {
-		closeStore := c.checkHost(ctx)
-		defer closeStore()
+		c.checkHost(ctx)
+	}
+	if c.store != nil {
+		defer func() { _ = c.store.Close() }() // An error changes no finding.
 	}
 	if c.client != nil {
 		c.checkSite(ctx)
@@ -88,8 +90,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return &c.Report, nil
 }
 
-// checkHost examines what the settings name on this machine. It returns a function that closes the store.
-func (c *checker) checkHost(ctx context.Context) (closeStore func()) {
+// checkHost examines what the settings name on this machine.
+func (c *checker) checkHost(ctx context.Context) {
 	c.checkProcess()
 	if c.config.Store == "files" && c.checkDirectory() {
 		c.checkInotify()
@@ -97,7 +99,7 @@ func (c *checker) checkHost(ctx context.Context) (closeStore func()) {
 	c.checkOpenFiles()
 	c.checkSockets()
 	c.checkNginx()
-	return c.checkStore(ctx)
+	c.checkStore(ctx)
 }
 
 // checkSite examines what a browser gets from the URL. A long poll waits all the while.

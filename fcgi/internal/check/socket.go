@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"novcomet/fcgi/fastcgi"
 )
 
 const startDaemon = "start comet-fcgi, and run systemctl status comet-fcgi.socket comet-fcgi.service"
@@ -77,19 +79,17 @@ func probeFastCGI(network, address string) error {
 	return getValues(c)
 }
 
-// getValues sends FCGI_GET_VALUES (type 9) and reads the header of FCGI_GET_VALUES_RESULT (10): sections
-// 4.1 and 8 of the FastCGI specification.
+// getValues asks a FastCGI program for a value that every such program knows.
 func getValues(c io.ReadWriter) error {
-	const name = "FCGI_MPXS_CONNS"
-	record := append([]byte{1, 9, 0, 0, 0, byte(len(name) + 2), 0, 0, byte(len(name)), 0}, name...)
-	if _, err := c.Write(record); err != nil {
+	asked := fastcgi.AppendParams(nil, map[string]string{"FCGI_MPXS_CONNS": ""})
+	if _, err := c.Write(fastcgi.AppendRecord(nil, fastcgi.GetValues, 0, asked)); err != nil {
 		return err
 	}
-	var header [8]byte
+	var header [fastcgi.HeaderLength]byte
 	if _, err := io.ReadFull(c, header[:]); err != nil {
 		return fmt.Errorf("the program there does not answer like a FastCGI program: %w", err)
 	}
-	if header[0] != 1 || header[1] != 10 {
+	if h, ok := fastcgi.ParseHeader(header[:]); !ok || h.Type != fastcgi.GetValuesResult {
 		return errors.New("the program there is not a FastCGI program")
 	}
 	return nil

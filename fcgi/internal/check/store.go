@@ -7,18 +7,16 @@ import (
 	"novcomet/core/event"
 )
 
-// checkStore measures how long a check of the store takes, and compares clocks. It returns a function
-// that closes the store.
-func (c *checker) checkStore(ctx context.Context) (closeStore func()) {
+// checkStore opens the store, measures how long a check of it takes, and compares clocks.
+func (c *checker) checkStore(ctx context.Context) {
 	c.topic = "store"
 	const rounds, slow, skew = 5, 100 * time.Millisecond, time.Second
 	opened, err := c.options.OpenStore(c.config)
 	if err != nil {
 		c.problem("correct the settings of the store", "%v", err)
-		return func() {}
+		return
 	}
 	c.store = opened
-	closeStore = func() { _ = opened.Close() } // An error changes no finding.
 	best, ahead := time.Hour, time.Duration(0)
 	for range rounds {
 		begin := time.Now()
@@ -33,7 +31,7 @@ func (c *checker) checkStore(ctx context.Context) (closeStore func()) {
 			}
 			c.problem(remedy+"; until it answers, polls end unchanged and nobody can publish",
 				"the store %s does not answer: %v", c.config.Store, err)
-			return closeStore
+			return
 		}
 		if took := time.Since(begin); took < best {
 			best, ahead = took, snapshot.Now.Sub(event.StampOf(begin.Add(took/2)))
@@ -45,7 +43,6 @@ func (c *checker) checkStore(ctx context.Context) (closeStore func()) {
 		c.ok("the store %s answers after %v", c.config.Store, round(best))
 	}
 	c.checkClock("the store's clock", ahead, skew)
-	return closeStore
 }
 
 // checkClock judges how far another clock is ahead of this machine's.

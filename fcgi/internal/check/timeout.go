@@ -16,10 +16,11 @@ type longPoll struct {
 func (c *checker) startLongPoll(ctx context.Context) *longPoll {
 	const margin = 10 * time.Second
 	l := &longPoll{expected: c.config.Wait(), answer: make(chan answer, 1)}
-	l.timeout = min(l.expected+margin, maxWait)
-	if wait := c.options.Wait; wait > 0 {
-		l.timeout = min(wait, l.timeout)
+	most := maxWait
+	if c.options.Wait > 0 {
+		most = c.options.Wait
 	}
+	l.timeout = min(l.expected+margin, most)
 	go func() {
 		l.answer <- c.client.get(ctx, l.timeout, pollQuery(c.id.String()+"-waits", "now"))
 	}()

@@ -17,7 +17,7 @@ const webServersVariable = "FCGI_WEB_SERVER_ADDRS"
 // allowlist is the addresses that may connect; nil: all.
 type allowlist []netip.Addr
 
-func peersOf(environ []string) (allowlist, error) {
+func allowlistOf(environ []string) (allowlist, error) {
 	var allowed allowlist
 	for _, variable := range environ {
 		addresses, ok := strings.CutPrefix(variable, webServersVariable+"=")
@@ -27,7 +27,7 @@ func peersOf(environ []string) (allowlist, error) {
 		for text := range strings.SplitSeq(addresses, ",") {
 			address, err := netip.ParseAddr(strings.TrimSpace(text))
 			if err != nil {
-				return nil, fmt.Errorf("environment variable %s: %q is not an IP address: give some with commas between",
+				return nil, fmt.Errorf("environment variable %s: %q is not an IP address: give IP addresses, separated by commas",
 					webServersVariable, text)
 			}
 			allowed = append(allowed, normalize(address))

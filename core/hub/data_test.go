@@ -16,7 +16,7 @@ import (
 
 // While the data cannot be read, a request keeps waiting. It is checked again after its pause. When its wait
 // is over, it is answered unchanged, and the next request gets the event.
-func TestPayload_KeepsRequestsWaitingWhileDataFails(t *testing.T) {
+func TestData_KeepsRequestsWaitingWhileDataFails(t *testing.T) {
 	for _, test := range []struct {
 		contract, request, result string
 		works, at                 float64
@@ -53,7 +53,7 @@ func TestPayload_KeepsRequestsWaitingWhileDataFails(t *testing.T) {
 	}
 }
 
-func TestPayload_IsLeftOutWithoutLimits(t *testing.T) {
+func TestData_IsLeftOutWithoutLimits(t *testing.T) {
 	s := coretest.NewMemory()
 	inBubble(t, s, hub.Limits{}, func(f *fixture) {
 		s.Set("a", at(-5))
@@ -65,7 +65,7 @@ func TestPayload_IsLeftOutWithoutLimits(t *testing.T) {
 
 // The events that do not fit are delivered with the next request, at once. The least recently delivered go
 // first.
-func TestPayload_TruncatesAnAnswerThatIsFull(t *testing.T) {
+func TestData_TruncatesAnAnswerThatIsFull(t *testing.T) {
 	s := coretest.NewMemory()
 	x := strings.Repeat("x", 40)
 	for i, name := range []string{"c", "a", "b"} {
@@ -86,7 +86,7 @@ func TestPayload_TruncatesAnAnswerThatIsFull(t *testing.T) {
 	})
 }
 
-func TestPayload_StarvesNoEventOfAFullAnswer(t *testing.T) {
+func TestData_StarvesNoEventOfAFullAnswer(t *testing.T) {
 	s := coretest.NewMemory()
 	busy := []string{"busy", "busier", "busiest"}
 	for _, name := range append(busy, "rare") {
@@ -125,7 +125,7 @@ func TestPayload_StarvesNoEventOfAFullAnswer(t *testing.T) {
 	})
 }
 
-func TestPayload_ReadsLittleMoreThanAnAnswerHolds(t *testing.T) {
+func TestData_ReadsLittleMoreThanAnAnswerHolds(t *testing.T) {
 	s := coretest.NewMemory()
 	inBubble(t, s, hub.Limits{MaxData: 10, MaxAnswerData: 20}, func(f *fixture) {
 		request := "data"
@@ -164,7 +164,7 @@ func (s *slowData) Data(ctx context.Context, ids []event.ID, limit int) ([]store
 
 // More is published than can be read. The first to arrive is served first, so each request is answered in
 // time.
-func TestPayload_ServesTheFirstToArriveFirst(t *testing.T) {
+func TestData_ServesTheFirstToArriveFirst(t *testing.T) {
 	const clients, wait = 40, 4 * time.Second
 	s := &slowData{Memory: coretest.NewMemory(), perByte: time.Microsecond}
 	inBubble(t, s, hub.Limits{MaxData: 1000, MaxAnswerData: 1000}, func(f *fixture) {
@@ -191,7 +191,7 @@ func TestPayload_ServesTheFirstToArriveFirst(t *testing.T) {
 	})
 }
 
-func TestPayload_DeliversWhatWasReadBeforeAFailure(t *testing.T) {
+func TestData_DeliversWhatWasReadBeforeAFailure(t *testing.T) {
 	s := &slowData{Memory: coretest.NewMemory(), most: 2000}
 	request := "data"
 	for i := range 50 {
