@@ -1,12 +1,8 @@
 package core_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,17 +13,13 @@ import (
 	"novcomet/core/internal/coretest"
 )
 
-const secret = "0123456789abcdef0123456789abcdef"
-
 // signed returns a token, as a parameter of a query.
 func signed(expiry time.Time, pattern string) string {
-	h := hmac.New(sha256.New, []byte(secret))
-	fmt.Fprintf(h, "%d\n%s", expiry.Unix(), pattern)
-	return "&token=" + url.QueryEscape(fmt.Sprintf("%d.%x.%s", expiry.Unix(), h.Sum(nil), pattern))
+	return "&token=" + coretest.Token(coretest.Secret, expiry.Unix(), pattern)
 }
 
 func newSigned(globs ...string) access.Signed {
-	return coretest.Must(access.NewSigned(globs, []string{secret}))
+	return coretest.Must(access.NewSigned(globs, []string{coretest.Secret}))
 }
 
 // asUser returns a handler that serves every request as this user's.

@@ -1,8 +1,6 @@
 package access_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -15,14 +13,9 @@ import (
 	"novcomet/core/internal/coretest"
 )
 
-const secret = "0123456789abcdef0123456789abcdef"
+const secret = coretest.Secret
 
-// sign makes a token as the README says.
-func sign(secret string, expiry any, pattern string) string {
-	h := hmac.New(sha256.New, []byte(secret))
-	fmt.Fprintf(h, "%v\n%s", expiry, pattern)
-	return fmt.Sprintf("%v.%x.%s", expiry, h.Sum(nil), pattern)
-}
+var sign = coretest.Token
 
 func newSigned(secrets ...string) access.Signed {
 	return coretest.Must(access.NewSigned([]string{"private-*", "secret"}, secrets))

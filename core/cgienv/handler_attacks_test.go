@@ -1,26 +1,23 @@
 package cgienv_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"novcomet/core/internal/coretest"
 )
 
-const secret = "0123456789abcdef0123456789abcdef"
+const secret = coretest.Secret
 
-// token returns a parameter as the README describes it.
+// token returns a parameter of a query.
 func token(expiry int64, pattern string) string {
-	h := hmac.New(sha256.New, []byte(secret))
-	fmt.Fprintf(h, "%d\n%s", expiry, pattern)
-	return fmt.Sprintf("&token=%d.%x.%s", expiry, h.Sum(nil), url.QueryEscape(pattern))
+	return "&token=" + coretest.Token(secret, expiry, pattern)
 }
 
 // Each row is a request as a web server passes it: an attack, or what must work beside it. Attacks by

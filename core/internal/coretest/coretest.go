@@ -1,8 +1,10 @@
 // Package coretest has what the tests of core and its packages share: a store in memory that can be made to
-// fail, short ways to send requests, and texts with times.
+// fail, short ways to send requests, tokens, and texts with times.
 package coretest
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -39,6 +41,16 @@ func Send(t testing.TB, h http.Handler, r *http.Request) (status int, body strin
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w.Code, strings.TrimSpace(w.Body.String())
+}
+
+// Secret is a secret of signed subscriptions.
+const Secret = "0123456789abcdef0123456789abcdef"
+
+// Token returns a token, as the README describes it. The expiry is a Unix second.
+func Token(secret string, expiry any, pattern string) string {
+	h := hmac.New(sha256.New, []byte(secret))
+	fmt.Fprintf(h, "%v\n%s", expiry, pattern)
+	return fmt.Sprintf("%v.%x.%s", expiry, h.Sum(nil), pattern)
 }
 
 // Start is when the time of a synctest bubble starts: on a whole second.

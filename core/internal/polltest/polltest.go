@@ -5,12 +5,10 @@
 package polltest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -22,6 +20,7 @@ import (
 
 	"novcomet/core"
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
 )
@@ -53,7 +52,7 @@ type Audience struct {
 	t         testing.TB
 	publisher store.Store
 	clients   []Client
-	log       log
+	logged    func() []string
 
 	mu   sync.Mutex
 	seen map[Client]event.Stamp // the cursor; of a legacy client, the end of its second
@@ -63,11 +62,9 @@ type Audience struct {
 // another store of the same events, as on another machine.
 func Start(t testing.TB, s, publisher store.Store, location core.Location, clients []Client) *Audience {
 	t.Helper()
-	a := &Audience{t: t, publisher: publisher, clients: clients, seen: map[Client]event.Stamp{}}
-	endpoint := core.NewEndpoint(s, core.Options{
-		Location: location,
-		Log:      slog.New(slog.NewTextHandler(&a.log, nil)),
-	})
+	log, logged := coretest.RecordLog()
+	a := &Audience{t: t, publisher: publisher, clients: clients, logged: logged, seen: map[Client]event.Stamp{}}
+	endpoint := core.NewEndpoint(s, core.Options{Location: location, Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	var polling sync.WaitGroup
 	for _, c := range clients {
@@ -88,7 +85,8 @@ func (a *Audience) poll(ctx context.Context, endpoint http.Handler, c Client) {
 		cursor = strconv.FormatInt(time.Now().Unix()-1000, 10)
 	}
 	for ctx.Err() == nil {
-		code, body := Get(endpoint, "subscribed["+c.Event+"]="+cursor)
+		query := "/?subscribed[" + url.QueryEscape(c.Event) + "]=" + cursor
+		code, body := coretest.Send(a.t, endpoint, httptest.NewRequest(http.MethodGet, query, nil))
 		var answer struct {
 			S  *int
 			K  map[string]json.Number
@@ -105,33 +103,21 @@ func (a *Audience) poll(ctx context.Context, endpoint http.Handler, c Client) {
 			cursor = changed.String()
 		}
 		a.mu.Lock()
-		a.seen[c] = stampOf(a.t, cursor)
+		a.seen[c] = stampOf(coretest.Must(event.ParseCursor(cursor)))
 		a.mu.Unlock()
 	}
 }
 
-// Get sends a poll and returns the status code and the body of its answer.
-func Get(endpoint http.Handler, query string) (code int, body string) {
-	name, cursor, _ := strings.Cut(query, "=")
-	w := httptest.NewRecorder()
-	endpoint.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?"+url.QueryEscape(name)+"="+cursor, nil))
-	return w.Code, strings.TrimSpace(w.Body.String())
-}
-
 // stampOf returns the stamp of a cursor. For a legacy cursor, it is the last one of the second.
-func stampOf(t testing.TB, cursor string) event.Stamp {
-	if cursor == "now" {
+func stampOf(cursor event.Cursor) event.Stamp {
+	switch cursor.Kind() {
+	case event.Precise:
+		return cursor.Stamp()
+	case event.Legacy:
+		return event.Stamp(cursor.Second()+1)*event.Second - event.Microsecond
+	default:
 		return 0
 	}
-	second, fraction, precise := strings.Cut(cursor, ".")
-	if !precise {
-		fraction = "999999"
-	}
-	stamp, err := strconv.ParseInt(second+fraction, 10, 64)
-	if err != nil {
-		t.Errorf("the cursor %q of an answer is not a number", cursor)
-	}
-	return event.Stamp(stamp)
 }
 
 // Publish publishes an event, as soon as the store is available, and returns the stamp.
@@ -139,22 +125,13 @@ func (a *Audience) Publish(name string) (stamp event.Stamp) {
 	a.t.Helper()
 	servertest.WaitFor(a.t, name+" is published", func() bool {
 		var err error
-		stamp, err = a.publisher.Publish(a.t.Context(), parseID(a.t, name), nil)
+		stamp, err = a.publisher.Publish(a.t.Context(), coretest.MustID(name), nil)
 		if err != nil && !errors.Is(err, store.ErrUnavailable) {
 			a.t.Fatal(err)
 		}
 		return err == nil
 	})
 	return stamp
-}
-
-func parseID(t testing.TB, name string) event.ID {
-	t.Helper()
-	id, err := event.ParseID(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
 }
 
 // PublishAll publishes every event, and waits until every client has seen that.
@@ -215,7 +192,7 @@ func (a *Audience) PublishSteadily() (stop func()) {
 					return
 				case <-ticker.C:
 				}
-				_, err := a.publisher.Publish(ctx, parseID(a.t, c.Event), nil)
+				_, err := a.publisher.Publish(ctx, coretest.MustID(c.Event), nil)
 				if err != nil && !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil {
 					a.t.Errorf("a publication failed with %v; want ErrUnavailable", err)
 				}
@@ -230,7 +207,7 @@ func (a *Audience) PublishSteadily() (stop func()) {
 // WaitUntilDown waits until the log says that the store is down.
 func (a *Audience) WaitUntilDown() {
 	a.t.Helper()
-	servertest.WaitFor(a.t, "the failure of the store is logged", func() bool { return len(a.log.lines())%2 == 1 })
+	servertest.WaitFor(a.t, "the failure of the store is logged", func() bool { return len(a.logged())%2 == 1 })
 }
 
 // ExpectLog expects a line when the store went down and a line when it was reachable again, or no line at all
@@ -239,7 +216,7 @@ func (a *Audience) ExpectLog(wasDown bool) {
 	a.t.Helper()
 	var lines []string
 	servertest.WaitFor(a.t, "the log says that the store is reachable again", func() bool {
-		lines = a.log.lines()
+		lines = a.logged()
 		return len(lines)%2 == 0 && (len(lines) > 0 || !wasDown)
 	})
 	isPair := len(lines) == 2 &&
@@ -252,25 +229,7 @@ func (a *Audience) ExpectLog(wasDown bool) {
 // ExpectEmptyLog expects that nothing was logged.
 func (a *Audience) ExpectEmptyLog() {
 	a.t.Helper()
-	if lines := a.log.lines(); len(lines) > 0 {
+	if lines := a.logged(); len(lines) > 0 {
 		a.t.Errorf("logged: %s", strings.Join(lines, "\n"))
 	}
-}
-
-// log collects log lines.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *log) lines() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.FieldsFunc(l.text.String(), func(r rune) bool { return r == '\n' })
 }

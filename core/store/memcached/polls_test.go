@@ -51,7 +51,7 @@ func TestPolls_NowCountsAsNewWithinSkewAnd200ms(t *testing.T) {
 		skew + 200*time.Millisecond: `{"s":0,`,
 	} {
 		server.Set("novcomet:a", fmt.Sprint(time.Now().Add(-ago).UnixMicro()))
-		if _, body := polltest.Get(endpoint, "subscribed[a]=now&wait=0"); !strings.HasPrefix(body, want) {
+		if _, body := coretest.Ask(t, endpoint, "subscribed[a]=now&wait=0"); !strings.HasPrefix(body, want) {
 			t.Errorf("published %v ago: %s; want %s…", ago, body, want)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"novcomet/core"
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/internal/polltest"
 	"novcomet/core/servertest"
 	"novcomet/core/store/redis"
@@ -139,7 +140,7 @@ func TestPolls_EndUnchangedWhileServerHangs(t *testing.T) {
 		"0.000000":                 `{"s":0,"at":{"a":"0.000000"}}`,
 		fmt.Sprint(stamp.Second()): `{"s":0}`,
 	} {
-		if _, got := polltest.Get(endpoint, "subscribed[a]="+cursor); got != want {
+		if _, got := coretest.Ask(t, endpoint, "subscribed[a]="+cursor); got != want {
 			t.Errorf("%s: %s; want %s", cursor, got, want)
 		}
 	}

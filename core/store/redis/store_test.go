@@ -194,7 +194,7 @@ func TestClose_MakesAllMethodsFail(t *testing.T) {
 	if _, err := s.Check(t.Context(), nil); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Check: %v; want ErrUnavailable", err)
 	}
-	if err := s.Watch(t.Context(), newInterest(), func(...event.ID) {}); err == nil || t.Context().Err() != nil {
+	if err := s.Watch(t.Context(), coretest.NewInterest(), func(...event.ID) {}); err == nil || t.Context().Err() != nil {
 		t.Errorf("Watch: %v; want an error", err)
 	}
 }

@@ -8,15 +8,12 @@ import (
 	"time"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 )
 
 func ids(names ...string) (ids []event.ID) {
 	for _, name := range names {
-		id, err := event.ParseID(name)
-		if err != nil {
-			panic(err)
-		}
-		ids = append(ids, id)
+		ids = append(ids, coretest.MustID(name))
 	}
 	return ids
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,42 +16,9 @@ import (
 	"novcomet/core/store/redis"
 )
 
-// interest is a set of events that grows.
-type interest struct {
-	changed chan struct{}
-
-	mu    sync.Mutex
-	added []event.ID // since the last Diff
-}
-
-func newInterest(ids ...event.ID) *interest {
-	i := &interest{changed: make(chan struct{}, 1)}
-	i.add(ids...)
-	return i
-}
-
-func (i *interest) add(ids ...event.ID) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.added = append(i.added, ids...)
-	select {
-	case i.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (i *interest) Changed() <-chan struct{} { return i.changed }
-
-func (i *interest) Diff() (added, removed []event.ID) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	added, i.added = i.added, nil
-	return added, nil
-}
-
 // watch is a running Watch.
 type watch struct {
-	*interest
+	*coretest.Interest
 	notified chan event.ID
 	ended    chan error
 }
@@ -60,9 +26,9 @@ type watch struct {
 func startWatch(t testing.TB, s *redis.Store, ids ...event.ID) *watch {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	w := &watch{newInterest(ids...), make(chan event.ID, 1_000_000), make(chan error, 1)}
+	w := &watch{coretest.NewInterest(ids...), make(chan event.ID, 1_000_000), make(chan error, 1)}
 	go func() {
-		w.ended <- s.Watch(ctx, w.interest, func(ids ...event.ID) {
+		w.ended <- s.Watch(ctx, w.Interest, func(ids ...event.ID) {
 			for _, id := range ids {
 				w.notified <- id
 			}
@@ -107,7 +73,7 @@ func watchPublication(t testing.TB, s *redis.Store, name string) error {
 	notified := make(chan event.ID, 10)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- s.Watch(ctx, newInterest(coretest.MustID(name)), func(ids ...event.ID) { notified <- ids[0] })
+		ended <- s.Watch(ctx, coretest.NewInterest(coretest.MustID(name)), func(ids ...event.ID) { notified <- ids[0] })
 	}()
 	for range 2 { // for the subscription, and for the publication
 		select {
@@ -135,7 +101,7 @@ func TestWatch_NotifiesOfInterestOnOneConnection(t *testing.T) {
 	a, b, c := coretest.MustID("a"), coretest.MustID("b"), coretest.MustID("c d é'\"[]{}*?")
 	w := startWatch(t, watching, a)
 	w.expect(t, a)
-	w.add(b, c)
+	w.Add(b, c)
 	w.expect(t, b, c)
 	for range 100 {
 		publish(t, s, "elsewhere")
@@ -212,7 +178,7 @@ func TestWatch_EndsWithContext(t *testing.T) {
 			defer cancel(nil)
 			notified, ended := make(chan struct{}, 100), make(chan error, 1)
 			go func() {
-				ended <- s.Watch(ctx, newInterest(a), func(...event.ID) { notified <- struct{}{} })
+				ended <- s.Watch(ctx, coretest.NewInterest(a), func(...event.ID) { notified <- struct{}{} })
 			}()
 			<-notified
 			defer disturb(server)()

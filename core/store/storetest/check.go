@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 )
 
 func (c contract) neverPublished(t *testing.T) {
 	s := c.open(t)
-	publish(t, s, newID(t, "other"), nil)
-	if got := check(t, s, newID(t, "missing")).Stamps[0]; got != 0 {
+	publish(t, s, newID("other"), nil)
+	if got := check(t, s, newID("missing")).Stamps[0]; got != 0 {
 		t.Errorf("its stamp is %v; want 0", got)
 	}
 	check(t, s) // It fails unless there are as many stamps as ids.
 }
 
 func (c contract) laterStamp(t *testing.T) {
-	s, id := c.open(t), newID(t, "later")
+	s, id := c.open(t), newID("later")
 	var last event.Stamp
 	for i := range 500 {
 		stamp := publish(t, s, id, nil)
@@ -35,7 +36,7 @@ func (c contract) laterStamp(t *testing.T) {
 
 func (c contract) orderOfStamps(t *testing.T) {
 	s := c.open(t)
-	a, b, missing := newID(t, "a"), newID(t, "b"), newID(t, "missing")
+	a, b, missing := newID("a"), newID("b"), newID("missing")
 	want := map[event.ID]event.Stamp{a: publish(t, s, a, nil), b: publish(t, s, b, nil)}
 	for _, ids := range [][]event.ID{{a, b, missing}, {missing, b, a}, {b, missing, b, a, a, missing}} {
 		for i, stamp := range check(t, s, ids...).Stamps {
@@ -67,7 +68,7 @@ func (c contract) shapesOfIDs(t *testing.T) {
 	ids := make([]event.ID, len(names))
 	want := make([]event.Stamp, len(names))
 	for i, name := range names {
-		ids[i] = mustID(t, name)
+		ids[i] = coretest.MustID(name)
 		want[i] = publish(t, s, ids[i], nil)
 	}
 	for i, stamp := range check(t, s, ids...).Stamps {
@@ -80,12 +81,12 @@ func (c contract) shapesOfIDs(t *testing.T) {
 func (c contract) thousandsOfEvents(t *testing.T) {
 	const events, every = 5000, 500
 	s := c.open(t)
-	name := newID(t, "one of thousands").String()
+	name := newID("one of thousands").String()
 	name += strings.Repeat("-", event.MaxID-len(name)-len("0000"))
 	ids := make([]event.ID, events)
 	want := make([]event.Stamp, events)
 	for i := range ids {
-		ids[i] = mustID(t, fmt.Sprintf("%s%04d", name, i))
+		ids[i] = coretest.MustID(fmt.Sprintf("%s%04d", name, i))
 		if i%every == 0 {
 			want[i] = publish(t, s, ids[i], nil)
 		}
@@ -110,7 +111,7 @@ func (c contract) clock(t *testing.T) {
 		}
 	}
 	for range 100 {
-		id := newID(t, "clock")
+		id := newID("clock")
 		before := check(t, s, id).Now
 		stamp := publish(t, s, id, nil)
 		after := check(t, s, id).Now
@@ -131,7 +132,7 @@ func (c contract) onePlace(t *testing.T) {
 		t.Skip("the store is in this process alone")
 	}
 	one, other := c.openTwice(t)
-	id := newID(t, "shared")
+	id := newID("shared")
 	first := publish(t, one, id, nil)
 	if seen := check(t, other, id).Stamps[0]; seen != first {
 		t.Errorf("published at %v, but the other store sees %v", first, seen)

@@ -18,7 +18,7 @@ const noLimit = 1 << 20
 // openWithData skips the test if the events carry no data.
 func (c contract) openWithData(t *testing.T) store.Store {
 	t.Helper()
-	s, id := c.open(t), newID(t, "supported")
+	s, id := c.open(t), newID("supported")
 	if _, err := s.Publish(t.Context(), id, []byte{}); errors.Is(err, errors.ErrUnsupported) {
 		if _, err := s.Data(t.Context(), []event.ID{id}, noLimit); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("Publish supports no data, but Data returned the error %v; want ErrUnsupported", err)
@@ -45,7 +45,7 @@ func dataOf(t testing.TB, s store.Store, limit int, ids ...event.ID) (texts []st
 }
 
 func (c contract) latestData(t *testing.T) {
-	s, id := c.openWithData(t), newID(t, "latest")
+	s, id := c.openWithData(t), newID("latest")
 	long := strings.Repeat("long ", 10_000)
 	var last event.Stamp
 	for _, step := range []struct {
@@ -69,7 +69,7 @@ func (c contract) latestData(t *testing.T) {
 
 func (c contract) orderAndLimitOfData(t *testing.T) {
 	s := c.openWithData(t)
-	a, b, missing, empty := newID(t, "a"), newID(t, "b"), newID(t, "missing"), newID(t, "empty")
+	a, b, missing, empty := newID("a"), newID("b"), newID("missing"), newID("empty")
 	publish(t, s, a, []byte("1"))
 	publish(t, s, b, []byte("22"))
 	publish(t, s, empty, nil)
@@ -86,7 +86,7 @@ func (c contract) orderAndLimitOfData(t *testing.T) {
 // wholeData publishes data that is the number of the publication, many times.
 func (c contract) wholeData(t *testing.T) {
 	const digits, times, publications = 8, 5000, 200
-	s, id := c.openWithData(t), newID(t, "whole")
+	s, id := c.openWithData(t), newID("whole")
 	stamps := make([]event.Stamp, publications)
 	done := make(chan struct{})
 	go func() {

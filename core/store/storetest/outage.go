@@ -10,7 +10,7 @@ import (
 	"novcomet/core/store"
 )
 
-func (c contract) contextEnds(t *testing.T) { wantCallsToEnd(t, c.open(t), newID(t, "context")) }
+func (c contract) contextEnds(t *testing.T) { wantCallsToEnd(t, c.open(t), newID("context")) }
 
 // wantCallsToEnd calls with a context that has ended, and with one that ends during the call. The call may
 // succeed.
@@ -43,7 +43,7 @@ func (c contract) outage(t *testing.T) {
 	if c.Interrupt == nil {
 		t.Skip("the store cannot be interrupted")
 	}
-	s, id := c.open(t), newID(t, "outage")
+	s, id := c.open(t), newID("outage")
 	last := publish(t, s, id, nil)
 	for range 2 {
 		resume := c.Interrupt(t)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/store"
 )
 
@@ -35,7 +36,7 @@ type publication struct {
 }
 
 func (c contract) concurrentPublishers(t *testing.T) {
-	s, id := c.open(t), newID(t, "concurrent")
+	s, id := c.open(t), newID("concurrent")
 	var all []publication
 	if c.Place == nil {
 		all = publishConcurrently(t, s, id, publishers, publicationsPer)
@@ -187,7 +188,7 @@ func publishIfChild(t *testing.T, s Subject) {
 	if work.Test != t.Name() {
 		t.SkipNow() // The task is for another call of Test.
 	}
-	store, id := s.Open(t, work.Place), mustID(t, work.ID)
+	store, id := s.Open(t, work.Place), coretest.MustID(work.ID)
 	reports := json.NewEncoder(os.NewFile(3, "reports"))
 	must(t, reports.Encode("ready"))
 	_, err := io.Copy(io.Discard, os.Stdin)
@@ -202,7 +203,7 @@ func publishIfChild(t *testing.T, s Subject) {
 
 func (c contract) monotonicStamps(t *testing.T) {
 	publisher, reader := c.openTwice(t)
-	id := newID(t, "monotonic")
+	id := newID("monotonic")
 	last := publish(t, publisher, id, nil)
 	done := make(chan struct{})
 	go func() {

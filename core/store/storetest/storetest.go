@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/store"
 )
 
@@ -103,19 +104,7 @@ func (c contract) openTwice(t testing.TB) (one, other store.Store) {
 }
 
 // newID returns an id that has not been used yet.
-func newID(t testing.TB, name string) event.ID {
-	t.Helper()
-	return mustID(t, name+"-"+rand.Text())
-}
-
-func mustID(t testing.TB, name string) event.ID {
-	t.Helper()
-	id, err := event.ParseID(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}
+func newID(name string) event.ID { return coretest.MustID(name + "-" + rand.Text()) }
 
 func publish(t testing.TB, s store.Store, id event.ID, data []byte) event.Stamp {
 	t.Helper()

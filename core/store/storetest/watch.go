@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"novcomet/core/event"
+	"novcomet/core/internal/coretest"
 	"novcomet/core/store"
 )
 
@@ -19,7 +20,7 @@ func skipUnlessWatching(t *testing.T, s store.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var err error
-	within(t, "Watch with an ended context", func() { err = s.Watch(ctx, newInterest(), func(...event.ID) {}) })
+	within(t, "Watch with an ended context", func() { err = s.Watch(ctx, coretest.NewInterest(), func(...event.ID) {}) })
 	if errors.Is(err, errors.ErrUnsupported) {
 		t.Skip("Watch is not supported")
 	}
@@ -34,7 +35,7 @@ func (c contract) watchNotifies(t *testing.T) {
 	ids := make([]event.ID, events)
 	stamps := make([]event.Stamp, events)
 	for i := range ids {
-		ids[i] = newID(t, fmt.Sprintf("watched-%d", i))
+		ids[i] = newID(fmt.Sprintf("watched-%d", i))
 		stamps[i] = publish(t, publisher, ids[i], nil)
 	}
 
@@ -47,7 +48,7 @@ func (c contract) watchNotifies(t *testing.T) {
 	for round := range rounds {
 		for i, id := range ids {
 			if i%rounds == round {
-				during.interest.add(id)
+				during.interest.Add(id)
 			}
 			stamps[i] = publish(t, publisher, id, nil)
 		}
@@ -63,7 +64,7 @@ func (c contract) watchNotifies(t *testing.T) {
 type observer struct {
 	t        *testing.T
 	store    store.Store
-	interest *interest
+	interest *coretest.Interest
 	ids      []event.ID
 
 	mu     sync.Mutex
@@ -75,7 +76,7 @@ type observer struct {
 func startObserver(t *testing.T, s store.Store, ids []event.ID, interesting ...event.ID) *observer {
 	t.Helper()
 	o := &observer{
-		t: t, store: s, interest: newInterest(interesting...),
+		t: t, store: s, interest: coretest.NewInterest(interesting...),
 		ids: ids, first: true, stamps: make([]event.Stamp, len(ids)),
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -139,7 +140,7 @@ func (c contract) watchEnds(t *testing.T) {
 		var once sync.Once
 		ended := make(chan error, 1)
 		go func() {
-			interest := newInterest(newID(t, "interesting"))
+			interest := coretest.NewInterest(newID("interesting"))
 			ended <- s.Watch(ctx, interest, func(...event.ID) { once.Do(func() { close(watches) }) })
 		}()
 		within(t, "the first notification", func() {
@@ -158,41 +159,4 @@ func (c contract) watchEnds(t *testing.T) {
 			}
 		})
 	}
-}
-
-// interest only grows.
-type interest struct {
-	changed chan struct{}
-
-	mu    sync.Mutex
-	added []event.ID // since the last Diff
-}
-
-var _ store.Interest = (*interest)(nil)
-
-func newInterest(ids ...event.ID) *interest {
-	i := &interest{changed: make(chan struct{}, 1)}
-	for _, id := range ids {
-		i.add(id)
-	}
-	return i
-}
-
-func (i *interest) add(id event.ID) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.added = append(i.added, id)
-	select {
-	case i.changed <- struct{}{}:
-	default:
-	}
-}
-
-func (i *interest) Changed() <-chan struct{} { return i.changed }
-
-func (i *interest) Diff() (added, removed []event.ID) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	added, i.added = i.added, nil
-	return added, nil
 }
