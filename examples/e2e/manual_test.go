@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"novcomet/examples/internal/docs"
+	"novcomet/examples/internal/launch"
 )
 
 // The test runs the commands of every README in their order, on a machine with systemd and without NovComet.
 // CONTRIBUTING.md describes how the commands are written.
 func TestManual_CommandsWork(t *testing.T) {
 	t.Parallel()
-	root, err := docs.Root()
+	root, err := launch.Source(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func TestManual_CommandsWork(t *testing.T) {
 
 // This test shows that the test above can fail.
 func TestManual_FindsMistakes(t *testing.T) {
-	root, err := docs.Root()
+	root, err := launch.Source(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,24 +79,6 @@ func Find(notes []Note, name string) (value string, found bool) {
 	return "", false
 }
 
-// Root returns the directory of NovComet's main module: the working directory or a directory above it.
-func Root() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", errors.Wrap(err, "finding the working directory")
-	}
-	for {
-		text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && strings.HasPrefix(string(text), "module novcomet\n") {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("run this in a clone of NovComet: no directory above has the go.mod of novcomet")
-		}
-		dir = filepath.Dir(dir)
-	}
-}
-
 // Files returns the files below root whose paths end in suffix. The paths are relative to root.
 func Files(root, suffix string) (paths []string, err error) {
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"novcomet/examples/internal/docs"
+	"novcomet/examples/internal/launch"
 )
 
 // Nothing compiles the code blocks of a text. So each Go block must be a part of the example tests beside the
 // text.
 func TestGoCode_IsThatOfAnExample(t *testing.T) {
-	root, err := docs.Root()
+	root, err := launch.Source(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"novcomet/examples/internal/docs"
+	"novcomet/examples/internal/launch"
 )
 
 // badGoLines returns the problems of the lines of a Go file.
@@ -29,7 +30,7 @@ func badGoLines(source string) (problems []string) {
 }
 
 func TestGoSource_HasShortLinesAndPlainWords(t *testing.T) {
-	root, err := docs.Root()
+	root, err := launch.Source(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

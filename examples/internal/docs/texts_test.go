@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"novcomet/examples/internal/docs"
+	"novcomet/examples/internal/launch"
 )
 
 // A check returns the problems of a page, each as "line: problem".
@@ -27,7 +28,7 @@ var checks = map[string]check{
 }
 
 func TestTexts_HaveNoProblems(t *testing.T) {
-	root, err := docs.Root()
+	root, err := launch.Source(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
