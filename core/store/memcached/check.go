@@ -2,6 +2,7 @@ package memcached
 
 import (
 	"context"
+	"sync"
 
 	"novcomet/core/event"
 	"novcomet/core/store"
@@ -37,7 +38,6 @@ func (s *Store) Check(ctx context.Context, ids []event.ID) (store.Snapshot, erro
 type request struct {
 	keys      []string
 	positions []int // of the keys among the ids
-	done      chan struct{}
 	values    map[string][]byte
 	err       error
 }
@@ -51,20 +51,16 @@ func (s *Store) get(ctx context.Context, ids []event.ID) map[*server]*request {
 		server := s.serverOf(key)
 		r := requests[server]
 		if r == nil {
-			r = &request{done: make(chan struct{})}
+			r = &request{}
 			requests[server] = r
 		}
 		r.keys, r.positions = append(r.keys, key), append(r.positions, i)
 	}
+	var asking sync.WaitGroup
 	for server, r := range requests {
-		go func() {
-			defer close(r.done)
-			r.values, r.err = server.get(ctx, r.keys)
-		}()
+		asking.Go(func() { r.values, r.err = server.get(ctx, r.keys) })
 	}
-	for _, r := range requests {
-		<-r.done
-	}
+	asking.Wait()
 	return requests
 }
 

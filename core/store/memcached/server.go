@@ -8,7 +8,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
@@ -28,8 +27,6 @@ type server struct {
 	down     error      // why the server is down; nil if it is not
 	lastGet  time.Time  // when the last get was sent
 	answered time.Time  // when the latest exchange that was answered began
-
-	closed atomic.Bool // Connections are not kept any more.
 }
 
 func newServer(address string, timeout time.Duration) *server {
@@ -55,7 +52,6 @@ func (s *server) PickServer(string) (net.Addr, error)  { return s, nil }
 func (s *server) Each(each func(net.Addr) error) error { return each(s) }
 
 func (s *server) close() error {
-	s.closed.Store(true)
 	return pkgerrors.Wrapf(s.client.Close(), "memcached: close the connections to %s", s.address)
 }
 
@@ -105,9 +101,6 @@ func exchange[T any](ctx context.Context, s *server, command func() (T, error)) 
 			// After a restart of the server, all idle connections are broken.
 			_ = s.client.Close()
 			answer, err = command()
-		}
-		if s.closed.Load() {
-			_ = s.client.Close() // The client has kept this connection.
 		}
 		s.record(began, err)
 		results <- result{answer, err}

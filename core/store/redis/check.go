@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -21,18 +20,11 @@ const stampField = "s"
 func (s *Store) Check(ctx context.Context, ids []event.ID) (store.Snapshot, error) {
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
-	keys := make([]string, len(ids))
-	for i, id := range ids {
-		keys[i] = s.key(id)
-	}
-	pipeline := s.client.Pipeline()
+	pipeline, keys := s.client.Pipeline(), s.keys(ids)
 	clock := s.readClock(limited, pipeline, keys)
-	fields := make([]*goredis.StringCmd, len(keys))
-	for i, key := range keys {
-		fields[i] = pipeline.HGet(limited, key, stampField)
-	}
+	fields := hGetEach(limited, pipeline, keys, stampField)
 	_, failed := pipeline.Exec(limited)
-	now, err := clock()
+	now, err := clock.Result()
 	// If the server refused the connection, go-redis sets no error in the commands.
 	if err == nil && now.IsZero() {
 		err = failed
@@ -51,18 +43,25 @@ func (s *Store) Check(ctx context.Context, ids []event.ID) (store.Snapshot, erro
 }
 
 // readClock reads the clocks of a Cluster at once. The clock of a single server becomes the first command of
-// the pipeline; the returned function reads the result.
-func (s *Store) readClock(
-	ctx context.Context, pipeline goredis.Pipeliner, keys []string,
-) func() (time.Time, error) {
+// the pipeline.
+func (s *Store) readClock(ctx context.Context, pipeline goredis.Pipeliner, keys []string) *goredis.TimeCmd {
 	if s.cluster == nil {
-		return pipeline.Time(ctx).Result
+		return pipeline.Time(ctx)
 	}
 	if len(keys) == 0 {
 		keys = []string{s.options.Prefix} // Any server will do.
 	}
-	now, err := s.clocks.earliest(ctx, s.cluster, keys)
-	return func() (time.Time, error) { return now, err }
+	return goredis.NewTimeCmdResult(s.clocks.earliest(ctx, s.cluster, keys))
+}
+
+// hGetEach adds a command for the field of each key to the pipeline.
+func hGetEach(
+	ctx context.Context, pipeline goredis.Pipeliner, keys []string, field string,
+) (fields []*goredis.StringCmd) {
+	for _, key := range keys {
+		fields = append(fields, pipeline.HGet(ctx, key, field))
+	}
+	return fields
 }
 
 // parseStamp returns 0 if the event does not exist, and if the key holds a value of another program.

@@ -39,23 +39,24 @@ func (c *clocks) earliest(ctx context.Context, cluster *goredis.ClusterClient, k
 		}
 		servers[server] = true
 	}
-	var mu sync.Mutex
-	var asking sync.WaitGroup
-	answered := false
+	errs := make(chan error, len(servers))
 	for server := range servers {
-		asking.Go(func() {
+		go func() {
 			now, err := server.Time(ctx).Result()
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				failed = err
-				return
+			if err == nil {
+				c.keep(server.Options().Addr, now)
 			}
-			answered = true
-			c.keep(server.Options().Addr, now)
-		})
+			errs <- err
+		}()
 	}
-	asking.Wait()
+	answered := false
+	for range servers {
+		if err := <-errs; err != nil {
+			failed = err
+		} else {
+			answered = true
+		}
+	}
 	if !answered {
 		return time.Time{}, failed
 	}

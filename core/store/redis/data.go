@@ -19,10 +19,7 @@ func (s *Store) Data(ctx context.Context, ids []event.ID, limit int) ([]store.Co
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	pipeline := s.client.Pipeline()
-	fields := make([]*goredis.StringCmd, len(ids))
-	for i, id := range ids {
-		fields[i] = pipeline.HGet(limited, s.key(id), dataField)
-	}
+	fields := hGetEach(limited, pipeline, s.keys(ids), dataField)
 	// If the server refused the connection, go-redis sets no error in the commands.
 	if _, err := pipeline.Exec(limited); err != nil && !meansNoData(err) {
 		return nil, s.unavailable(ctx, fmt.Errorf("read what events carry: %w", err))

@@ -15,8 +15,6 @@ package redis
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"net"
 	"time"
 
 	pkgerrors "github.com/pkg/errors"
@@ -62,12 +60,12 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open returns the store. It does not connect, so an error is about the options. It disables the log of
-// go-redis, which writes to standard error what the methods return anyway.
+// Open returns the store. It does not connect; the error means that there is no address. It disables the log
+// of go-redis, which writes to standard error what the methods return anyway.
 func Open(o Options) (*Store, error) {
 	const defaultTimeout = time.Second
-	if err := o.check(); err != nil {
-		return nil, err
+	if len(o.Addresses) == 0 { // go-redis would take its default.
+		return nil, errors.New("redis: no address")
 	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
@@ -86,24 +84,7 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-func (o Options) check() error {
-	switch {
-	case len(o.Addresses) == 0:
-		return errors.New("redis: no address")
-	case o.Expire < 0 || o.Expire > 0 && o.Expire < time.Millisecond:
-		return fmt.Errorf("redis: events that expire after %v: it must be 0 or 1ms and more", o.Expire)
-	case o.Timeout < 0:
-		return fmt.Errorf("redis: a timeout of %v: it must not be negative", o.Timeout)
-	}
-	for _, address := range o.Addresses {
-		if _, _, err := net.SplitHostPort(address); err != nil {
-			return pkgerrors.Wrap(err, "redis: an address must be host:port")
-		}
-	}
-	return nil
-}
-
-// Close closes the connections. A Watch that still runs ends with an error.
+// Close closes the connections.
 func (s *Store) Close() error { return pkgerrors.Wrap(s.client.Close(), "redis") }
 
 // Timing returns a generous Lag, because one server sets a stamp by the clock that Check reads. In a Cluster,
@@ -117,3 +98,11 @@ func (s *Store) Timing() store.Timing {
 }
 
 func (s *Store) key(id event.ID) string { return s.options.Prefix + id.String() }
+
+func (s *Store) keys(ids []event.ID) []string {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = s.key(id)
+	}
+	return keys
+}

@@ -1,6 +1,8 @@
 package redis
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"novcomet/core/event"
@@ -14,50 +16,44 @@ const (
 	maxIdle = 10_000
 )
 
-// subscriptions are the events whose channels are subscribed to. They know no connection.
-type subscriptions struct {
-	wanted map[event.ID]bool      // polls wait for them
-	idle   map[event.ID]time.Time // no poll has waited for them since that time
-}
-
-func newSubscriptions() *subscriptions {
-	return &subscriptions{wanted: map[event.ID]bool{}, idle: map[event.ID]time.Time{}}
-}
+// subscriptions are the events whose channels are subscribed to, each with the time since which it is idle:
+// no poll waits for it. The time of the others is zero. subscriptions know no connection.
+type subscriptions map[event.ID]time.Time
 
 // update applies a change of the interest, and returns the events to subscribe to.
-func (s *subscriptions) update(added, removed []event.ID) (subscribe []event.ID) {
+func (s subscriptions) update(added, removed []event.ID) (subscribe []event.ID) {
 	for _, id := range added {
-		s.wanted[id] = true
-		if _, ok := s.idle[id]; !ok {
+		if _, ok := s[id]; !ok {
 			subscribe = append(subscribe, id)
 		}
-		delete(s.idle, id)
+		s[id] = time.Time{}
 	}
 	for _, id := range removed {
-		delete(s.wanted, id)
-		s.idle[id] = time.Now()
+		s[id] = time.Now()
 	}
 	return subscribe
 }
 
 // dropIdle returns the events to unsubscribe from: those that are idle for idleTime, or all idle ones if they
 // are too many.
-func (s *subscriptions) dropIdle() (unsubscribe []event.ID) {
-	tooMany := len(s.idle) > maxIdle
-	for id, since := range s.idle {
-		if tooMany || time.Since(since) >= idleTime {
+func (s subscriptions) dropIdle() (unsubscribe []event.ID) {
+	var idle []event.ID
+	for id, since := range s {
+		if !since.IsZero() {
+			idle = append(idle, id)
+		}
+	}
+	for _, id := range idle {
+		if len(idle) > maxIdle || time.Since(s[id]) >= idleTime {
 			unsubscribe = append(unsubscribe, id)
-			delete(s.idle, id)
+			delete(s, id)
 		}
 	}
 	return unsubscribe
 }
 
 // restart returns the events that a new connection has to subscribe to. It forgets the idle ones.
-func (s *subscriptions) restart() (subscribe []event.ID) {
-	clear(s.idle)
-	for id := range s.wanted {
-		subscribe = append(subscribe, id)
-	}
-	return subscribe
+func (s subscriptions) restart() (subscribe []event.ID) {
+	maps.DeleteFunc(s, func(_ event.ID, since time.Time) bool { return !since.IsZero() })
+	return slices.Collect(maps.Keys(s))
 }

@@ -32,7 +32,7 @@ func expectIDs(t *testing.T, what string, got []event.ID, want ...string) {
 
 func TestSubscriptions_KeepIdleEventForOneMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSubscriptions()
+		s := subscriptions{}
 		expectIDs(t, "two are added", s.update(ids("a", "b"), nil), "a", "b")
 		for range 100 { // far longer than a minute
 			expectIDs(t, "one is removed", s.update(nil, ids("a")))
@@ -50,7 +50,7 @@ func TestSubscriptions_KeepIdleEventForOneMinute(t *testing.T) {
 }
 
 func TestSubscriptions_RestartWithWantedEventsOnly(t *testing.T) {
-	s := newSubscriptions()
+	s := subscriptions{}
 	s.update(ids("a", "b", "c"), nil)
 	s.update(nil, ids("b"))
 	expectIDs(t, "restart", s.restart(), "a", "c")
@@ -58,7 +58,7 @@ func TestSubscriptions_RestartWithWantedEventsOnly(t *testing.T) {
 }
 
 func TestSubscriptions_DropAllIdleEventsIfTooMany(t *testing.T) {
-	s := newSubscriptions()
+	s := subscriptions{}
 	for i := range maxIdle + 1 {
 		id := ids(fmt.Sprint(i))
 		s.update(id, nil)

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -18,14 +17,14 @@ import (
 
 // Watch subscribes to the channels of the interest's events, on one connection. If the connection is lost,
 // Watch opens another one; the checks report that the server is down. Watch returns an error only if the user
-// may not subscribe, or if the store is closed.
+// may not subscribe.
 //
 // Watch calls changed with an event when the server confirms the subscription, also on each new connection.
 // The check that follows finds what was published before. The server sends a message for what is published
 // later.
 func (s *Store) Watch(ctx context.Context, interest store.Interest, changed func(...event.ID)) error {
 	const minPause, maxPause = 50 * time.Millisecond, 2 * time.Second
-	subscribed := newSubscriptions()
+	subscribed := subscriptions{}
 	subscribed.update(interest.Diff())
 	for pause := minPause; ; pause = min(2*pause, maxPause) {
 		began := time.Now()
@@ -35,8 +34,6 @@ func (s *Store) Watch(ctx context.Context, interest store.Interest, changed func
 			return context.Cause(ctx)
 		case isDenied(err):
 			return pkgerrors.Wrap(err, "redis: subscribe to events")
-		case errors.Is(err, goredis.ErrClosed):
-			return pkgerrors.Wrap(err, "redis")
 		case time.Since(began) > maxPause:
 			pause = minPause
 		}
@@ -49,7 +46,7 @@ func (s *Store) Watch(ctx context.Context, interest store.Interest, changed func
 
 // watchConnection opens a connection, and returns the reason when it is lost.
 func (s *Store) watchConnection(
-	ctx context.Context, interest store.Interest, subscribed *subscriptions, changed func(...event.ID),
+	ctx context.Context, interest store.Interest, subscribed subscriptions, changed func(...event.ID),
 ) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	connection := s.client.Subscribe(ctx) // to no channel yet
@@ -92,7 +89,7 @@ func (s *Store) receive(ctx context.Context, connection *goredis.PubSub, changed
 
 // send subscribes and unsubscribes as the interest changes, and pings the server.
 func (s *Store) send(
-	ctx context.Context, connection *goredis.PubSub, interest store.Interest, subscribed *subscriptions,
+	ctx context.Context, connection *goredis.PubSub, interest store.Interest, subscribed subscriptions,
 ) error {
 	ping := time.NewTicker(pingInterval)
 	defer ping.Stop()
@@ -116,11 +113,7 @@ func (s *Store) send(
 // server can serve other clients in between.
 func (s *Store) inChunks(ctx context.Context, command func(context.Context, ...string) error, ids []event.ID) error {
 	const maxChannels = 500
-	for chunk := range slices.Chunk(ids, maxChannels) {
-		channels := make([]string, len(chunk))
-		for i, id := range chunk {
-			channels[i] = s.key(id)
-		}
+	for channels := range slices.Chunk(s.keys(ids), maxChannels) {
 		if err := command(ctx, channels...); err != nil {
 			return err
 		}
