@@ -13,7 +13,7 @@ import (
 //
 // Records below slog.LevelWarn are no problems and pass unchanged.
 type dedupHandler struct {
-	next slog.Handler
+	slog.Handler
 	*dedupGroups
 }
 
@@ -47,27 +47,22 @@ func newDedupHandler(next slog.Handler) *dedupHandler {
 	return &dedupHandler{next, &dedupGroups{groups: map[problem]*dedupGroup{}}}
 }
 
-// Enabled implements slog.Handler.
-func (h *dedupHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return h.next.Enabled(ctx, level)
-}
-
 // WithAttrs implements slog.Handler.
 func (h *dedupHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &dedupHandler{h.next.WithAttrs(attrs), h.dedupGroups}
+	return &dedupHandler{h.Handler.WithAttrs(attrs), h.dedupGroups}
 }
 
 // WithGroup implements slog.Handler.
 func (h *dedupHandler) WithGroup(name string) slog.Handler {
-	return &dedupHandler{h.next.WithGroup(name), h.dedupGroups}
+	return &dedupHandler{h.Handler.WithGroup(name), h.dedupGroups}
 }
 
 // Handle implements slog.Handler.
 func (h *dedupHandler) Handle(ctx context.Context, record slog.Record) error {
-	if record.Level >= slog.LevelWarn && h.count(h.next, record) {
+	if record.Level >= slog.LevelWarn && h.count(h.Handler, record) {
 		return nil
 	}
-	return h.next.Handle(ctx, record)
+	return h.Handler.Handle(ctx, record)
 }
 
 // count counts the record and returns true if its problem has been logged within a minute.

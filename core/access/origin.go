@@ -14,7 +14,6 @@ var ErrOrigin = errors.New("is not the origin of a site")
 // Origins are other sites whose pages may publish, and may read the answers to their polls. Only
 // [ParseOrigins] makes them. The zero Origins contain no site.
 type Origins struct {
-	given bool
 	all   bool
 	sites map[string]bool
 }
@@ -22,7 +21,7 @@ type Origins struct {
 // ParseOrigins makes Origins of sites as browsers name them: "https://example.com", followed by a colon and
 // the port if that is not the default one of the scheme. "*" is every site.
 func ParseOrigins(sites []string) (Origins, error) {
-	o := Origins{given: len(sites) > 0, sites: map[string]bool{}}
+	o := Origins{sites: map[string]bool{}}
 	for _, site := range sites {
 		if site == "*" {
 			o.all = true
@@ -39,7 +38,7 @@ func ParseOrigins(sites []string) (Origins, error) {
 }
 
 // Given reports whether the list contains a site, or "*".
-func (o Origins) Given() bool { return o.given }
+func (o Origins) Given() bool { return o.all || len(o.sites) > 0 }
 
 // All reports whether the list contains "*".
 func (o Origins) All() bool { return o.all }

@@ -56,10 +56,8 @@ func ParsePatterns(globs []string) (Patterns, error) {
 			return Patterns{}, fmt.Errorf("%.60q %w: no id can match it", glob, ErrPattern)
 		case len(parts) > 1:
 			p.forUser = append(p.forUser, parts)
-		case glob == "*":
-			p.common.all = true
 		default:
-			p.common.globs = append(p.common.globs, glob)
+			p.common = append(p.common, glob)
 		}
 	}
 	return p, nil
@@ -77,13 +75,13 @@ func (p Patterns) String() string {
 func (p Patterns) For(user string) Matcher {
 	switch {
 	case !p.given:
-		return Matcher{all: true}
+		return Matcher{"*"}
 	case len(p.forUser) == 0, user == "", !utf8.ValidString(user): // A part of a character must not match the whole one.
 		return p.common
 	}
-	m := Matcher{p.common.all, slices.Clip(p.common.globs)}
+	m := slices.Clip(p.common)
 	for _, parts := range p.forUser {
-		m.globs = append(m.globs, strings.Join(parts, escaper.Replace(user)))
+		m = append(m, strings.Join(parts, escaper.Replace(user)))
 	}
 	return m
 }
@@ -91,21 +89,13 @@ func (p Patterns) For(user string) Matcher {
 // escaper makes a glob that matches exactly one text.
 var escaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
 
-// Matcher is [Patterns] for one user.
-type Matcher struct {
-	all   bool // It matches every id.
-	globs []string
-}
+// Matcher is [Patterns] for one user: globs.
+type Matcher []string
 
 // Match reports whether one of the patterns matches the id.
 func (m Matcher) Match(id event.ID) bool {
-	if m.all {
-		return true
-	}
-	for _, glob := range m.globs {
-		if matched, err := path.Match(glob, id.String()); matched && err == nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m, func(glob string) bool {
+		matched, err := path.Match(glob, id.String())
+		return matched && err == nil
+	})
 }
