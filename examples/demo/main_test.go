@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"novcomet/core/servertest"
 	"novcomet/examples/internal/launch"
 )
 
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 func TestDemo_ServesPageAndEndpoint(t *testing.T) {
 	directory := openDirectory(t)
-	d := start(t, "--port", freePort(t), "--directory", directory)
+	d := start(t, directory)
 	page, err := os.ReadFile("../browser/index.html")
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestDemo_NamesReadOnlyFile(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o444); err != nil {
 		t.Fatal(err)
 	}
-	d := start(t, "--port", freePort(t), "--directory", directory)
+	d := start(t, directory)
 	// Root can write to every file, and then the demo must not warn.
 	got := d.get(t, "/comet.php?publish=chat")
 	if (got == "true") == strings.Contains(d.output.String(), "rm "+file) {
@@ -110,7 +110,7 @@ func TestDemo_NamesReadOnlyDirectory(t *testing.T) {
 	if err := os.Chmod(directory, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	d := start(t, "--port", freePort(t), "--directory", directory)
+	d := start(t, directory)
 	got := d.get(t, "/comet.php?publish=news")
 	if (got == "true") == strings.Contains(d.output.String(), "chown") {
 		t.Errorf("publishing: %s; the demo prints\n%s", got, d.output)
@@ -125,8 +125,10 @@ type demo struct {
 	ended     chan error
 }
 
-func start(t *testing.T, args ...string) *demo {
+// start starts a demo with this directory, on a free port. The arguments are further ones.
+func start(t *testing.T, directory string, args ...string) *demo {
 	t.Helper()
+	args = append([]string{"--port", fmt.Sprint(servertest.FreePort(t)), "--directory", directory}, args...)
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	d := &demo{output: &buffer{}, interrupt: cancel, ended: make(chan error, 1)}
@@ -181,15 +183,6 @@ func openDirectory(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return directory
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	port, err := launch.FreePort(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strconv.Itoa(port)
 }
 
 // buffer holds the output of a demo that runs.

@@ -8,7 +8,7 @@ import (
 )
 
 func TestServeItself_EndsWhileStreamWaits(t *testing.T) {
-	d := start(t, "--port", freePort(t), "--directory", openDirectory(t))
+	d := start(t, openDirectory(t))
 	url := d.url + "/comet.php?subscribed[news]=now"
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {

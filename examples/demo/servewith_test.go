@@ -4,14 +4,17 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"testing"
+
+	"novcomet/core/servertest"
 )
 
 func TestServeWith_RunsWebServer(t *testing.T) {
-	d := start(t, "--port", freePort(t), "--directory", openDirectory(t), "--with", "nginx")
+	d := start(t, openDirectory(t), "--with", "nginx")
 	if got := d.get(t, "/comet.php?publish=news"); got != "true" {
 		t.Errorf("publishing: %s", got)
 	}
@@ -22,7 +25,7 @@ func TestServeWith_RunsWebServer(t *testing.T) {
 }
 
 func TestServeWith_KilledDemoLeavesNoServer(t *testing.T) {
-	port := freePort(t)
+	port := fmt.Sprint(servertest.FreePort(t))
 	cmd := exec.Command(os.Args[0], "--port", port, "--directory", openDirectory(t), "--with", "nginx")
 	// The killed demo leaves its files in TMPDIR.
 	cmd.Env = append(os.Environ(), asDemo+"=1", "TMPDIR="+openDirectory(t))

@@ -3,19 +3,20 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"novcomet/core/event"
+	"novcomet/core/servertest"
 	"novcomet/examples/internal/launch"
 )
 
@@ -118,11 +119,7 @@ func behindNginx(t *testing.T, site *launch.Site) *launch.Site {
 	if err != nil {
 		program = "/usr/sbin/nginx"
 	}
-	port, err := launch.FreePort(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	address := fmt.Sprintf("127.0.0.1:%d", servertest.FreePort(t))
 	dir := t.TempDir()
 	config := `daemon off; master_process off; pid nginx.pid; error_log stderr warn;
 events { }
