@@ -41,7 +41,6 @@ func TestServe_AnswersEachKindOfRequest(t *testing.T) {
 		body      string
 	}{
 		{"publish", get("publish=published"), "", 200, "true"},
-		{"publish by POST", get("publish=posted", "REQUEST_METHOD=POST"), "", 200, "true"},
 		{"publish by a form", postForm(12), "publish=form", 200, "true"},
 		{"a poll for an older event", get("subscribed[news]=1763799999"), "", 200, `{"s":1,"k":{"news":1763800000}}`},
 		{"the poll of comet.php's own client",
@@ -52,16 +51,12 @@ func TestServe_AnswersEachKindOfRequest(t *testing.T) {
 		{"a poll by a form", postForm(len(form)), form, 200, `{"s":0,"at":{"news":"1763800000.123456"}}`},
 		{"a poll that ends unchanged", get("subscribed[never]=0"), "", 200, `{"s":0}`},
 		{"a poll for 1000 events", get(many.String()), "", 200, `{"s":0}`},
-		{"a poll for 1001 events", get(many.String() + "subscribed[more]=0"), "", 400, `{"error":"…`},
 		{"HEAD", method("HEAD"), "", 200, ""},
 		{"OPTIONS", method("OPTIONS"), "", 204, ""},
 		{"DELETE", method("DELETE"), "", 405, `{"error":"method \"DELETE\" is not one of …`},
 		{"a method in small letters", method("get"), "", 405, `{"error":"method \"get\" …`},
 		{"no query", get(""), "", 400, `{"error":"the request asks for nothing: …`},
 		{"an id that leaves the directory", get("publish=../escaped"), "", 400, `{"error":"this id is not allowed: …`},
-		{"an id of a hidden file", get("subscribed[.hidden]=0"), "", 400, `{"error":"this id is not allowed: …`},
-		{"a nested id", get("subscribed[a][b]=0"), "", 400, `{"error":"bad query: …`},
-		{"an invalid cursor", get("subscribed[a]=1.x"), "", 400, `{"error":"not a cursor: …`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,12 +66,9 @@ func TestServe_AnswersEachKindOfRequest(t *testing.T) {
 				a.header.Get("Cache-Control") != "no-store") {
 				t.Errorf("header %v", a.header)
 			}
-			if test.name == "a poll for 1001 events" {
-				wantText(t, a.body, "1000")
-			}
 		})
 	}
-	t.Cleanup(func() { wantEvents(t, directory, "form", "news", "posted", "published") }) // after the parallel tests
+	t.Cleanup(func() { wantEvents(t, directory, "form", "news", "published") }) // after the parallel tests
 }
 
 // Web servers differ in these variables. cgi.Serve refuses some of the requests; PHP answers them all.

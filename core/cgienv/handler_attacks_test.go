@@ -23,7 +23,7 @@ func token(expiry int64, pattern string) string {
 // Each row is a request as a web server passes it: an attack, or what must work beside it. Attacks by
 // sockets, records and the command line are in the tests of comet-fcgi and comet.cgi.
 func TestHandler_RefusesAttacks(t *testing.T) {
-	later, past := time.Now().Add(time.Hour).Unix(), time.Now().Add(-time.Hour).Unix()
+	later := time.Now().Add(time.Hour).Unix()
 	private := []string{"COMET_SUBSCRIBE_ALLOW", "news, user:<user>:*", "COMET_PUBLISH_ALLOW", "user:<user>:*"}
 	secrets := filepath.Join(t.TempDir(), "secrets")
 	if err := os.WriteFile(secrets, []byte(secret+"\n"), 0o600); err != nil {
@@ -41,13 +41,9 @@ func TestHandler_RefusesAttacks(t *testing.T) {
 		published string // "": nothing
 	}{
 		{name: "traversal", query: "publish=../../etc/passwd", status: 400, contains: "starts with a dot"},
-		{name: "traversal from within", query: "publish=a/../../passwd", status: 400, contains: `contains "/"`},
-		{name: "an encoded traversal", query: "publish=a%2f..%2fb", status: 400},
 		{name: "a slash that is encoded twice is an ordinary name", query: "publish=a%252fb", status: 200,
 			published: "a%2fb"},
 		{name: "traversal by a poll", query: "subscribed[../../etc/passwd]=0.0", status: 400},
-		{name: "an absolute path", query: "publish=/etc/passwd", status: 400},
-		{name: "a hidden file", query: "publish=.htaccess", status: 400},
 		{name: "NUL, which ends a name in the kernel", query: "publish=a%00b", status: 400},
 		{name: "a symbolic link is not followed", query: "publish=link", status: 200, contains: "false"},
 		{name: "a symbolic link out of the directory is not followed", query: "publish=out", status: 200, contains: "false"},
@@ -75,12 +71,6 @@ func TestHandler_RefusesAttacks(t *testing.T) {
 			}), status: 403},
 		{name: "a star as the user's name", query: "publish=user:bob:1",
 			variables: set(private, []string{"COMET_USER", "*"}), status: 403},
-		{name: "a class as the user's name", query: "publish=user:bob:1",
-			variables: set(private, []string{"COMET_USER", "[a-z]ob"}), status: 403},
-		{name: "a backslash as the user's name", query: "publish=user:bob:1",
-			variables: set(private, []string{"COMET_USER", `\bob`}), status: 403},
-		{name: "the word itself as the user's name", query: "publish=user:bob:1",
-			variables: set(private, []string{"COMET_USER", "<user>"}), status: 403},
 		{name: "a misspelt restriction", query: "publish=a", variables: []string{"COMET_PUBLISH_ALOW", "none"}, status: 500},
 		{name: "a restriction that is not a pattern", query: "publish=a",
 			variables: []string{"COMET_PUBLISH_ALLOW", "[a-"}, status: 500},
@@ -94,24 +84,13 @@ func TestHandler_RefusesAttacks(t *testing.T) {
 			variables: []string{"COMET_PUBLISH_ALLOW", "none"}, status: 403},
 		{name: "GET, if only POST publishes", query: "publish=a", variables: []string{"COMET_PUBLISH_METHODS", "POST"},
 			status: 405},
-		{name: "HEAD, if only POST publishes", query: "publish=a",
-			variables: []string{"COMET_PUBLISH_METHODS", "POST", "REQUEST_METHOD", "HEAD"}, status: 405},
-		{name: "POST, if only POST publishes", body: "publish=a", variables: []string{"COMET_PUBLISH_METHODS", "POST"},
-			status: 200, published: "a"},
 		{name: "a method override", query: "publish=a&_method=POST",
 			variables: []string{"COMET_PUBLISH_METHODS", "POST", "HTTP_X_HTTP_METHOD_OVERRIDE", "POST"}, status: 405},
 
 		{name: "cross-site GET (<img>) over https", query: "publish=a",
 			variables: []string{"HTTP_SEC_FETCH_SITE", "cross-site", "HTTP_SEC_FETCH_MODE", "no-cors"}, status: 403},
-		{name: "cross-site GET (<img>) over http", query: "publish=a",
-			variables: []string{"HTTP_REFERER", "http://evil.example/"}, status: 403},
-		{name: "cross-site POST over https", body: "publish=a",
-			variables: []string{"HTTP_SEC_FETCH_SITE", "cross-site", "HTTP_ORIGIN", "https://evil.example"},
-			status:    403},
 		{name: "cross-site POST over http", body: "publish=a",
 			variables: []string{"HTTP_ORIGIN", "http://evil.example"}, status: 403},
-		{name: "cross-site POST of a sandboxed frame", body: "publish=a", variables: []string{"HTTP_ORIGIN", "null"},
-			status: 403},
 		{name: "a foreign Origin that is listed", body: "publish=a",
 			variables: []string{"HTTP_ORIGIN", "https://a.example", "COMET_ORIGINS", "https://a.example"}, status: 200,
 			published: "a"},
@@ -120,24 +99,9 @@ func TestHandler_RefusesAttacks(t *testing.T) {
 			status:    403},
 		{name: "its own page", body: "publish=a", variables: []string{"HTTP_ORIGIN", "http://localhost"}, status: 200,
 			published: "a"},
-		{name: "a link that the visitor follows", query: "publish=a",
-			variables: []string{
-				"HTTP_SEC_FETCH_SITE", "cross-site", "HTTP_SEC_FETCH_MODE", "navigate", "HTTP_SEC_FETCH_USER", "?1",
-			},
-			status: 403},
 
 		{name: "no token", query: "subscribed[private-1]=now", variables: signed, status: 403, contains: "needs a token"},
 		{name: "a token", query: "subscribed[private-1]=now" + token(later, "private-1"), variables: signed, status: 200},
-		{name: "an expired token", query: "subscribed[private-1]=now" + token(past, "private-1"), variables: signed,
-			status: 403, contains: "was valid until"},
-		{name: "a truncated token", query: "subscribed[private-1]=now" + token(later, "private-1")[:50],
-			variables: signed, status: 403, contains: "not signed"},
-		{name: "a token for another id", query: "subscribed[private-2]=now" + token(later, "private-1"),
-			variables: signed, status: 403, contains: "none of the tokens is for it"},
-		{name: "a token whose time was moved",
-			query: "subscribed[private-1]=now" +
-				strings.Replace(token(past, "private-1"), fmt.Sprint(past), fmt.Sprint(later), 1),
-			variables: signed, status: 403},
 		{name: "a token does not allow publishing", query: "publish=private-1" + token(later, "*"),
 			variables: set(signed, []string{"COMET_PUBLISH_ALLOW", "none"}), status: 403},
 
@@ -152,11 +116,6 @@ func TestHandler_RefusesAttacks(t *testing.T) {
 		{name: "a header for a proxy (httpoxy)", query: "publish=a",
 			variables: []string{"HTTP_PROXY", "http://evil.example:3128"}, status: 200, published: "a"},
 
-		{name: "an id that is too long", query: "publish=" + strings.Repeat("x", 201), status: 400},
-		{name: "too many ids", query: manyIDs(1001), status: 400},
-		{name: "too many tokens", query: "subscribed[a]=now" + strings.Repeat("&token=x", 101), status: 400},
-		{name: "a form that is too large", body: "publish=a&" + strings.Repeat("x", 70_000), status: 413},
-		{name: "a wait without end", query: "subscribed[a]=now&wait=1e308", status: 200},
 		{name: "a length that is not a number", body: "publish=a", variables: []string{"CONTENT_LENGTH", "1e3"}, status: 400},
 		{name: "a negative length", query: "publish=a", body: "x", variables: []string{"CONTENT_LENGTH", "-1"}, status: 400},
 		{name: "more than the length", query: "publish=a", body: "xyz", variables: []string{"CONTENT_LENGTH", "2"},
@@ -204,14 +163,6 @@ func TestHandler_RefusesAttacks(t *testing.T) {
 			}
 		})
 	}
-}
-
-func manyIDs(n int) string {
-	var query strings.Builder
-	for i := range n {
-		fmt.Fprintf(&query, "&subscribed[%d]=now", i)
-	}
-	return query.String()
 }
 
 // hazards returns a directory of events into which another user has put links, to a file beside the directory
