@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"novcomet/core/servertest"
+
 	"go.uber.org/goleak"
 )
 
@@ -26,7 +28,6 @@ const (
 	asNobody        = "nobody"          // value: run without the rights of root
 	withoutInotify  = "without-inotify" // value: run as a user who has no inotify instance left
 	nobody          = 65534
-	userOfInotify   = 61185 // a user who owns no process, so that nothing else loses its instances
 	noRaceExitDelay = "GORACE=atexit_sleep_ms=0"
 )
 
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 	}
 	switch {
 	case role == withoutInotify:
-		useUpInotify()
+		servertest.UseUpInotify()
 	case role == asNobody && os.Geteuid() == 0:
 		if err := syscall.Setuid(nobody); err != nil {
 			panic(err)

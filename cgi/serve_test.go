@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,11 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"novcomet/core/servertest"
 )
 
 func TestServe_AnswersEachKindOfRequest(t *testing.T) {
@@ -138,27 +136,13 @@ func TestServe_LogsWhyDataIsNotDelivered(t *testing.T) {
 	}
 }
 
-// useUpInotify takes all inotify instances of another user, until this process ends.
-func useUpInotify() {
-	if err := syscall.Setresuid(userOfInotify, userOfInotify, userOfInotify); err != nil {
-		panic(err)
-	}
-	for {
-		if _, err := unix.InotifyInit1(unix.IN_CLOEXEC); errors.Is(err, unix.EMFILE) {
-			return
-		} else if err != nil {
-			panic(err)
-		}
-	}
-}
-
 // Otherwise each request would log that.
 func TestServe_WithoutInotifyStillChecksAndLogsNothing(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("the test must be root, to become a user whose inotify instances nothing else needs")
 	}
-	directory := openDirectory(t)
+	directory := servertest.OpenDirectory(t)
 	const as = asProgram + "=" + withoutInotify
 	request(t, directory, "", get("subscribed[never]=now", as)...).want(t, 200, `{"s":0,"at":{"never":"0.000000"}}`)
 	answered := make(chan answer, 1)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"novcomet/conf/conftest"
+	"novcomet/core/servertest"
 )
 
 func TestSettings_IfInvalidRefuseEveryRequest(t *testing.T) {
@@ -35,7 +36,7 @@ func TestSettings_InADamagedFileAllowNothing(t *testing.T) {
 	for _, damage := range conftest.Damages() {
 		t.Run(damage.Name, func(t *testing.T) {
 			t.Parallel()
-			directory, yaml := openDirectory(t), filepath.Join(openDirectory(t), "comet.yaml")
+			directory, yaml := servertest.OpenDirectory(t), filepath.Join(servertest.OpenDirectory(t), "comet.yaml")
 			if err := os.WriteFile(yaml, []byte(conftest.Closed(directory)), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -62,20 +63,6 @@ func TestRequestVariables_NameTheUser(t *testing.T) {
 	variables := get("publish=user:ann:mail", "COMET_PUBLISH_ALLOW=user:<user>:*")
 	request(t, t.TempDir(), "", append(variables, "COMET_USER=ann")...).want(t, 200, "true")
 	request(t, t.TempDir(), "", append(variables, "HTTP_COMET_USER=ann")...).wantError(t, 403, "without a login")
-}
-
-// openDirectory returns a directory that every user can write. t.TempDir is closed to other users.
-func openDirectory(t testing.TB) string {
-	t.Helper()
-	directory, err := os.MkdirTemp("", "comet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(directory) })
-	if err := os.Chmod(directory, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	return directory
 }
 
 // comet.yaml is searched beside the path by which the program is called, then beside the file to which that

@@ -21,10 +21,7 @@ func runChecked(t *testing.T, role, directory string, args, env []string) (statu
 
 func TestCheck_ExitStatusIsOneIfThereIsAProblem(t *testing.T) {
 	t.Parallel()
-	directory := socketDir(t)
-	if err := os.Chmod(directory, 0o777); err != nil { // The user of roleNoInotify writes to it.
-		t.Fatal(err)
-	}
+	directory := servertest.OpenDirectory(t)
 	for _, test := range []struct {
 		name   string
 		role   string
@@ -67,7 +64,7 @@ func TestCheck_ExitStatusIsOneIfThereIsAProblem(t *testing.T) {
 
 func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 	t.Parallel()
-	directory := socketDir(t)
+	directory := servertest.OpenDirectory(t)
 	program := filepath.Join(directory, "comet-fcgi") // The name of the process.
 	self, err := os.Executable()
 	if err != nil {
@@ -88,7 +85,7 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 	// run starts a comet-fcgi, and returns "process N".
 	run := func(socket *os.File, command string, args ...string) string {
 		cmd := exec.CommandContext(t.Context(), command, args...)
-		log := &output{}
+		log := &servertest.Output{}
 		cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stderr = directory, env, socket, log
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -155,7 +152,7 @@ func TestCheck_JudgesTheCometFcgiThatHasTheSameSettings(t *testing.T) {
 
 func TestCheck_NamesTheFilesWhoseDataMayNotBeRead(t *testing.T) {
 	t.Parallel()
-	directory := socketDir(t)
+	directory := servertest.OpenDirectory(t)
 	for name, mode := range map[string]os.FileMode{"closed.comet": 0, "open.comet": 0o666, "another-file": 0} {
 		path := filepath.Join(directory, name)
 		if err := os.WriteFile(path, nil, 0o600); err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"novcomet/core/servertest"
+
 	pkgerrors "github.com/pkg/errors"
 )
 
@@ -19,7 +21,7 @@ import (
 // called last.
 func inBubbleWithLog(t *testing.T, f func(t *testing.T, log *serverLog, since func() string), env ...string) {
 	synctest.Test(t, func(t *testing.T) {
-		out := &output{}
+		out := &servertest.Output{}
 		log := newServerLog(out, readSettings(t, env...).Config, false)
 		seen := 0
 		f(t, log, func() string {

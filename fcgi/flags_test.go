@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"novcomet/core/servertest"
+
 	"github.com/spf13/pflag"
 )
 
@@ -56,7 +58,7 @@ func TestCommandLine_IsAnswered(t *testing.T) {
 }
 
 // wantOnly checks that the output has the text. If the text is empty, there must be no output.
-func wantOnly(t *testing.T, o *output, text string) {
+func wantOnly(t *testing.T, o *servertest.Output, text string) {
 	t.Helper()
 	if text == "" && o.String() != "" {
 		t.Errorf("unexpected output: %s", o)

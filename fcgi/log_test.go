@@ -9,13 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"novcomet/core/servertest"
+
 	"golang.org/x/sys/unix"
 )
 
 // testLog returns a log without times, with these settings. written closes the log and returns all its lines.
 func testLog(t *testing.T, env ...string) (log *serverLog, written func() string) {
 	t.Helper()
-	out := &output{}
+	out := &servertest.Output{}
 	log = newServerLog(out, readSettings(t, env...).Config, false)
 	return log, func() string {
 		log.close()

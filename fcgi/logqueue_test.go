@@ -7,17 +7,19 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"novcomet/core/servertest"
 )
 
 // blockedWriter is a log file that is read once unblock is closed.
 type blockedWriter struct {
-	output
+	servertest.Output
 	unblock chan struct{}
 }
 
 func (w *blockedWriter) Write(b []byte) (int, error) {
 	<-w.unblock
-	return w.output.Write(b)
+	return w.Output.Write(b)
 }
 
 func TestLogQueue_DropsAndCountsLinesWhileTheLogIsNotRead(t *testing.T) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"net/http"
 	"os"
@@ -9,8 +8,9 @@ import (
 	"syscall"
 	"testing"
 
+	"novcomet/core/servertest"
+
 	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
 )
 
 // The test binary starts itself again as comet-fcgi. This variable has its role.
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 		syscall.Umask(0o137)
 		main()
 	case roleNoInotify:
-		useUpInotify()
+		servertest.UseUpInotify()
 		main()
 	default:
 		flag.Parse()
@@ -68,22 +68,6 @@ func limitOpenFiles() {
 	limit := syscall.Rlimit{Cur: fewFiles, Max: fewFiles}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		panic(err)
-	}
-}
-
-// useUpInotify becomes a user of whom no other process is, and takes all of the user's inotify instances
-// until this process ends.
-func useUpInotify() {
-	user := 1_000_000 + os.Getpid()
-	if err := syscall.Setresuid(user, user, user); err != nil {
-		panic(err)
-	}
-	for {
-		if _, err := unix.InotifyInit1(unix.IN_CLOEXEC); errors.Is(err, unix.EMFILE) {
-			return
-		} else if err != nil {
-			panic(err)
-		}
 	}
 }
 

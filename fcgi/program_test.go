@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -37,8 +35,8 @@ type startOptions struct {
 type program struct {
 	*exec.Cmd
 	t      testing.TB
-	stdout *output
-	stderr *output
+	stdout *servertest.Output
+	stderr *servertest.Output
 	ended  chan struct{}
 }
 
@@ -63,7 +61,7 @@ const longPoll = "COMET_TRIES=100000"
 func start(t testing.TB, directory string, o startOptions) *program {
 	t.Helper()
 	const self = "/proc/self/exe" // The path of the binary may be closed to other users.
-	p := &program{exec.Command(self, o.args...), t, &output{}, &output{}, make(chan struct{})}
+	p := &program{exec.Command(self, o.args...), t, &servertest.Output{}, &servertest.Output{}, make(chan struct{})}
 	p.Env = append(isolatedEnv(directory), roleVariable+"="+cmp.Or(o.role, roleProgram))
 	p.Env = append(p.Env, o.env...)
 	if o.stdin != nil {
@@ -166,41 +164,11 @@ func (p *program) terminate() time.Duration {
 	return took
 }
 
-// output is what a program has written so far.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
-
-// socketDir returns a temporary directory with a path short enough for that of a socket. The path of
-// t.TempDir may be too long.
-func socketDir(t testing.TB) string {
-	t.Helper()
-	directory, err := os.MkdirTemp("", "comet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(directory) })
-	return directory
-}
-
 // listeningSocket returns a listening socket as another program passes it. Connections wait in its backlog
 // until a comet-fcgi accepts them.
 func listeningSocket(t testing.TB) (socket *os.File, path string) {
 	t.Helper()
-	path = filepath.Join(socketDir(t), "comet.sock")
+	path = filepath.Join(servertest.OpenDirectory(t), "comet.sock")
 	// A socket of package net would be non-blocking, and os/exec makes it blocking for all processes that
 	// share it.
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -125,7 +125,7 @@ func startInProcess(t *testing.T, directory string, env ...string) (s *server, p
 	}
 	const connections = 10_000
 	settings.Config = withMaxWaiting(settings.Config, connections)
-	path = filepath.Join(socketDir(t), "comet.sock")
+	path = filepath.Join(servertest.OpenDirectory(t), "comet.sock")
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)

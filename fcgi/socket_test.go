@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"novcomet/core/servertest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -19,7 +21,7 @@ func TestListen_UsesTheFirstSource(t *testing.T) {
 		given := sources[first:]
 		t.Run(given[0], func(t *testing.T) {
 			t.Parallel()
-			directory := socketDir(t)
+			directory := servertest.OpenDirectory(t)
 			var o startOptions
 			var used string
 			file := writeFile(t, filepath.Join(directory, "comet.yaml"), "")
@@ -111,7 +113,7 @@ func TestListen_RefusesAFileThatDoesNotListen(t *testing.T) {
 
 func TestListen_ReplacesOnlyTheSocketFileOfAKilledProcess(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(socketDir(t), "comet.sock")
+	path := filepath.Join(servertest.OpenDirectory(t), "comet.sock")
 	options := startOptions{args: []string{"--listen", "unix:" + path}}
 
 	killed := start(t, t.TempDir(), options)
@@ -134,7 +136,7 @@ func TestListen_ReplacesOnlyTheSocketFileOfAKilledProcess(t *testing.T) {
 
 func TestListen_RefusesAPathThatIsInUseOrMissing(t *testing.T) {
 	t.Parallel()
-	directory := socketDir(t)
+	directory := servertest.OpenDirectory(t)
 	file := writeFile(t, filepath.Join(directory, "file"), "precious")
 	link := filepath.Join(directory, "link")
 	if err := os.Symlink(filepath.Join(directory, "nowhere"), link); err != nil {
@@ -176,7 +178,7 @@ func TestListen_SetsModeAndGroupOfTheSocketFile(t *testing.T) {
 			if test.gid != own && os.Geteuid() != 0 {
 				t.Skip("only root can give a file to any group")
 			}
-			path := filepath.Join(socketDir(t), "comet.sock")
+			path := filepath.Join(servertest.OpenDirectory(t), "comet.sock")
 			p := start(t, t.TempDir(), startOptions{
 				role: roleUmask, args: []string{"--listen", "unix:" + path}, env: test.env,
 			})
@@ -193,7 +195,7 @@ func TestListen_SetsModeAndGroupOfTheSocketFile(t *testing.T) {
 	}
 	t.Run("an unknown group", func(t *testing.T) {
 		t.Parallel()
-		path := filepath.Join(socketDir(t), "comet.sock")
+		path := filepath.Join(servertest.OpenDirectory(t), "comet.sock")
 		p := start(t, t.TempDir(), startOptions{
 			args: []string{"--listen", "unix:" + path}, env: []string{"COMET_SOCKET_GROUP=nonesuch"},
 		})

@@ -1,7 +1,8 @@
 //go:build linux
 
 // Package servertest starts Redis and memcached servers for tests: on loopback, on free ports, in temporary
-// directories. The servers end with the test. If a program is not installed, the test fails. Linux only.
+// directories. The servers end with the test. If a program is not installed, the test fails. It also has what
+// the tests of NovComet's own programs share. Linux only.
 package servertest
 
 import (

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -33,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestDemo_ServesPageAndEndpoint(t *testing.T) {
-	directory := openDirectory(t)
+	directory := servertest.OpenDirectory(t)
 	d := start(t, directory)
 	page, err := os.ReadFile("../browser/index.html")
 	if err != nil {
@@ -89,7 +87,7 @@ func TestDemo_RefusesWrongArguments(t *testing.T) {
 }
 
 func TestDemo_NamesReadOnlyFile(t *testing.T) {
-	directory := openDirectory(t)
+	directory := servertest.OpenDirectory(t)
 	file := filepath.Join(directory, "chat.comet")
 	if err := os.WriteFile(file, nil, 0o444); err != nil {
 		t.Fatal(err)
@@ -106,7 +104,7 @@ func TestDemo_NamesReadOnlyFile(t *testing.T) {
 }
 
 func TestDemo_NamesReadOnlyDirectory(t *testing.T) {
-	directory := openDirectory(t)
+	directory := servertest.OpenDirectory(t)
 	if err := os.Chmod(directory, 0o555); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +118,7 @@ func TestDemo_NamesReadOnlyDirectory(t *testing.T) {
 // demo is a demo that runs in the test's process.
 type demo struct {
 	url       string
-	output    *buffer
+	output    *servertest.Output
 	interrupt context.CancelFunc
 	ended     chan error
 }
@@ -131,7 +129,7 @@ func start(t *testing.T, directory string, args ...string) *demo {
 	args = append([]string{"--port", fmt.Sprint(servertest.FreePort(t)), "--directory", directory}, args...)
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	d := &demo{output: &buffer{}, interrupt: cancel, ended: make(chan error, 1)}
+	d := &demo{output: &servertest.Output{}, interrupt: cancel, ended: make(chan error, 1)}
 	go func() { d.ended <- run(ctx, args, d.output, d.output) }()
 	eventually(t, func() error {
 		select {
@@ -139,7 +137,7 @@ func start(t *testing.T, directory string, args ...string) *demo {
 			t.Fatalf("the demo ended: %v", err)
 		default:
 		}
-		return d.output.started()
+		return started(d.output)
 	})
 	d.url = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(d.output.String())
 	return d
@@ -170,42 +168,9 @@ func eventually(t *testing.T, check func() error) {
 	}
 }
 
-// openDirectory returns a directory in which every user may write. If root runs the test, the server has
-// another user.
-func openDirectory(t *testing.T) string {
-	t.Helper()
-	directory, err := os.MkdirTemp("", "novcomet-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(directory) })
-	if err := os.Chmod(directory, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	return directory
-}
-
-// buffer holds the output of a demo that runs.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 // started returns nil if the demo has printed its last line, which is the one about Ctrl-C.
-func (b *buffer) started() error {
-	if text := b.String(); !strings.Contains(text, "Ctrl-C") {
+func started(output *servertest.Output) error {
+	if text := output.String(); !strings.Contains(text, "Ctrl-C") {
 		return fmt.Errorf("the demo prints only\n%s", text)
 	}
 	return nil

@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"novcomet/core/servertest"
 )
 
 func TestServeItself_EndsWhileStreamWaits(t *testing.T) {
-	d := start(t, openDirectory(t))
+	d := start(t, servertest.OpenDirectory(t))
 	url := d.url + "/comet.php?subscribed[news]=now"
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 func TestServeWith_RunsWebServer(t *testing.T) {
-	d := start(t, openDirectory(t), "--with", "nginx")
+	d := start(t, servertest.OpenDirectory(t), "--with", "nginx")
 	if got := d.get(t, "/comet.php?publish=news"); got != "true" {
 		t.Errorf("publishing: %s", got)
 	}
@@ -26,15 +26,15 @@ func TestServeWith_RunsWebServer(t *testing.T) {
 
 func TestServeWith_KilledDemoLeavesNoServer(t *testing.T) {
 	port := fmt.Sprint(servertest.FreePort(t))
-	cmd := exec.Command(os.Args[0], "--port", port, "--directory", openDirectory(t), "--with", "nginx")
+	cmd := exec.Command(os.Args[0], "--port", port, "--directory", servertest.OpenDirectory(t), "--with", "nginx")
 	// The killed demo leaves its files in TMPDIR.
-	cmd.Env = append(os.Environ(), asDemo+"=1", "TMPDIR="+openDirectory(t))
-	output := &buffer{}
+	cmd.Env = append(os.Environ(), asDemo+"=1", "TMPDIR="+servertest.OpenDirectory(t))
+	output := &servertest.Output{}
 	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, output.started)
+	eventually(t, func() error { return started(output) })
 	cmd.Process.Kill()
 	cmd.Wait()
 	eventually(t, func() error {
