@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -62,33 +61,18 @@ func TestOpenStore_AppliesPrefixAndTimeout(t *testing.T) {
 func TestOpenRedis_ReadsThePasswordFromAFile(t *testing.T) {
 	const password = " s3cr3t pa55 "
 	server := servertest.StartRedis(t, servertest.RedisOptions{Password: password})
-	id, err := event.ParseID("a")
+	file := writeFile(t, filepath.Join(t.TempDir(), "password"), password+"\n")
+	s, err := openStore(readSettings(t, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+server.Address(),
+		"COMET_REDIS_PASSWORD_FILE="+file).Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct {
-		content string
-		valid   bool
-	}{
-		{password + "\n", true}, {password + "\r\n", true}, {password, true},
-		{"", false}, {"\n", false}, {strings.Repeat("x", 5000), false},
-	} {
-		file := writeFile(t, filepath.Join(t.TempDir(), "password"), test.content)
-		settings := readSettings(t, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+server.Address(),
-			"COMET_REDIS_PASSWORD_FILE="+file)
-		s, err := openStore(settings.Config)
-		if !test.valid {
-			if err == nil || !strings.Contains(err.Error(), file) {
-				t.Errorf("%d bytes: %v; want an error that names the file", len(test.content), err)
-			}
-			continue
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		if _, err := s.Publish(t.Context(), id, nil); err != nil {
-			t.Errorf("%q: %v", test.content, err)
-		}
+	defer s.Close()
+	id, err := event.ParseID("a")
+	if err == nil {
+		_, err = s.Publish(t.Context(), id, nil)
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
