@@ -18,32 +18,23 @@ var small = []string{"-m", "1", "-I", "64k", "-o", "slab_chunk_max=32768"}
 
 func TestPublish_FollowsOtherProgramsThatSetTheKey(t *testing.T) {
 	server, s := start(t)
-	server.Set("novcomet:a%20b", "1763800000123456")
-	if got := stampOf(t, s, "a b"); got != 1763800000_123456 {
-		t.Errorf("the stamp is %v; want what the other program set", got)
-	}
-	published := publish(t, s, "a b")
-	if got := server.Do("get novcomet:a%20b"); got != "VALUE novcomet:a%20b 0 16" {
-		t.Errorf("after Publish the value is %s; want 16 digits", got)
-	}
-	server.Set("novcomet:a%20b", published.Add(time.Second).String()[:10]+"999999")
-	if got := stampOf(t, s, "a b"); got <= published {
-		t.Errorf("the stamp is %v; want the later one that the other program set after %v", got, published)
-	}
-}
-
-func TestPublish_KeepsDataOfOtherPrograms(t *testing.T) {
-	server, s := start(t)
-	server.Set("novcomet:ci", "1763800000123456\n{\"build\":\"green\"}")
-	if got := stampOf(t, s, "ci"); got != 1763800000_123456 {
-		t.Errorf("the stamp is %v; want what the other program set", got)
-	}
-	if published := publish(t, s, "ci"); published != stampOf(t, s, "ci") {
-		t.Errorf("published at %v, the stamp is %v", published, stampOf(t, s, "ci"))
-	}
-	// 16 digits, a newline and 17 bytes of data
-	if got := server.Do("get novcomet:ci"); got != "VALUE novcomet:ci 0 34" {
-		t.Errorf("after Publish the value is %s", got)
+	const key, data = "novcomet:a%20b", "\n{\"build\":\"green\"}"
+	for name, test := range map[string]struct{ data, value string }{
+		"a stamp":          {"", "VALUE " + key + " 0 16"},
+		"a stamp and data": {data, "VALUE " + key + " 0 34"}, // 16 digits, a newline and 17 bytes of data
+	} {
+		server.Set(key, "1763800000123456"+test.data)
+		if got := stampOf(t, s, "a b"); got != 1763800000_123456 {
+			t.Errorf("%s: the stamp is %v; want what the other program set", name, got)
+		}
+		published := publish(t, s, "a b")
+		if got := server.Do("get " + key); got != test.value || published != stampOf(t, s, "a b") {
+			t.Errorf("%s: after Publish at %v the value is %s; want %s", name, published, got, test.value)
+		}
+		server.Set(key, published.Add(time.Second).String()[:10]+"999999"+test.data)
+		if got := stampOf(t, s, "a b"); got <= published {
+			t.Errorf("%s: the stamp is %v; want the later one that the other program set after %v", name, got, published)
+		}
 	}
 }
 

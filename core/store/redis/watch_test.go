@@ -68,28 +68,19 @@ func (w *watch) expect(t testing.TB, ids ...event.ID) (others int) {
 // watchPublication returns why Watch does not notify of a publication.
 func watchPublication(t testing.TB, s *redis.Store, name string) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), servertest.Patience)
-	defer cancel()
-	notified := make(chan event.ID, 10)
-	ended := make(chan error, 1)
-	go func() {
-		ended <- s.Watch(ctx, coretest.NewInterest(coretest.MustID(name)), func(ids ...event.ID) { notified <- ids[0] })
-	}()
+	w := startWatch(t, s, coretest.MustID(name))
 	for range 2 { // for the subscription, and for the publication
 		select {
-		case <-notified:
-		case err := <-ended:
+		case <-w.notified:
+		case err := <-w.ended:
+			w.ended <- err
 			return fmt.Errorf("no notification: %w", err)
+		case <-time.After(servertest.Patience):
+			return errors.New("no notification")
 		}
-		if _, err := s.Publish(ctx, coretest.MustID(name), nil); err != nil {
-			cancel()
-			<-ended
+		if _, err := s.Publish(t.Context(), coretest.MustID(name), nil); err != nil {
 			return err
 		}
-	}
-	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("Watch ended with %w", err)
 	}
 	return nil
 }
