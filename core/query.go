@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -19,9 +18,6 @@ const MaxSubscriptions = 1000
 
 // MaxTokens is how many tokens one poll can send. Each of them is checked with each secret.
 const MaxTokens = 100
-
-// ErrQuery is wrapped by the errors of [ParseQuery] that wrap neither [event.ErrID] nor [event.ErrCursor].
-var ErrQuery = errors.New("bad query")
 
 // Query is what a client asks for: a publication, or a poll.
 type Query struct {
@@ -69,7 +65,7 @@ func ParseQuery(raw string) (Query, error) {
 		return Query{Publish: id, MaxWait: -1}, err
 	}
 	if len(query.Tokens) > MaxTokens {
-		return Query{}, fmt.Errorf("%w: more than %d tokens in one poll", ErrQuery, MaxTokens)
+		return Query{}, fmt.Errorf("bad query: more than %d tokens in one poll", MaxTokens)
 	}
 	if query.Subscriptions, err = parseSubscriptions(subscriptions); err != nil {
 		return Query{}, err
@@ -90,7 +86,7 @@ func parseSubscriptions(parameters []parameter) ([]event.Subscription, error) {
 			continue
 		}
 		if strings.HasPrefix(rest, "[") {
-			return nil, fmt.Errorf("%w: %.60q: subscriptions don't nest, write subscribed[ID]=T", ErrQuery, p.name)
+			return nil, fmt.Errorf("bad query: %.60q: subscriptions don't nest, write subscribed[ID]=T", p.name)
 		}
 		id, err := event.ParseID(name)
 		if err != nil {
@@ -105,7 +101,7 @@ func parseSubscriptions(parameters []parameter) ([]event.Subscription, error) {
 			continue
 		}
 		if len(subscriptions) == MaxSubscriptions {
-			return nil, fmt.Errorf("%w: more than %d ids in one poll", ErrQuery, MaxSubscriptions)
+			return nil, fmt.Errorf("bad query: more than %d ids in one poll", MaxSubscriptions)
 		}
 		position[id] = len(subscriptions)
 		subscriptions = append(subscriptions, event.Subscription{ID: id, Cursor: cursor})
@@ -120,7 +116,7 @@ func parseWait(value string) (time.Duration, error) {
 	}
 	seconds, err := strconv.ParseFloat(value, 64)
 	if err != nil || !(seconds >= 0) {
-		return 0, fmt.Errorf("%w: wait=%.40q: give the seconds to wait at the most, 0 or more", ErrQuery, value)
+		return 0, fmt.Errorf("bad query: wait=%.40q: give the seconds to wait at the most, 0 or more", value)
 	}
 	const forever = 1e9 // longer than any setting, and exact in milliseconds
 	return time.Duration(math.Round(min(seconds, forever)*1000)) * time.Millisecond, nil

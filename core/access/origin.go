@@ -1,15 +1,11 @@
 package access
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"unicode"
 )
-
-// ErrOrigin is wrapped by every error of [ParseOrigins].
-var ErrOrigin = errors.New("is not the origin of a site")
 
 // Origins are other sites whose pages may publish, and may read the answers to their polls. Only
 // [ParseOrigins] makes them. The zero Origins contain no site.
@@ -30,7 +26,7 @@ func ParseOrigins(sites []string) (Origins, error) {
 		origin, ok := ParseOrigin(site)
 		u, err := url.Parse(site)
 		if !ok || err != nil || *u != (url.URL{Scheme: u.Scheme, Host: u.Host}) || strings.Contains(site, "*") {
-			return Origins{}, fmt.Errorf("%.100q %w, such as https://example.com:8443", site, ErrOrigin)
+			return Origins{}, fmt.Errorf("%.100q is not the origin of a site, such as https://example.com:8443", site)
 		}
 		o.sites[origin.String()] = true
 	}

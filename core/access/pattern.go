@@ -1,7 +1,6 @@
 package access
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -11,9 +10,6 @@ import (
 
 	"novcomet/core/event"
 )
-
-// ErrPattern is wrapped by every error of [ParsePatterns].
-var ErrPattern = errors.New("is not a pattern of ids")
 
 // userWord stands for the authenticated user in a pattern. nginx, Apache and Caddy expand ${…} themselves,
 // but not this.
@@ -47,13 +43,13 @@ func ParsePatterns(globs []string) (Patterns, error) {
 		parts := strings.Split(glob, userWord)
 		for _, part := range parts {
 			if _, err := path.Match(part, ""); err != nil {
-				return Patterns{}, fmt.Errorf("%.60q %w: a bracket or a backslash does not end", glob, ErrPattern)
+				return Patterns{}, fmt.Errorf("%.60q is not a pattern of ids: a bracket or a backslash does not end", glob)
 			}
 		}
 		switch {
 		case glob == "", strings.Contains(glob, "/"),
 			!utf8.ValidString(glob), strings.ContainsFunc(glob, unicode.IsControl):
-			return Patterns{}, fmt.Errorf("%.60q %w: no id can match it", glob, ErrPattern)
+			return Patterns{}, fmt.Errorf("%.60q is not a pattern of ids: no id can match it", glob)
 		case len(parts) > 1:
 			p.forUser = append(p.forUser, parts)
 		default:

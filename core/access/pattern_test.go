@@ -1,7 +1,6 @@
 package access_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -69,7 +68,7 @@ func TestParsePatterns_RejectsGlobsThatMatchNoID(t *testing.T) {
 		"", "[", "a[b", "a[]", `a\`, `\<user>`, "[<user>]", "a/b", "../*", "a\nb", "a\x00", "\xff",
 	} {
 		_, err := access.ParsePatterns([]string{"news", glob})
-		if !errors.Is(err, access.ErrPattern) || strings.ContainsAny(err.Error(), "\n\x00") {
+		if err == nil || strings.ContainsAny(err.Error(), "\n\x00") {
 			t.Errorf("%q: %v", glob, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -11,9 +10,6 @@ import (
 
 	"golang.org/x/time/rate"
 )
-
-// ErrRate is wrapped by every error of [ParseRate].
-var ErrRate = errors.New("is not a rate")
 
 // Rate is how often something may happen. The zero Rate is no limit.
 type Rate struct {
@@ -32,7 +28,7 @@ func ParseRate(text string) (Rate, error) {
 	n, err := strconv.ParseUint(times, 10, 16)
 	per, ok := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
 	if err != nil || !ok || times[0] == '0' || n > most {
-		return Rate{}, fmt.Errorf("%.40q %w such as 10/s, 100/m or 1000/h", text, ErrRate)
+		return Rate{}, fmt.Errorf("%.40q is not a rate such as 10/s, 100/m or 1000/h", text)
 	}
 	return Rate{int(n), per}, nil
 }

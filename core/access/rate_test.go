@@ -1,7 +1,6 @@
 package access_test
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"testing"
@@ -17,8 +16,8 @@ func TestParseRate_Rejects(t *testing.T) {
 		"", "10", "10/", "/s", "0/s", "-1/s", "+1/s", "1.5/s", "10001/s", "1/d", "1/min", "1 /s", "1/s ", "010/s",
 		"99999999999999999999/s",
 	} {
-		if _, err := access.ParseRate(text); !errors.Is(err, access.ErrRate) {
-			t.Errorf("%q: %v", text, err)
+		if _, err := access.ParseRate(text); err == nil {
+			t.Errorf("%q: no error", text)
 		}
 	}
 }

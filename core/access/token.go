@@ -16,9 +16,6 @@ import (
 	"novcomet/core/event"
 )
 
-// ErrSigned is wrapped by the errors of [NewSigned] that do not wrap [ErrPattern].
-var ErrSigned = errors.New("signed subscriptions")
-
 // MinSecret is the length of the shortest secret, in bytes. A client that has a token can try any number of
 // secrets on it.
 const MinSecret = 32
@@ -44,8 +41,8 @@ func NewSigned(globs, secrets []string) (Signed, error) {
 	// without a token.
 	if len(patterns.forUser) > 0 {
 		glob := strings.Join(patterns.forUser[0], userWord)
-		return Signed{}, fmt.Errorf("%w: %.60q contains %s, but whether an id needs a token must not depend on the user",
-			ErrSigned, glob, userWord)
+		return Signed{}, fmt.Errorf("signed subscriptions: %.60q contains %s, "+
+			"but whether an id needs a token must not depend on the user", glob, userWord)
 	}
 	return Signed{ids: patterns}.WithSecrets(secrets)
 }
@@ -56,11 +53,11 @@ func (s Signed) WithSecrets(secrets []string) (Signed, error) {
 	var list [][]byte
 	for _, secret := range secrets {
 		if len(secret) < MinSecret {
-			return Signed{}, fmt.Errorf("%w: a secret of %d bytes: at least %d are needed",
-				ErrSigned, len(secret), MinSecret)
+			return Signed{}, fmt.Errorf("signed subscriptions: a secret of %d bytes: at least %d are needed",
+				len(secret), MinSecret)
 		}
 		if strings.ContainsFunc(secret, unicode.IsControl) {
-			return Signed{}, fmt.Errorf("%w: a secret with a control character", ErrSigned)
+			return Signed{}, errors.New("signed subscriptions: a secret with a control character")
 		}
 		list = append(list, []byte(secret))
 	}
