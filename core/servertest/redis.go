@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -132,13 +131,8 @@ func (r *Redis) do(arguments ...any) (any, error) {
 	return client.Do(ctx, arguments...).Result()
 }
 
-// info returns one value of the answer to INFO.
-func (r *Redis) info(name string) string {
-	answer, _ := r.do("INFO")
-	for line := range strings.Lines(fmt.Sprint(answer)) {
-		if value, ok := strings.CutPrefix(line, name+":"); ok {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
+// role returns "[master …]", or "[slave HOST PORT STATE …]".
+func (r *Redis) role() string {
+	answer, _ := r.do("ROLE") // The server may not answer yet.
+	return fmt.Sprint(answer)
 }

@@ -31,7 +31,7 @@ func StartReplicated(t testing.TB, master, replica RedisOptions) *Replicated {
 	replica.Arguments = slices.Concat(replica.Arguments, []string{"--replicaof", "127.0.0.1", fmt.Sprint(first.port)})
 	second := StartRedis(t, replica)
 	second.waitFor("the replica has the master's data", func() bool {
-		return second.info("master_link_status") == "up"
+		return strings.Contains(second.role(), " connected ")
 	})
 	r := &Replicated{Servers: [2]*Redis{first, second}}
 	for range 3 {
@@ -79,7 +79,7 @@ func (r *Replicated) Failover() {
 	replica := r.Servers[1]
 	replica.t.Helper()
 	r.Servers[0].Kill()
-	replica.waitFor("the replica is the master", func() bool { return replica.info("role") == "master" })
+	replica.waitFor("the replica is the master", func() bool { return strings.HasPrefix(replica.role(), "[master") })
 	for _, sentinel := range r.sentinels {
 		sentinel.waitFor("the Sentinels name the new master", func() bool {
 			answer, err := sentinel.do("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MasterName)

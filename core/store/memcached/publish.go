@@ -51,7 +51,8 @@ func (s *Store) Publish(ctx context.Context, id event.ID, data []byte) (event.St
 func (s *Store) tryToPublish(
 	ctx context.Context, server *server, key string, data []byte,
 ) (stamp event.Stamp, stored bool, err error) {
-	item, err := exchange(ctx, server, func() (*memcache.Item, error) { return server.client.Get(key) })
+	var item *memcache.Item
+	err = server.exchange(ctx, func() (err error) { item, err = server.client.Get(key); return err })
 	if err != nil && !errors.Is(err, memcache.ErrCacheMiss) {
 		return 0, false, failure(ctx, server, err)
 	}
@@ -69,7 +70,7 @@ func (s *Store) tryToPublish(
 	}
 	stamp = max(old+1, event.StampOf(s.clock()))
 	item.Value = formatValue(stamp, data)
-	_, err = exchange(ctx, server, func() (struct{}, error) { return struct{}{}, swap(item) })
+	err = server.exchange(ctx, func() error { return swap(item) })
 	switch {
 	case errors.Is(err, memcache.ErrCASConflict), errors.Is(err, memcache.ErrNotStored),
 		errors.Is(err, memcache.ErrCacheMiss):

@@ -67,7 +67,8 @@ func (s *server) get(ctx context.Context, keys []string) (map[string][]byte, err
 	}
 	s.lastGet = now
 	s.mu.Unlock()
-	items, err := exchange(ctx, s, func() (map[string]*memcache.Item, error) { return s.client.GetMulti(keys) })
+	var items map[string]*memcache.Item
+	err := s.exchange(ctx, func() (err error) { items, err = s.client.GetMulti(keys); return err })
 	if err != nil {
 		return nil, s.unavailable(err)
 	}
@@ -82,7 +83,8 @@ var errNoAnswer = errors.New("no answer in time")
 
 // exchange sends a command and waits for the answer, until the timeout is over or ctx ends. If the server is
 // down, it waits only for the time that a healthy server takes. A later answer still marks the server as up.
-func exchange[T any](ctx context.Context, s *server, command func() (T, error)) (answer T, err error) {
+// So after [errNoAnswer] and after the end of ctx, the command may still run.
+func (s *server) exchange(ctx context.Context, command func() error) error {
 	const healthy = 50 * time.Millisecond
 	timeout := s.timeout
 	if s.isDown() {
@@ -90,30 +92,26 @@ func exchange[T any](ctx context.Context, s *server, command func() (T, error)) 
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errNoAnswer)
 	defer cancel()
-	type result struct {
-		answer T
-		err    error
-	}
-	results, began := make(chan result, 1), time.Now()
+	result, began := make(chan error, 1), time.Now()
 	go func() { // The client's own timeout ends it.
-		answer, err := command()
+		err := command()
 		if err != nil && isBroken(err) && !isTimeout(err) {
 			// After a restart of the server, all idle connections are broken.
 			_ = s.client.Close()
-			answer, err = command()
+			err = command()
 		}
 		s.record(began, err)
-		results <- result{answer, err}
+		result <- err
 	}()
 	select {
-	case r := <-results:
-		return r.answer, r.err
+	case err := <-result:
+		return err
 	case <-ctx.Done():
 		err := context.Cause(ctx)
 		if errors.Is(err, errNoAnswer) {
 			s.record(began, err)
 		}
-		return answer, err
+		return err
 	}
 }
 
