@@ -28,7 +28,8 @@ func TestSettings_OfLocationOverrideFile(t *testing.T) {
 
 // Each example file and unit names the settings file. If the file is damaged or missing, nobody can publish.
 func TestSettings_DamagedFileAllowsNothing(t *testing.T) {
-	o := launch.Options{Settings: map[string]string{"tries": "1", "sleep": "0.1", "publish.allow": "none"}}
+	const group = "\n  allow: none" // One kind of damage cuts the group.
+	o := launch.Options{Settings: map[string]string{"tries": "1", "sleep": "0.1", "publish": group}}
 	forEachServer(t, launch.Servers(), o, func(t *testing.T, site *launch.Site) {
 		whole, err := os.ReadFile(site.File())
 		if err != nil {

@@ -31,18 +31,10 @@ type Client struct {
 	Precise bool // otherwise it sends legacy polls
 }
 
-// Precise returns a precise client for each event.
-func Precise(events ...string) (clients []Client) {
-	for _, name := range events {
-		clients = append(clients, Client{name, true})
-	}
-	return clients
-}
-
 // Both returns a precise and a legacy client for each event.
 func Both(events ...string) (clients []Client) {
 	for _, name := range events {
-		clients = append(clients, Client{name, true}, Client{name, false})
+		clients = append(clients, Client{Event: name, Precise: true}, Client{Event: name})
 	}
 	return clients
 }

@@ -64,8 +64,8 @@ func TestPolls_PreciseOnesMissNothingIfClocksDifferByTenSeconds(t *testing.T) {
 	fast.SetClock(10 * time.Second)
 	// Each audience publishes with the other machine's store.
 	audiences := []*polltest.Audience{
-		polltest.Start(t, slow, fast, settings, polltest.Precise("a")),
-		polltest.Start(t, fast, slow, settings, polltest.Precise("a")),
+		polltest.Start(t, slow, fast, settings, []polltest.Client{{Event: "a", Precise: true}}),
+		polltest.Start(t, fast, slow, settings, []polltest.Client{{Event: "a", Precise: true}}),
 	}
 	var last event.Stamp
 	for i := range 40 {

@@ -86,20 +86,8 @@ func (s *Site) yaml() (string, error) {
 	}
 	values := map[string]string{"file.directory": s.Events}
 	maps.Copy(values, s.options.Settings)
-	groups := map[string][]string{}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		group, name, grouped := strings.Cut(key, ".")
-		if !grouped {
-			groups[""] = append(groups[""], fmt.Sprintf("%s: %s\n", key, values[key]))
-			continue
-		}
-		groups[group] = append(groups[group], fmt.Sprintf("  %s: %s\n", name, values[key]))
-	}
-	for _, group := range slices.Sorted(maps.Keys(groups)) {
-		if group != "" {
-			fmt.Fprintf(&text, "%s:\n", group)
-		}
-		text.WriteString(strings.Join(groups[group], ""))
+		fmt.Fprintf(&text, "%s: %s\n", key, values[key])
 	}
 	return text.String(), nil
 }
