@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,17 +16,6 @@ import (
 	"novcomet/core/store"
 	"novcomet/core/store/memcached"
 )
-
-func TestServer_ErrorsNameItsAddress(t *testing.T) {
-	s := open(t, "127.0.0.1:1")
-	_, check := s.Check(t.Context(), []event.ID{coretest.MustID("a")})
-	_, publish := s.Publish(t.Context(), coretest.MustID("a"), nil)
-	for what, err := range map[string]error{"Check": check, "Publish": publish} {
-		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "127.0.0.1:1") {
-			t.Errorf("%s: %v; want ErrUnavailable with the server's address", what, err)
-		}
-	}
-}
 
 func TestServer_SilentOneIsUnavailableAfterTimeout(t *testing.T) {
 	for name, accepts := range map[string]bool{"accepts connections": true, "does not accept connections": false} {

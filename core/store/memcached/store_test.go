@@ -88,17 +88,17 @@ func TestStore_KeepsContract(t *testing.T) {
 	})
 }
 
-func TestOpen_DoesNotConnect(t *testing.T) {
-	for _, o := range []memcached.Options{
-		{Servers: []string{"127.0.0.1:1"}},
-		{
-			Servers: []string{"no-such-host.invalid:11211", "unix:/no/such/socket"},
-			Prefix:  strings.Repeat("x", memcached.MaxPrefix),
-		},
-	} {
-		s := openWith(t, o)
-		if _, err := s.Check(t.Context(), []event.ID{coretest.MustID("a")}); !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("%q: Check: %v; want ErrUnavailable", o.Servers, err)
+func TestOpen_DoesNotConnectAndLaterErrorsNameTheServer(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:1", "no-such-host.invalid:11211", "unix:/no/such/socket"} {
+		s := openWith(t, memcached.Options{
+			Servers: []string{address}, Prefix: strings.Repeat("x", memcached.MaxPrefix),
+		})
+		_, check := s.Check(t.Context(), []event.ID{coretest.MustID("a")})
+		_, publish := s.Publish(t.Context(), coretest.MustID("a"), nil)
+		for what, err := range map[string]error{"Check": check, "Publish": publish} {
+			if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), strings.TrimPrefix(address, "unix:")) {
+				t.Errorf("%s: %v; want ErrUnavailable with the server's address", what, err)
+			}
 		}
 	}
 }
