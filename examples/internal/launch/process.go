@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
@@ -29,19 +30,14 @@ type process struct {
 
 // run starts a program as the site's user. stdin may be nil.
 func (s *Site) run(stdin *os.File, argv ...string) (*process, error) {
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Dir = s.dir
+	cmd := s.asUser(exec.Command(argv[0], argv[1:]...))
 	if stdin != nil {
 		cmd.Stdin = stdin
 	}
 	cmd.Stdout, cmd.Stderr = s.log.w, s.log.w
-	cmd.Env = s.environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Setpgid:    true,
-		Credential: s.credential,
-		// A server ends its own child processes on SIGTERM, but not on SIGKILL.
-		Pdeathsig: syscall.SIGTERM,
-	}
+	cmd.SysProcAttr.Setpgid = true
+	// A server ends its own child processes on SIGTERM, but not on SIGKILL.
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Wrapf(err, "starting %s", argv[0])
 	}
@@ -55,12 +51,15 @@ func (s *Site) run(stdin *os.File, argv ...string) (*process, error) {
 	return p, nil
 }
 
-// environment returns the variables of every program. None comes from this process, so that COMET_TRIES in a
-// user's shell does not change a test.
-func (s *Site) environment() []string {
-	return []string{
+// asUser makes the command run as the site's user in the temporary directory. It gets no variable of this
+// process, so that COMET_TRIES in a user's shell does not change a test.
+func (s *Site) asUser(cmd *exec.Cmd, environ ...string) *exec.Cmd {
+	cmd.Dir = s.dir
+	cmd.Env = append([]string{
 		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + s.dir, "TMPDIR=" + s.dir, "LANG=C.UTF-8",
-	}
+	}, environ...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential}
+	return cmd
 }
 
 // end sends SIGTERM, and SIGKILL after stopTime.
@@ -114,15 +113,9 @@ func ordinaryUser() (name string, _ *credential, _ error) {
 		if err != nil {
 			continue
 		}
-		uid, err := strconv.ParseUint(u.Uid, 10, 32)
-		if err != nil {
-			return "", nil, errors.Wrapf(err, "reading the user number of %s", name)
-		}
-		gid, err := strconv.ParseUint(u.Gid, 10, 32)
-		if err != nil {
-			return "", nil, errors.Wrapf(err, "reading the group number of %s", name)
-		}
-		return name, &credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+		owner := &credential{}
+		_, err = fmt.Sscan(u.Uid+" "+u.Gid, &owner.Uid, &owner.Gid)
+		return name, owner, errors.Wrapf(err, "reading the numbers of %s", name)
 	}
 	return "", nil, errors.New("a web server must not run as root, and there is no user www-data or nobody")
 }
@@ -131,19 +124,14 @@ func ordinaryUser() (name string, _ *credential, _ error) {
 // arguments and these additional variables.
 func (s *Site) Command(ctx context.Context, environ []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.dir, canonical[bin], "comet-fcgi"), args...)
-	cmd.Dir = s.dir
-	cmd.Env = append(s.environment(), append([]string{"COMET_CONFIG=" + s.File()}, environ...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential}
-	return cmd
+	return s.asUser(cmd, append([]string{"COMET_CONFIG=" + s.File()}, environ...)...)
 }
 
 // Shell runs a shell script as the site's user in the directory of the events:
 // site.Shell(ctx, "touch news.comet").
 func (s *Site) Shell(ctx context.Context, script string) error {
-	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", script)
+	cmd := s.asUser(exec.CommandContext(ctx, "/bin/sh", "-c", script), "COMET_CONFIG="+s.File()) // for comet-fcgi publish
 	cmd.Dir = s.Events
-	cmd.Env = append(s.environment(), "COMET_CONFIG="+s.File()) // for comet-fcgi publish, instead of the file in /etc
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.credential}
 	output, err := cmd.CombinedOutput()
 	return errors.Wrapf(err, "%s: %s", script, output)
 }
