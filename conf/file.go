@@ -30,23 +30,21 @@ type file struct {
 // findFile reads the file that is named, or searches for one.
 func (s Source) findFile() (file, error) {
 	path, by := s.File, "--config"
-	for _, variable := range s.Environ {
-		if value, ok := strings.CutPrefix(variable, fileVariable+"="); ok && path == "" {
-			path, by = value, fileVariable
-		}
+	if path == "" {
+		path, by = s.variables()[fileVariable], fileVariable
 	}
-	if path != "" {
-		f, err := readFile(path)
+	if path == "" {
+		places, err := besideProgram()
 		if err != nil {
-			return file{}, fmt.Errorf("%s: %w", by, err)
+			return file{}, err
 		}
-		return f, nil
+		return searchFile(append(places, systemFile))
 	}
-	places, err := besideProgram()
+	f, err := readFile(path)
 	if err != nil {
-		return file{}, err
+		return file{}, fmt.Errorf("%s: %w", by, err)
 	}
-	return searchFile(append(places, systemFile))
+	return f, nil
 }
 
 // searchFile reads the first file that is there.
@@ -104,17 +102,17 @@ func readFile(path string) (file, error) {
 	text, err := readRegular(path, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !isAbsent(path):
-		return file{}, fmt.Errorf("configuration: a symbolic link leads nowhere: %w", err)
+		err = fmt.Errorf("configuration: a symbolic link leads nowhere: %w", err)
 	case errors.Is(err, errNotRegular):
-		return file{}, fmt.Errorf("%s: %w: give the path of a comet.yaml, or /dev/null for no file", path, err)
+		err = fmt.Errorf("%s: %w: give the path of a comet.yaml, or /dev/null for no file", path, err)
 	case errors.Is(err, errChanged):
-		return file{}, fmt.Errorf("%s: %w: write a new file and rename it over this one", path, err)
+		err = fmt.Errorf("%s: %w: write a new file and rename it over this one", path, err)
 	case errors.Is(err, errTooLarge):
-		return file{}, fmt.Errorf("%s: is larger than 1 MiB, so it is not a comet.yaml: give the path of one", path)
+		err = fmt.Errorf("%s: is larger than 1 MiB, so it is not a comet.yaml: give the path of one", path)
 	case err != nil:
-		return file{}, fmt.Errorf("configuration: %w", err)
+		err = fmt.Errorf("configuration: %w", err)
 	}
-	return file{path, text}, nil
+	return file{path, text}, err
 }
 
 var (
@@ -143,13 +141,12 @@ func readRegular(path string, most int64) ([]byte, error) {
 		return nil, pkgerrors.WithStack(err)
 	}
 	after, err := f.Stat()
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, pkgerrors.WithStack(err)
-	}
-	if after.ModTime() != before.ModTime() || after.Size() != before.Size() {
+	case after.ModTime() != before.ModTime() || after.Size() != before.Size():
 		return nil, errChanged
-	}
-	if int64(len(text)) > most {
+	case int64(len(text)) > most:
 		return nil, errTooLarge
 	}
 	return text, nil

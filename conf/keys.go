@@ -1,7 +1,6 @@
 package conf
 
 import (
-	"slices"
 	"strings"
 
 	"novcomet/core/access"
@@ -30,8 +29,7 @@ var keys = []key{
 	{"tries", "20", location, number("", 1, 100_000), `Checks of a poll before "nothing changed".`},
 	{"sleep", "2", location, duration("", "10ms", "1h"), "Pause between two checks. A poll waits tries × sleep."},
 
-	{"file.directory", "/dev/shm", restart, text("an absolute path such as /dev/shm", isPath),
-		"Directory of the events."},
+	{"file.directory", "/dev/shm", restart, text("an absolute path such as /dev/shm", isPath), "Directory of the events."},
 	{"file.mode", "0664", restart, octalMode(), "Mode of new files."},
 	{"file.create", "true", restart, boolean("true or false"), "Publishing creates the file of a new event."},
 	{"file.notify", "true", restart, boolean("true or false"), "Watch the directory (inotify)."},
@@ -41,34 +39,27 @@ var keys = []key{
 		func(s string) bool { return s == "" || isAddress(s) }),
 		"Where comet-fcgi listens. Empty: another program passes the socket."},
 
-	{"publish.allow", "*", location, patterns("user:<user>:*", access.ParsePatterns),
-		"Ids that may be published by URL."},
+	{"publish.allow", "*", location, patterns("user:<user>:*", access.ParsePatterns), "Ids that may be published by URL."},
 	{"publish.methods", "GET, POST", location, list("GET, POST, or both separated by a comma, or none", 0, isMethod),
 		"Methods that publish. POST includes PUT."},
-	{"publish.rate", "none", location, rate("1 to 10000"),
-		"Publications of each client address, such as 10/m."},
+	{"publish.rate", "none", location, rate(), "Publications of each client address, such as 10/m."},
 	{"subscribe.allow", "*", location, patterns("user:<user>:*", access.ParsePatterns), "Ids that may be subscribed to."},
 	{"subscribe.signed", "none", location, patterns("private-*", parseSigned), "Ids that also need a token."},
-	{"subscribe.secret_file", "", location, textOrNothing(
-		"the absolute path of a file with one secret in each line, such as openssl rand -hex 32 prints", isPath),
-		"File with the secrets for tokens."},
+	{"subscribe.secret_file", "", location, textOrNothing("the absolute path of a file with one secret in each line, "+
+		"such as openssl rand -hex 32 prints", isPath), "File with the secrets for tokens."},
 	{"origins", "none", location, listOf("sites such as https://example.com or https://example.com:8443, "+
-		`separated by commas; "*" for all; or none`, access.ParseOrigins),
-		"Other sites whose pages may publish and read."},
+		`separated by commas; "*" for all; or none`, access.ParseOrigins), "Other sites whose pages may publish and read."},
 
 	{"store", "files", restart, oneOf("files", "memcached", "redis"), "Where events are kept."},
 	{"store_timeout", "1", restart, duration("", "10ms", "1m"),
 		"How long a memcached or Redis server may take to answer."},
-	{"store_prefix", "novcomet:", restart, textOrNothing(
-		"at most 40 bytes without spaces and control characters", isPrefix),
-		"Beginning of each key in memcached or Redis."},
-	{"memcached.servers", "127.0.0.1:11211", restart, list("a host and a port (127.0.0.1:11211), "+
-		"or unix: and an absolute path, for each server, at least one", 1, isAddress),
-		"The servers, the same list on each machine."},
+	{"store_prefix", "novcomet:", restart, textOrNothing("at most 40 bytes without spaces and control characters",
+		isPrefix), "Beginning of each key in memcached or Redis."},
+	{"memcached.servers", "127.0.0.1:11211", restart, list("a host and a port (127.0.0.1:11211), or unix: and an "+
+		"absolute path, for each server, at least one", 1, isAddress), "The servers, the same list on each machine."},
 	{"memcached.skew", "1", restart, duration("", "0", "2s"), "How far the clocks of the machines may differ."},
-	{"redis.addresses", "127.0.0.1:6379", restart, list(
-		"a host and a port (127.0.0.1:6379) for each server, at least one", 1, isHostAndPort),
-		"A server, servers of a Cluster, or Sentinels."},
+	{"redis.addresses", "127.0.0.1:6379", restart, list("a host and a port (127.0.0.1:6379) for each server, "+
+		"at least one", 1, isHostAndPort), "A server, servers of a Cluster, or Sentinels."},
 	{"redis.master", "", restart, textOrNothing("the name by which the Sentinels know the master", isName),
 		"Name of the master for Sentinels."},
 	{"redis.username", "", restart, textOrNothing("a name", isName), "User, since Redis 6."},
@@ -80,8 +71,7 @@ var keys = []key{
 
 	{"data.max_bytes", "65536", reload, number("bytes, ", 1, 16<<20),
 		"Data of one event; of one answer 16 times as much."},
-	{"stream.comment", "20", location, duration("", "100ms", "10m"),
-		"Pause after which an idle stream gets a comment."},
+	{"stream.comment", "20", location, duration("", "100ms", "10m"), "Pause after which an idle stream gets a comment."},
 	{"stream.end", "600", location, duration("", "100ms", "24h"), "Age at which a stream ends."},
 	{"status", "off", location, boolean("on or off"), "The location answers with metrics."},
 
@@ -110,17 +100,13 @@ func variableOf(name string) string {
 	return variablePrefix + strings.ToUpper(strings.ReplaceAll(name, ".", "_"))
 }
 
-func findKey(is func(key) bool) (key, bool) {
-	if i := slices.IndexFunc(keys, is); i >= 0 {
-		return keys[i], true
+// Each key, by its name and by its environment variable.
+var byName, byVariable = map[string]key{}, map[string]key{}
+
+func init() {
+	for _, k := range keys {
+		byName[k.name], byVariable[variableOf(k.name)] = k, k
 	}
-	return key{}, false
-}
-
-func keyByName(name string) (key, bool) { return findKey(func(k key) bool { return k.name == name }) }
-
-func keyByVariable(variable string) (key, bool) {
-	return findKey(func(k key) bool { return variableOf(k.name) == variable })
 }
 
 // namesOf returns the names of the keys in a group, without the group's name. The group "" has all keys.
@@ -144,7 +130,4 @@ func variablesFor(least scope) (names []string) {
 }
 
 // Allowed returns what a key may be set to, in the words of the error messages.
-func Allowed(name string) string {
-	k, _ := keyByName(name)
-	return k.kind.allowed
-}
+func Allowed(name string) string { return byName[name].kind.allowed }

@@ -20,65 +20,95 @@ import (
 // A kind is the type and the range of a key's values.
 type kind struct {
 	allowed string // completes "give …" in a message
-	between string // the ends of the range, as comet.yaml and README.md show them; may be empty
 
-	// parse parses a value: a text, or the []any of a YAML list. An error begins with the quoted value.
+	// parse parses a text, or the []string of a YAML list. An error begins with the quoted value.
 	parse func(value any) (any, error)
-	list  bool
 }
 
-// scalar is a kind whose values are not lists. valid is nil if all values of the type are valid.
-func scalar[T any](allowed, between, typeName string, parse func(text string) (T, bool), valid func(T) bool) kind {
-	return kind{allowed, between, func(value any) (any, error) {
+// scalar is a kind whose values are not lists. parse also reports whether the text is of the type, and
+// whether the value is in the range.
+func scalar(allowed, typeName string, parse func(text string) (value any, ofType, inRange bool)) kind {
+	return kind{allowed, func(value any) (any, error) {
 		text, isText := value.(string)
 		if !isText {
 			return nil, errors.New("a list is not allowed")
 		}
-		parsed, ok := parse(text)
-		if !ok {
+		parsed, ofType, inRange := parse(text)
+		switch {
+		case !ofType:
 			return nil, fmt.Errorf("%s is not %s", quote(text), typeName)
-		}
-		if valid != nil && !valid(parsed) {
+		case !inRange:
 			return nil, fmt.Errorf("%s is not allowed", quote(text))
 		}
 		return parsed, nil
-	}, false}
+	}}
 }
 
 // number is a whole number. Its message begins with the unit, such as "bytes, ".
 func number(unit string, low, high int) kind {
-	between := fmt.Sprintf("%d to %d", low, high)
-	return scalar(unit+"a whole number from "+between, between, "a whole number", parseInt,
-		func(n int) bool { return low <= n && n <= high })
+	return scalar(fmt.Sprintf("%sa whole number from %d to %d", unit, low, high), "a whole number",
+		func(text string) (any, bool, bool) {
+			n, err := strconv.Atoi(text)
+			return n, isNumber(err), low <= n && n <= high
+		})
 }
+
+// octalMode is a mode that lets the owner read and write, and makes nothing executable or setuid. 664, 0664
+// and 0o664 are the same mode.
+func octalMode() kind {
+	return scalar(`an octal mode such as "0660", from "0600" to "0666", that includes 0600`, "an octal mode",
+		func(text string) (any, bool, bool) {
+			n, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
+			mode := fs.FileMode(n)
+			return mode, isNumber(err), mode&0o600 == 0o600 && mode&^0o666 == 0
+		})
+}
+
+// isNumber reports whether strconv has parsed a number. For one that is too large for the type, strconv
+// returns the nearest one. It is out of range; a number that wraps around might be within.
+func isNumber(err error) bool { return err == nil || errors.Is(err, strconv.ErrRange) }
 
 // duration is a duration, or 0 if the message begins with what 0 means.
 func duration(zero, low, high string) kind {
-	between := low + " to " + high
 	from, _ := parseDuration(low)
 	to, _ := parseDuration(high)
-	return scalar(zero+"seconds (2, 0.5) or a unit (500ms, 1m), from "+between, between, "a duration", parseDuration,
-		func(d time.Duration) bool { return from <= d && d <= to || d == 0 && zero != "" })
+	return scalar(zero+"seconds (2, 0.5) or a unit (500ms, 1m), from "+low+" to "+high, "a duration",
+		func(text string) (any, bool, bool) {
+			d, ok := parseDuration(text)
+			return d, ok, from <= d && d <= to || d == 0 && zero != ""
+		})
 }
 
-func boolean(allowed string) kind { return scalar(allowed, "", "a boolean", parseBool, nil) }
+// parseDuration accepts seconds, and what [time.ParseDuration] accepts.
+func parseDuration(text string) (time.Duration, bool) {
+	seconds, err := strconv.ParseFloat(text, 64)
+	if !isNumber(err) {
+		d, err := time.ParseDuration(text)
+		return d, err == nil
+	}
+	const longest = 200 * 365 * 24 * 3600 // seconds; a longer time might not fit into a Duration
+	seconds = min(max(seconds, -longest), longest)
+	return time.Duration(math.Round(seconds * float64(time.Second))), !math.IsNaN(seconds)
+}
 
-func rate(between string) kind {
-	return scalar(between+" per second, minute or hour, such as 10/s, 100/m, 1000/h, or none", between,
-		"a rate such as 10/s, 100/m or 1000/h", func(text string) (access.Rate, bool) {
+// boolean is a word of YAML 1.1, in small letters.
+func boolean(allowed string) kind {
+	return scalar(allowed, "a boolean", func(text string) (any, bool, bool) {
+		isTrue := slices.Contains([]string{"true", "yes", "on"}, text)
+		return isTrue, isTrue || slices.Contains([]string{"false", "no", "off"}, text), true
+	})
+}
+
+func rate() kind {
+	return scalar("1 to 10000 per second, minute or hour, such as 10/s, 100/m, 1000/h, or none",
+		"a rate such as 10/s, 100/m or 1000/h", func(text string) (any, bool, bool) {
 			r, err := access.ParseRate(text)
-			return r, err == nil
-		}, nil)
-}
-
-// octalMode is a mode that lets the owner read and write, and makes nothing executable or setuid.
-func octalMode() kind {
-	return scalar(`an octal mode such as "0660", from "0600" to "0666", that includes 0600`, `"0600" to "0666"`,
-		"an octal mode", parseMode, func(m fs.FileMode) bool { return m&0o600 == 0o600 && m&^0o666 == 0 })
+			return r, err == nil, true
+		})
 }
 
 func text(allowed string, valid func(string) bool) kind {
-	return scalar(allowed, "", "", func(text string) (string, bool) { return text, true }, valid)
+	return scalar(allowed, "", func(text string) (any, bool, bool) { return text, true, valid(text) })
 }
 
 func textOrNothing(allowed string, valid func(string) bool) kind {
@@ -108,57 +138,21 @@ func list(allowed string, least int, valid func(element string) bool) kind {
 
 // listOf is a list that core parses. In a YAML list, commas and "none" have no special meaning.
 func listOf[T any](allowed string, parse func([]string) (T, error)) kind {
-	return kind{allowed, "", func(value any) (any, error) {
-		if text, ok := value.(string); ok {
-			elements, err := access.ParseList(text)
-			if err != nil {
-				return nil, err
-			}
+	return kind{allowed, func(value any) (any, error) {
+		if elements, ok := value.([]string); ok {
 			return parse(elements)
 		}
-		elements := []string{}
-		for _, e := range value.([]any) {
-			elements = append(elements, e.(string))
+		elements, err := access.ParseList(value.(string))
+		if err != nil {
+			return nil, err
 		}
 		return parse(elements)
-	}, true}
+	}}
 }
 
 func patterns[T any](example string, parser func([]string) (T, error)) kind {
 	return listOf("patterns of ids, separated by commas, such as news, chat-*, "+example+`; "*" for all; or none`,
 		parser)
-}
-
-// For a value that is too large for the type, parseInt, parseDuration and parseMode return the nearest one.
-// It is out of range; a value that wraps around might be within.
-
-func parseInt(text string) (int, bool) {
-	n, err := strconv.Atoi(text)
-	return n, err == nil || errors.Is(err, strconv.ErrRange)
-}
-
-// parseMode accepts 664, 0664 and 0o664 as the same mode.
-func parseMode(text string) (fs.FileMode, bool) {
-	m, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
-	return fs.FileMode(m), err == nil || errors.Is(err, strconv.ErrRange)
-}
-
-// parseDuration accepts seconds, and what [time.ParseDuration] accepts.
-func parseDuration(text string) (time.Duration, bool) {
-	seconds, err := strconv.ParseFloat(text, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		d, err := time.ParseDuration(text)
-		return d, err == nil
-	}
-	const longest = 200 * 365 * 24 * 3600 // seconds
-	seconds = min(max(seconds, -longest), longest)
-	return time.Duration(math.Round(seconds * float64(time.Second))), !math.IsNaN(seconds)
-}
-
-// parseBool accepts the words of YAML 1.1, in small letters.
-func parseBool(text string) (value, ok bool) {
-	value = slices.Contains([]string{"true", "yes", "on"}, text)
-	return value, value || slices.Contains([]string{"false", "no", "off"}, text)
 }
 
 func isPath(s string) bool { return filepath.IsAbs(s) && isShort(s, 4095) }

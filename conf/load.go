@@ -2,9 +2,10 @@ package conf
 
 import (
 	"bytes"
-	"errors"
+	"cmp"
 	"fmt"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -41,10 +42,10 @@ func Load(from Source) (Config, error) {
 // Loaded is the settings that [Read] returns. They can be read again.
 type Loaded struct {
 	Config
-	source Source
-	file   file
-	viper  *viper.Viper
-	bound  map[string]binding
+	source  Source
+	file    file
+	viper   *viper.Viper      // has the value of each key: a text or a list of texts; after decode, what it means
+	origins map[string]string // where a key is set; without the keys that have their default
 }
 
 // Read is [Load] for a program that reads the settings again later.
@@ -64,10 +65,7 @@ var restrictions = []string{"publish.allow", "publish.methods", "publish.rate", 
 // an error if the file is only the beginning of the file in force, or no longer sets a key that restricts: it
 // may have been cut.
 func (l Loaded) Again() (Loaded, error) {
-	f, err := file{}, error(nil)
-	if l.file.path != "" {
-		f, err = readFile(l.file.path)
-	}
+	f, err := readFile(cmp.Or(l.file.path, os.DevNull))
 	if err != nil {
 		return Loaded{}, err
 	}
@@ -92,14 +90,12 @@ func (l Loaded) Again() (Loaded, error) {
 func (l Loaded) File() string { return l.file.path }
 
 // Sets reports whether the file, the environment or a flag sets the key.
-func (l Loaded) Sets(name string) bool { return l.origin(name) != fromDefault }
+func (l Loaded) Sets(name string) bool { return l.origins[name] != "" }
 
 // RestartKeys returns the keys that next sets to another value and that only a restart applies.
 func (l Loaded) RestartKeys(next Loaded) (names []string) {
 	for _, k := range keys {
-		before, _ := k.kind.parse(l.viper.Get(k.name)) // All values are valid: they have been decoded.
-		after, _ := k.kind.parse(next.viper.Get(k.name))
-		if k.scope == restart && !reflect.DeepEqual(before, after) {
+		if k.scope == restart && !reflect.DeepEqual(l.viper.Get(k.name), next.viper.Get(k.name)) {
 			names = append(names, k.name)
 		}
 	}
@@ -130,34 +126,43 @@ func Explain(from Source) (values []Value, path string, err error) {
 		return nil, f.path, err
 	}
 	for _, k := range keys {
-		values = append(values, Value{k.name, strings.Trim(format(l.viper.Get(k.name)), `"`), l.origin(k.name)})
+		text := strings.Trim(format(l.viper.Get(k.name)), `"`)
+		values = append(values, Value{k.name, text, cmp.Or(l.origins[k.name], fromDefault)})
 	}
 	return values, f.path, nil
 }
 
 func (s Source) load(f file) (Loaded, error) {
 	l, err := s.collect(f)
+	if err == nil {
+		err = l.decode()
+	}
 	if err != nil {
-		return Loaded{}, err
-	}
-	if err := l.decode(); err != nil {
-		return Loaded{}, err
-	}
-	if err := l.readSecrets(); err != nil {
 		return Loaded{}, err
 	}
 	return l, nil
 }
 
-// collect returns what is set, before it is decoded. viper decides which value of a key counts.
+// collect returns what is set, before it is decoded. For each key, viper prefers the flag and the variable to
+// the file, and the file to the default.
 func (s Source) collect(f file) (Loaded, error) {
-	bound, err := s.bindings()
-	if err != nil {
-		return Loaded{}, err
-	}
-	l := Loaded{source: s, file: f, viper: newViper(bound), bound: bound}
+	l := Loaded{source: s, file: f, viper: viper.New(), origins: map[string]string{}}
 	for _, k := range keys {
 		l.viper.SetDefault(k.name, k.initial)
+	}
+	variables := s.variables()
+	if _, ok := variables[cgienv.UserVariable]; ok {
+		return Loaded{}, fmt.Errorf("environment variable %s: only a web server can set it, for a location: "+
+			"in the environment it would make every visitor this user", cgienv.UserVariable)
+	}
+	if err := l.setVariables("environment variable", variables, restart); err != nil {
+		return Loaded{}, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Flags)) {
+		if _, ok := byName[name]; !ok {
+			return Loaded{}, fmt.Errorf("flag --%s: unknown key %s", name, suggest(name, namesOf("")))
+		}
+		l.set(name, s.Flags[name], "flag --"+name)
 	}
 	if f.path == "" {
 		return l, nil
@@ -166,136 +171,77 @@ func (s Source) collect(f file) (Loaded, error) {
 	if err != nil {
 		return Loaded{}, fmt.Errorf("%s: %w", f.path, err)
 	}
+	for name := range values {
+		l.origins[name] = cmp.Or(l.origins[name], f.path)
+	}
 	return l, pkgerrors.Wrap(l.viper.MergeConfigMap(values), f.path)
 }
 
-// bindings returns what the environment and the flags set.
-func (s Source) bindings() (map[string]binding, error) {
+// variables returns the environment by name.
+func (s Source) variables() map[string]string {
 	variables := map[string]string{}
 	for _, variable := range s.Environ {
 		name, value, _ := strings.Cut(variable, "=")
 		variables[name] = value
 	}
-	if _, ok := variables[cgienv.UserVariable]; ok {
-		return nil, fmt.Errorf("environment variable %s: only a web server can set it, for a location: "+
-			"in the environment it would make every visitor this user", cgienv.UserVariable)
-	}
-	delete(variables, fileVariable)
-	bound, err := bindVariables("environment variable", variables, restart)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.Flags)) {
-		if _, ok := keyByName(name); !ok {
-			return nil, fmt.Errorf("flag --%s: unknown key %s", name, suggest(name, namesOf("")))
-		}
-		bound[name] = binding{name, s.Flags[name], "flag --" + name}
-	}
-	return bound, nil
+	return variables
 }
 
-// bindVariables returns what the variables set. Every unknown COMET_* is an error, also an empty one: it may
-// be a misspelt restriction. A key of a smaller scope is an error unless its variable is empty. An empty
-// variable sets nothing.
-func bindVariables(noun string, variables map[string]string, least scope) (map[string]binding, error) {
-	bound := map[string]binding{}
+// setVariables sets the keys of variables. Every unknown COMET_* is an error, also an empty one: it may be a
+// misspelt restriction. A key of a smaller scope is an error unless its variable is empty. An empty variable
+// sets nothing.
+func (l *Loaded) setVariables(noun string, variables map[string]string, least scope) error {
 	for _, name := range slices.Sorted(maps.Keys(variables)) { // Of two errors, the same one is returned each time.
-		if !IsSetting(name) {
-			continue
-		}
-		k, ok := keyByVariable(name)
+		k, ok := byVariable[name]
 		switch {
+		case !IsSetting(name):
 		case !ok && name != fileVariable:
-			return nil, fmt.Errorf("unknown %s %s", noun, suggest(name, append(variablesFor(least), cgienv.UserVariable)))
+			return fmt.Errorf("unknown %s %s", noun, suggest(name, append(variablesFor(least), cgienv.UserVariable)))
 		case variables[name] == "":
 		case k.scope < least:
-			return nil, fmt.Errorf("%s %s cannot be set for a location: only %s can",
+			return fmt.Errorf("%s %s cannot be set for a location: only %s can",
 				noun, name, strings.Join(variablesFor(least), ", "))
-		default:
-			bound[k.name] = binding{k.name, variables[name], noun + " " + name}
+		case ok:
+			l.set(k.name, variables[name], noun+" "+name)
 		}
 	}
-	return bound, nil
+	return nil
 }
 
-// A binding is the text that a flag or a variable gives to a key, as a [viper.FlagValue]. viper.BindEnv would
-// read the environment of this process only, not a location's variables.
-type binding struct{ name, text, origin string }
-
-func (b binding) HasChanged() bool    { return true }
-func (b binding) Name() string        { return b.name }
-func (b binding) ValueString() string { return b.text }
-func (b binding) ValueType() string   { return "string" }
-
-func newViper(bound map[string]binding) *viper.Viper {
-	v := viper.New()
-	for name, b := range bound {
-		_ = v.BindFlagValue(name, b) // The only error is for nil.
-	}
-	return v
+// set gives a key the text of a variable or a flag. viper.BindEnv would read the environment of this process
+// only, not the variables of a location.
+func (l *Loaded) set(name, text, origin string) {
+	l.viper.Set(name, text)
+	l.origins[name] = origin
 }
 
-// origin is the place where a key is set, as messages name it.
-func (l Loaded) origin(name string) string {
-	if b, ok := l.bound[name]; ok {
-		return b.origin
-	}
-	if l.viper != nil && l.viper.InConfig(name) {
-		return l.file.path
-	}
-	return fromDefault
-}
-
-// decode sets the fields whose keys are set.
+// decode parses the values that are set, sets their fields, and reads the file of secrets if it is set.
 func (l *Loaded) decode() error {
-	fields := map[any]key{}
-	findFields(fields, "", reflect.ValueOf(&l.Config).Elem())
-	parse := func(from, to reflect.Value) (any, error) {
-		if to.CanAddr() {
-			if k, ok := fields[to.Addr().Interface()]; ok {
-				return k.kind.parse(from.Interface())
-			}
+	for _, k := range keys {
+		value := l.viper.Get(k.name)
+		if value == nil { // A location has no defaults.
+			continue
 		}
-		return from.Interface(), nil // the map of a group
+		parsed, err := k.kind.parse(value)
+		if err != nil {
+			return l.refuse(k.name, err)
+		}
+		l.viper.Set(k.name, parsed)
 	}
 	err := l.viper.UnmarshalExact(&l.Config, func(d *mapstructure.DecoderConfig) {
-		d.DecodeHook, d.WeaklyTypedInput = parse, false
 		d.ZeroFields = true // A list must not be written into the array of another Config's list.
 	})
-	var wrong *mapstructure.DecodeError
-	if errors.As(err, &wrong) {
-		return l.refuse(wrong.Name(), wrong.Unwrap())
-	} else if err != nil {
-		return pkgerrors.Wrap(err, "settings")
+	if err == nil && l.Sets("subscribe.secret_file") {
+		return l.readSecrets()
 	}
-	return nil
-}
-
-// readSecrets reads the file of secrets, if there is one.
-func (l *Loaded) readSecrets() (err error) {
-	if l.Subscribe.Signed, err = l.Subscribe.readSecrets(); err != nil {
-		return l.refuse("subscribe.secret_file", fmt.Errorf("%s %w", quote(l.Subscribe.SecretFile), err))
-	}
-	return nil
+	return pkgerrors.Wrap(err, "settings")
 }
 
 // refuse completes an error about the value of a key: it adds where the key is set and what is allowed.
 func (l *Loaded) refuse(name string, err error) error {
 	err = fmt.Errorf("%s: %w: give %s", name, err, Allowed(name))
-	if from := l.origin(name); from != fromDefault {
-		err = fmt.Errorf("%s: %w", from, err)
+	if l.Sets(name) {
+		err = fmt.Errorf("%s: %w", l.origins[name], err)
 	}
 	return err
-}
-
-// findFields finds the key of each field, by a pointer to the field.
-func findFields(fields map[any]key, prefix string, group reflect.Value) {
-	for i := range group.NumField() {
-		name, field := prefix+group.Type().Field(i).Tag.Get("mapstructure"), group.Field(i)
-		if k, ok := keyByName(name); ok {
-			fields[field.Addr().Interface()] = k
-		} else {
-			findFields(fields, name+".", field)
-		}
-	}
 }

@@ -113,7 +113,7 @@ func TestLoad_FlagBeatsEnvironmentBeatsFileBeatsDefault(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := fieldOf(t, l.Config, s.key); !reflect.DeepEqual(got, want) {
+				if got := fieldOf(l.Config, s.key); !reflect.DeepEqual(got, want) {
 					t.Errorf("%s is %v, want %v", s.key, got, want)
 				}
 				if got := l.Sets(s.key); got != (layers > 0) {

@@ -3,6 +3,8 @@ package conf
 import (
 	"strings"
 
+	"github.com/spf13/viper"
+
 	"novcomet/core/cgienv"
 )
 
@@ -18,26 +20,18 @@ func IsSetting(variable string) bool {
 // The caller must then refuse the request, because c may allow more than the location does. A key whose
 // variable is empty is not set.
 func (c Config) Locate(variables map[string]string) (Config, error) {
-	bound, err := bindVariables("variable", variables, location)
+	l := Loaded{Config: c, viper: viper.New(), origins: map[string]string{}}
+	err := l.setVariables("variable", variables, location)
+	if err == nil {
+		err = l.decode()
+	}
 	if err != nil {
 		return Config{}, err
 	}
-	if len(bound) == 0 {
-		return c, nil
-	}
-	l := Loaded{Config: c, viper: newViper(bound), bound: bound}
-	if err := l.decode(); err != nil {
-		return Config{}, err
-	}
-	// The file of secrets is read again only if the location names another one. Otherwise, a change of the
-	// file would take effect without a reload, and only for some locations.
-	if _, ok := bound["subscribe.secret_file"]; ok {
-		err = l.readSecrets()
-	} else {
+	if !l.Sets("subscribe.secret_file") {
+		// If the file were read again, a change of it would take effect without a reload, and only for some
+		// locations.
 		l.Subscribe.Signed = l.Subscribe.Signed.WithSecretsOf(c.Subscribe.Signed)
-	}
-	if err != nil {
-		return Config{}, err
 	}
 	return l.Config, nil
 }

@@ -68,8 +68,8 @@ func TestLocate_RefusesOtherKeysAndUnknownVariables(t *testing.T) {
 		got, err := c.Locate(variables(variableOf(s.key), s.inVariable))
 		if !strings.Contains(can, variableOf(s.key)) {
 			wantError(t, err, "variable "+variableOf(s.key)+" "+can)
-		} else if err != nil || !reflect.DeepEqual(fieldOf(t, got, s.key), s.environ) {
-			t.Errorf("%s: %v, %v", s.key, fieldOf(t, got, s.key), err)
+		} else if err != nil || !reflect.DeepEqual(fieldOf(got, s.key), s.environ) {
+			t.Errorf("%s: %v, %v", s.key, fieldOf(got, s.key), err)
 		}
 	}
 	for _, l := range []struct{ name, value, words string }{

@@ -65,18 +65,13 @@ func defaults(t testing.TB) Config {
 	return load(t, Source{File: os.DevNull})
 }
 
-// fieldOf returns the value of the key's field.
-func fieldOf(t testing.TB, c Config, name string) any {
-	t.Helper()
-	fields := map[any]key{}
-	findFields(fields, "", reflect.ValueOf(&c).Elem())
-	for field, k := range fields {
-		if k.name == name {
-			return reflect.ValueOf(field).Elem().Interface()
-		}
+// fieldOf returns the value of the key's field: of StoreTimeout for store_timeout.
+func fieldOf(c Config, name string) any {
+	value := reflect.ValueOf(c)
+	for part := range strings.SplitSeq(strings.ReplaceAll(name, "_", ""), ".") {
+		value = value.FieldByNameFunc(func(field string) bool { return strings.EqualFold(field, part) })
 	}
-	t.Fatalf("%s has no field", name)
-	return nil
+	return value.Interface()
 }
 
 // wantError fails unless err is one line with every one of the words.

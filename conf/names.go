@@ -35,10 +35,10 @@ func suggest(word string, known []string) string {
 			}
 		}
 	}
-	return fmt.Sprintf("%s: conf/comet.yaml lists all keys", quote(word))
+	return quote(word) + ": conf/comet.yaml lists all keys"
 }
 
-// isNear reports whether that many letters changed, added or removed make b of a.
+// isNear reports whether at most that many letters changed, added or removed make b of a.
 func isNear(a, b string, edits int) bool {
 	switch {
 	case edits < 0:
@@ -60,16 +60,15 @@ func quote(value string) string {
 	return strconv.Quote(value)
 }
 
-// format shows a value as a message does: a list as YAML has it.
+// format shows a text or a list of texts in one line, as YAML has it.
 func format(value any) string {
-	list, ok := value.([]any)
+	list, ok := value.([]string)
 	if !ok {
-		text, _ := value.(string)
-		return quote(text)
+		return quote(value.(string))
 	}
-	elements := make([]string, len(list))
-	for i, e := range list {
-		elements[i] = format(e)
+	quoted := make([]string, len(list))
+	for i, text := range list {
+		quoted[i] = quote(text)
 	}
-	return "[" + strings.Join(elements, ", ") + "]"
+	return "[" + strings.Join(quoted, ", ") + "]"
 }

@@ -33,7 +33,7 @@ func TestSuggest_NamesTheSuccessorOfARemovedKey(t *testing.T) {
 		}
 		_, err := Load(Source{File: os.DevNull, Flags: map[string]string{name: "1"}})
 		wantError(t, err, "flag --"+name, removed)
-		if _, ok := keyByName(successor); !ok {
+		if _, ok := byName[successor]; !ok {
 			t.Errorf("%s is replaced by %s, which is not a name", name, successor)
 		}
 	}

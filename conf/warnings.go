@@ -8,25 +8,21 @@ import (
 	"time"
 )
 
-// safeWait is the default time-out of nginx and Apache (60 s), less the time that an answer may
-// need after the wait.
+// safeWait is the default time-out of nginx and Apache (60 s), less the time that an answer may need after
+// the wait.
 const safeWait = 50 * time.Second
 
 // Warnings returns one line for each setting that is allowed but probably a mistake.
-func (c Config) Warnings() []string {
-	var lines []string
+func (c Config) Warnings() (lines []string) {
 	if wait := c.Wait(); wait > safeWait {
-		seconds := int(wait/time.Second) + 20
 		lines = append(lines, fmt.Sprintf("tries × sleep is %s, longer than the default time-out of web servers: "+
 			"the files in examples/ allow 65s; for more, or with files of your own, set nginx's "+
-			"fastcgi_read_timeout (60s), "+
-			"Apache's TimeOut or ProxyTimeout (60) or mod_fcgid's FcgidIOTimeout (40) to %d seconds or more",
-			wait, seconds))
+			"fastcgi_read_timeout (60s), Apache's TimeOut or ProxyTimeout (60) or mod_fcgid's FcgidIOTimeout (40) "+
+			"to %d seconds or more", wait, int(wait/time.Second)+20))
 	}
 	if c.Status {
-		lines = append(lines, "status: on applies to every location, so nobody can poll or publish: set "+
-			"COMET_STATUS only for the location "+
-			"that is to answer with metrics (nginx: fastcgi_param, Apache: SetEnv)")
+		lines = append(lines, "status: on applies to every location, so nobody can poll or publish: set COMET_STATUS "+
+			"only for the location that is to answer with metrics (nginx: fastcgi_param, Apache: SetEnv)")
 	}
 	if isReachable(c.Listen) {
 		lines = append(lines, fmt.Sprintf("listen: other machines can reach %s, and FastCGI has no passwords: "+
@@ -44,7 +40,7 @@ func (c Config) Warnings() []string {
 // is known to be local.
 func isReachable(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
-	if listen == "" || strings.HasPrefix(listen, "unix:") || err != nil {
+	if err != nil || strings.HasPrefix(listen, "unix:") {
 		return false
 	}
 	ip, err := netip.ParseAddr(host)

@@ -1,7 +1,6 @@
 package conf
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -23,29 +22,29 @@ import (
 // file may have been cut.
 func readYAML(text []byte) (map[string]any, error) {
 	r := yamlReader{values: map[string]any{}, lines: map[string]int{}}
-	return r.values, r.read(text)
+	return r.values, r.read(string(text))
 }
 
 type yamlReader struct {
-	values map[string]any
-	lines  map[string]int // by key
+	values map[string]any // by key: a string or a []string
+	lines  map[string]int // by key or group: where it was set first
 	mended bool           // explainSyntax has replaced each * by asterisk
 }
 
 const asterisk = "∗" // U+2217
 
-func (r yamlReader) read(text []byte) error {
+func (r yamlReader) read(text string) error {
 	if err := checkCharacters(text); err != nil {
 		return err
 	}
-	documents := yaml.NewDecoder(bytes.NewReader(text))
-	var document, second yaml.Node
+	documents := yaml.NewDecoder(strings.NewReader(text))
+	var document yaml.Node
 	err := documents.Decode(&document)
 	if err == io.EOF {
 		return errNoKey
 	}
 	if err == nil {
-		err = documents.Decode(&second)
+		err = documents.Decode(new(yaml.Node))
 	}
 	if err == nil {
 		return errors.New("has a second document after a line ---: write all keys into one document")
@@ -60,12 +59,14 @@ func (r yamlReader) read(text []byte) error {
 	if root.Kind != yaml.MappingNode {
 		return fmt.Errorf("line %d: write keys and values here, such as tries: 20", root.Line)
 	}
+	if err := r.checkPlain("", root); err != nil {
+		return err
+	}
 	return r.readGroup("", root)
 }
 
 var errNoKey = errors.New("sets no key, so it may have been emptied or cut: write at least one, such as " +
-	"publish.allow: none, " +
-	"or name " + os.DevNull + " to run without a file")
+	"publish.allow: none, or name " + os.DevNull + " to run without a file")
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
@@ -76,7 +77,7 @@ func isEmpty(n *yaml.Node) bool {
 func (r yamlReader) readGroup(prefix string, group *yaml.Node) error {
 	for i := 0; i < len(group.Content); i += 2 {
 		name, value := group.Content[i], group.Content[i+1]
-		if err := r.checkPlain("", group, name); err != nil {
+		if err := r.checkPlain("", name); err != nil {
 			return err
 		}
 		if name.Kind != yaml.ScalarNode {
@@ -98,7 +99,7 @@ func (r yamlReader) readKey(name string, line int, value *yaml.Node) error {
 	}
 	r.lines[name] = line
 
-	k, isKey := keyByName(name)
+	k, isKey := byName[name]
 	members := strings.Join(namesOf(name+"."), ", ")
 	switch {
 	case members != "" && isEmpty(value):
@@ -120,7 +121,7 @@ func (r yamlReader) readKey(name string, line int, value *yaml.Node) error {
 		r.values[name] = value.Value
 		return nil
 	}
-	list := []any{}
+	list := []string{}
 	for _, element := range value.Content {
 		if err := r.checkPlain(name+": ", element); err != nil {
 			return err
@@ -136,15 +137,12 @@ func (r yamlReader) readKey(name string, line int, value *yaml.Node) error {
 }
 
 // checkPlain refuses the features of YAML by which a value is not what is written.
-func (r yamlReader) checkPlain(key string, nodes ...*yaml.Node) error {
-	for _, n := range nodes {
-		if n.Kind == yaml.AliasNode || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
-			return fmt.Errorf("line %d: anchors (&), aliases (*) and tags (!) are not allowed: write the value "+
-				"itself", n.Line)
-		}
-		if r.mended && n.Style == 0 && strings.HasPrefix(n.Value, asterisk) {
-			return fmt.Errorf("line %d: %sa value that begins with * must be in quotes, such as \"*\"", n.Line, key)
-		}
+func (r yamlReader) checkPlain(key string, n *yaml.Node) error {
+	if n.Kind == yaml.AliasNode || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
+		return fmt.Errorf("line %d: anchors (&), aliases (*) and tags (!) are not allowed: write the value itself", n.Line)
+	}
+	if r.mended && n.Style == 0 && strings.HasPrefix(n.Value, asterisk) {
+		return fmt.Errorf("line %d: %sa value that begins with * must be in quotes, such as \"*\"", n.Line, key)
 	}
 	return nil
 }
@@ -152,35 +150,36 @@ func (r yamlReader) checkPlain(key string, nodes ...*yaml.Node) error {
 // explainSyntax completes an error of the YAML library. For the two most frequent mistakes, a tab and an
 // asterisk without quotes, it names the line and the remedy. It never quotes the text: a value that begins
 // with * may be a password.
-func (r yamlReader) explainSyntax(text []byte, err error) error {
-	contains := func(words string) bool { return strings.Contains(err.Error(), words) }
+func (r yamlReader) explainSyntax(text string, err error) error {
+	says := func(words string) bool { return strings.Contains(err.Error(), words) }
 	switch {
-	case contains("tab character"), contains("cannot start any token"):
-		for i, line := range bytes.Split(text, []byte("\n")) {
-			content := bytes.TrimLeft(line, " \t\r")
-			if bytes.Contains(line[:len(line)-len(content)], []byte("\t")) && !bytes.HasPrefix(content, []byte("#")) {
+	case says("tab character"), says("cannot start any token"):
+		for i, line := range strings.Split(text, "\n") {
+			content := strings.TrimLeft(line, " \t\r")
+			indent := strings.TrimSuffix(line, content)
+			if strings.Contains(indent, "\t") && !strings.HasPrefix(content, "#") {
 				return fmt.Errorf("line %d: the line begins with a tab, which YAML does not allow: use spaces", i+1)
 			}
 		}
-	case !r.mended && (contains("unknown anchor") || contains("alphabetic or numeric character")):
+	case !r.mended && (says("unknown anchor") || says("alphabetic or numeric character")):
 		r.mended = true
-		if mistake := r.read(bytes.ReplaceAll(text, []byte("*"), []byte(asterisk))); mistake != nil {
+		if mistake := r.read(strings.ReplaceAll(text, "*", asterisk)); mistake != nil {
 			return mistake
 		}
 	}
-	if contains("yaml: line ") {
+	if says("yaml: line ") {
 		return pkgerrors.WithStack(err)
 	}
 	return pkgerrors.Wrap(err, "line 1") // The library leaves it out.
 }
 
 // checkCharacters finds the bytes that the YAML library refuses without naming the line.
-func checkCharacters(text []byte) error {
-	for i, line := range bytes.Split(text, []byte("\n")) {
-		if !utf8.Valid(line) {
+func checkCharacters(text string) error {
+	for i, line := range strings.Split(text, "\n") {
+		if !utf8.ValidString(line) {
 			return fmt.Errorf("line %d: this is not UTF-8 text", i+1)
 		}
-		for _, r := range string(line) {
+		for _, r := range line {
 			if r < ' ' && r != '\t' && r != '\r' || 0x7f <= r && r <= 0x9f && r != 0x85 || r == 0xfffe || r == 0xffff {
 				return fmt.Errorf("line %d: the character %U is not allowed", i+1, r)
 			}
