@@ -47,7 +47,7 @@ func run(environ []string, stdin io.Reader, stderr io.Writer) int {
 		fmt.Fprint(stderr, usage)
 		return 2
 	}
-	log := build.Log(stderr, slog.LevelError) // Warnings would come with each request.
+	log := slog.New(build.LogHandler(stderr, slog.LevelError, "text", true)) // Warnings would come with each request.
 	if err := serve(handler(environ, variables, stdin, log)); err != nil {
 		log.Error("comet.cgi could not answer", "error", err)
 		return 1

@@ -83,18 +83,14 @@ func (l *Locations) Of(variables map[string]string) (*core.Location, error) {
 
 // keyOf returns all settings among the variables, in one order.
 func keyOf(variables map[string]string) string {
-	var names []string
-	for name := range variables {
+	var settings []string
+	for name, value := range variables {
 		if conf.IsSetting(name) {
-			names = append(names, name)
+			settings = append(settings, name+"\x00"+value+"\x00")
 		}
 	}
-	slices.Sort(names)
-	var key strings.Builder
-	for _, name := range names {
-		key.WriteString(name + "\x00" + variables[name] + "\x00")
-	}
-	return key.String()
+	slices.Sort(settings)
+	return strings.Join(settings, "")
 }
 
 func (l *Locations) location(c conf.Config) *core.Location {

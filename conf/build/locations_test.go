@@ -31,6 +31,13 @@ func TestLocations_MakesEachLocationOnce(t *testing.T) {
 	if of(map[string]string{"QUERY_STRING": "publish=b"}) != common || of(map[string]string{"COMET_TRIES": "5"}) != five {
 		t.Error("the same settings are made again")
 	}
+	both := map[string]string{"COMET_TRIES": "5", "COMET_SLEEP": "3"}
+	first := of(both)
+	for range 20 { // The order in which Go ranges over a map differs.
+		if of(both) != first {
+			t.Fatal("the same settings in another order are made again")
+		}
+	}
 	if five == common || of(map[string]string{"COMET_TRIES": "6"}) == five {
 		t.Error("other settings are the same location")
 	}

@@ -5,11 +5,6 @@ import (
 	"log/slog"
 )
 
-// Log returns a log that writes to stderr, one line for each record of that level or above.
-func Log(stderr io.Writer, level slog.Level) *slog.Logger {
-	return slog.New(LogHandler(stderr, level, "text", true))
-}
-
 // LogHandler returns a handler that writes one line for each record of that level or above. The format is
 // "text" or "json". Without withTime the lines have no time; that is for a reader that adds its own.
 func LogHandler(stderr io.Writer, level slog.Leveler, format string, withTime bool) slog.Handler {
