@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,17 +23,9 @@ func TestFindFile_FlagBeatsVariable(t *testing.T) {
 
 func TestFindFile_NamedFileMustBeReadable(t *testing.T) {
 	dir := t.TempDir()
-	missing := filepath.Join(dir, "missing.yaml")
-	large := filepath.Join(dir, "large.yaml")
-	if err := os.WriteFile(large, []byte("# "+strings.Repeat("x", 1<<20)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	dangling := filepath.Join(dir, "dangling.yaml")
-	if err := os.Symlink(missing, dangling); err != nil {
-		t.Fatal(err)
-	}
-	fifo := filepath.Join(dir, "fifo.yaml")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+	missing, large := filepath.Join(dir, "missing.yaml"), write(t, "# "+strings.Repeat("x", 1<<20))
+	dangling, fifo := filepath.Join(dir, "dangling.yaml"), filepath.Join(dir, "fifo.yaml")
+	if err := errors.Join(os.Symlink(missing, dangling), syscall.Mkfifo(fifo, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for path, says := range map[string]string{
@@ -75,25 +68,19 @@ func TestFindFile_BesideTheProgram(t *testing.T) {
 	}
 	directory := func(tries string) string {
 		dir := t.TempDir()
-		if tries != "" {
-			if err := os.WriteFile(filepath.Join(dir, "comet.yaml"), []byte("tries: "+tries), 0o600); err != nil {
-				t.Fatal(err)
-			}
+		if tries == "" {
+			return dir
+		}
+		if err := os.WriteFile(filepath.Join(dir, "comet.yaml"), []byte("tries: "+tries), 0o600); err != nil {
+			t.Fatal(err)
 		}
 		return dir
 	}
-	program := filepath.Join(directory("5"), "comet.cgi")
-	if err := os.WriteFile(program, self, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	link, linkWithFile := filepath.Join(directory(""), "comet.cgi"), filepath.Join(directory("6"), "comet.cgi")
-	for _, l := range []string{link, linkWithFile} {
-		if err := os.Symlink(program, l); err != nil {
-			t.Fatal(err)
-		}
-	}
 	elsewhere := directory("99")
-	if err := os.WriteFile(filepath.Join(elsewhere, "comet.cgi"), self, 0o700); err != nil {
+	program, another := filepath.Join(directory("5"), "comet.cgi"), filepath.Join(elsewhere, "comet.cgi")
+	link, linkWithFile := filepath.Join(directory(""), "comet.cgi"), filepath.Join(directory("6"), "comet.cgi")
+	if err := errors.Join(os.WriteFile(program, self, 0o700), os.WriteFile(another, self, 0o700),
+		os.Symlink(program, link), os.Symlink(program, linkWithFile)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -106,11 +93,10 @@ func TestFindFile_BesideTheProgram(t *testing.T) {
 		{"called by a link with a file", linkWithFile, linkWithFile, elsewhere, nil, "6"},
 		{"called by a relative path", linkWithFile, "./comet.cgi", filepath.Dir(linkWithFile), nil, "6"},
 		{"called by a bare name", linkWithFile, "comet.cgi", elsewhere, nil, "5"},
-		{"the path of another program is not trusted", program, filepath.Join(elsewhere, "comet.cgi"), elsewhere, nil,
-			"5"},
+		{"the path of another program is not trusted", program, another, elsewhere, nil, "5"},
 		{"an empty argv[0]", program, "", elsewhere, nil, "5"},
-		{"COMET_CONFIG beats it", linkWithFile, linkWithFile, elsewhere, []string{"COMET_CONFIG=" + elsewhere +
-			"/comet.yaml"}, "99"},
+		{"COMET_CONFIG beats it", linkWithFile, linkWithFile, elsewhere,
+			[]string{"COMET_CONFIG=" + elsewhere + "/comet.yaml"}, "99"},
 		{"a variable beats it", linkWithFile, linkWithFile, elsewhere, []string{"COMET_TRIES=7"}, "7"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -131,8 +117,7 @@ func TestSearchFile_StopsAtAFileThatCannotBeRead(t *testing.T) {
 		"a directory":               func(path string) error { return os.Mkdir(path, 0o700) },
 		"a large file":              func(path string) error { return os.WriteFile(path, make([]byte, 2<<20), 0o600) },
 		"its directory is a link that leads nowhere": func(path string) error {
-			return os.Symlink("missing",
-				filepath.Dir(path))
+			return os.Symlink("missing", filepath.Dir(path))
 		},
 		"its directory is a file": func(path string) error { return os.WriteFile(filepath.Dir(path), nil, 0o600) },
 	} {
@@ -146,12 +131,11 @@ func TestSearchFile_StopsAtAFileThatCannotBeRead(t *testing.T) {
 		_, err := searchFile([]string{path, write(t, "tries: 7")})
 		wantError(t, err, "comet.yaml: ")
 	}
-	f, err := file{}, error(nil)
 	missing, next := filepath.Join(t.TempDir(), "novcomet", "comet.yaml"), write(t, "tries: 7")
-	if f, err = searchFile([]string{missing, next}); f.path != next || string(f.text) != "tries: 7" || err != nil {
+	if f, err := searchFile([]string{missing, next}); f.path != next || string(f.text) != "tries: 7" || err != nil {
 		t.Errorf("where there is nothing: %s %q, %v", f.path, f.text, err)
 	}
-	if f, err = searchFile([]string{missing}); f.path != "" || err != nil {
+	if f, err := searchFile([]string{missing}); f.path != "" || err != nil {
 		t.Errorf("without any file: %s, %v", f.path, err)
 	}
 }

@@ -11,14 +11,12 @@ import (
 // variables are those that nginx sends with a request by its own fastcgi_params, and more: names and values.
 func variables(more ...string) map[string]string {
 	m := map[string]string{"QUERY_STRING": "subscribed[a]=1", "REQUEST_METHOD": "GET", "CONTENT_TYPE": "",
-		"CONTENT_LENGTH": "",
-		"SCRIPT_NAME":    "/comet.php", "REQUEST_URI": "/comet.php?subscribed[a]=1", "DOCUMENT_URI": "/comet.php",
-		"DOCUMENT_ROOT":   "/var/www/html",
-		"SERVER_PROTOCOL": "HTTP/1.1", "REQUEST_SCHEME": "http", "GATEWAY_INTERFACE": "CGI/1.1",
-		"SERVER_SOFTWARE": "nginx/1.22.1",
-		"REMOTE_ADDR":     "127.0.0.1", "REMOTE_PORT": "40000", "REMOTE_USER": "", "SERVER_ADDR": "127.0.0.1",
-		"SERVER_PORT": "80", "SERVER_NAME": "_",
-		"REDIRECT_STATUS": "200", "HTTP_HOST": "localhost", "HTTP_USER_AGENT": "curl", "HTTP_ACCEPT": "*/*"}
+		"CONTENT_LENGTH": "", "SCRIPT_NAME": "/comet.php", "REQUEST_URI": "/comet.php?subscribed[a]=1",
+		"DOCUMENT_URI": "/comet.php", "DOCUMENT_ROOT": "/var/www/html", "SERVER_PROTOCOL": "HTTP/1.1",
+		"REQUEST_SCHEME": "http", "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_SOFTWARE": "nginx/1.22.1",
+		"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "40000", "REMOTE_USER": "", "SERVER_ADDR": "127.0.0.1",
+		"SERVER_PORT": "80", "SERVER_NAME": "_", "REDIRECT_STATUS": "200", "HTTP_HOST": "localhost",
+		"HTTP_USER_AGENT": "curl", "HTTP_ACCEPT": "*/*"}
 	for i := 0; i < len(more); i += 2 {
 		m[more[i]] = more[i+1]
 	}
@@ -35,10 +33,7 @@ func TestLocate_SetsOnlyTheLocation(t *testing.T) {
 	}{
 		{nil, func(*Config) {}},
 		{[]string{"COMET_TRIES", "5"}, func(c *Config) { c.Tries = 5 }},
-		{[]string{"COMET_TRIES", "5", "COMET_SLEEP", "100ms"}, func(c *Config) {
-			c.Tries, c.Sleep = 5,
-				100*time.Millisecond
-		}},
+		{[]string{"COMET_TRIES", "5", "COMET_SLEEP", "0.1"}, func(c *Config) { c.Tries, c.Sleep = 5, time.Second/10 }},
 		{[]string{"COMET_TRIES", "", "COMET_SLEEP", "4"}, func(c *Config) { c.Sleep = 4 * time.Second }},
 		{[]string{"COMET_PUBLISH_METHODS", "GET"}, func(c *Config) { c.Publish.Methods = []string{"GET"} }},
 		{[]string{"COMET_PUBLISH_ALLOW", "none"}, func(c *Config) { c.Publish.Allow = patternsOf() }},
@@ -58,9 +53,8 @@ func TestLocate_SetsOnlyTheLocation(t *testing.T) {
 }
 
 const can = "cannot be set for a location: only COMET_TRIES, COMET_SLEEP, COMET_PUBLISH_ALLOW, " +
-	"COMET_PUBLISH_METHODS, COMET_PUBLISH_RATE, " +
-	"COMET_SUBSCRIBE_ALLOW, COMET_SUBSCRIBE_SIGNED, COMET_SUBSCRIBE_SECRET_FILE, COMET_ORIGINS, " +
-	"COMET_STREAM_COMMENT, COMET_STREAM_END, COMET_STATUS can"
+	"COMET_PUBLISH_METHODS, COMET_PUBLISH_RATE, COMET_SUBSCRIBE_ALLOW, COMET_SUBSCRIBE_SIGNED, " +
+	"COMET_SUBSCRIBE_SECRET_FILE, COMET_ORIGINS, COMET_STREAM_COMMENT, COMET_STREAM_END, COMET_STATUS can"
 
 func TestLocate_RefusesOtherKeysAndUnknownVariables(t *testing.T) {
 	c := defaults(t)

@@ -74,6 +74,14 @@ func fieldOf(c Config, name string) any {
 	return value.Interface()
 }
 
+// refuses fails unless a file with the text is an error with its path and then begin, and with the words.
+func refuses(t *testing.T, text, begin string, words ...string) {
+	t.Helper()
+	path := write(t, text)
+	_, err := Load(Source{File: path})
+	wantError(t, err, append(words, path+": "+begin)...)
+}
+
 // wantError fails unless err is one line with every one of the words.
 func wantError(t *testing.T, err error, words ...string) {
 	t.Helper()

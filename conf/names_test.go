@@ -21,9 +21,7 @@ func TestSuggest_NamesTheSuccessorOfARemovedKey(t *testing.T) {
 		removed := ": it was removed: use " + successor + ", "
 		for _, text := range []string{name + ": 1", strings.Replace(name, ".", ":\n  ", 1) + ": 1",
 			strings.ToUpper(name) + ": 1", name + ":"} {
-			path := write(t, text)
-			_, err := Load(Source{File: path})
-			wantError(t, err, path+": line ", `: unknown key "`+name+`"`+removed)
+			refuses(t, text, "line ", `: unknown key "`+name+`"`+removed)
 		}
 		for _, value := range []string{"1", ""} {
 			_, err := Load(Source{File: os.DevNull, Environ: []string{variableOf(name) + "=" + value}})

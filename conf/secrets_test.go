@@ -41,8 +41,8 @@ func TestLoad_ReadsTheSecretsOfTheFile(t *testing.T) {
 		write(t, a+"\n#\n"+b):      {a, b},
 	} {
 		want := must(access.NewSigned([]string{"private-*"}, secrets))
-		c, err := defaults(t).Locate(variables("COMET_SUBSCRIBE_SIGNED", "private-*", "COMET_SUBSCRIBE_SECRET_FILE",
-			file))
+		set := variables("COMET_SUBSCRIBE_SIGNED", "private-*", "COMET_SUBSCRIBE_SECRET_FILE", file)
+		c, err := defaults(t).Locate(set)
 		if err != nil || !reflect.DeepEqual(c.Subscribe.Signed, want) {
 			t.Errorf("%s: %v, %v", file, c.Subscribe.Signed, err)
 		}
@@ -72,8 +72,7 @@ func TestConfig_NoFormatPrintsASecret(t *testing.T) {
 	secret, _, _ := strings.Cut(string(readText(t, testdata+"secrets"))[len("# in force\n"):], "\n")
 	for _, format := range []string{"%v", "%+v", "%#v", "%x", "%d"} {
 		text := fmt.Sprintf(format, c)
-		for _, shown := range []string{secret, fmt.Sprintf("%x", secret), strings.Trim(fmt.Sprint([]byte(secret)),
-			"[]")} {
+		for _, shown := range []string{secret, fmt.Sprintf("%x", secret), strings.Trim(fmt.Sprint([]byte(secret)), "[]")} {
 			if strings.Contains(text, shown) {
 				t.Errorf("%s prints %s", format, text)
 			}
@@ -96,11 +95,9 @@ func TestLoad_RefusesAFileWithoutSecrets(t *testing.T) {
 		write(t, "a\n"):                       "has a line that is not a secret of at least 32 characters",
 		write(t, strings.Repeat("a\x00", 32)): "has a line that is not a secret of at least 32 characters",
 	} {
-		path := write(t, "subscribe.secret_file: "+name)
-		_, err := Load(Source{File: path})
-		wantError(t, err, path+": subscribe.secret_file: "+strconv.Quote(name)+" ", says,
+		refuses(t, "subscribe.secret_file: "+name, "subscribe.secret_file: "+strconv.Quote(name)+" ", says,
 			"give the absolute path of a file")
-		_, err = defaults(t).Locate(variables("COMET_SUBSCRIBE_SECRET_FILE", name))
+		_, err := defaults(t).Locate(variables("COMET_SUBSCRIBE_SECRET_FILE", name))
 		wantError(t, err, "variable COMET_SUBSCRIBE_SECRET_FILE", says)
 	}
 }

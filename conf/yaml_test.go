@@ -32,9 +32,7 @@ func TestYAML_RefusesAFileThatSetsNothing(t *testing.T) {
 		"redis:\n  username: Null\n": `line 2: redis.username has no value, so the file may have been ` +
 			`cut: give a name, or "" for nothing; or remove the line`,
 	} {
-		path := write(t, text)
-		_, err := Load(Source{File: path})
-		wantError(t, err, path+": "+says)
+		refuses(t, text, says)
 	}
 }
 
@@ -95,11 +93,10 @@ func TestYAML_RefusesWhatItCannotRead(t *testing.T) {
 		"\xff\xfet\x00:\x00":                     "line 1: this is not UTF-8 text",
 		"# x\n" + strings.Repeat("[", 100_000):   "yaml: ",
 	} {
-		path := write(t, text)
-		_, err := Load(Source{File: path})
-		wantError(t, err, path+": ", says)
+		refuses(t, text, "", says)
 	}
 }
+
 func TestYAML_NamesTheLineAndTheKeyOfAnAsterisk(t *testing.T) {
 	for text, begin := range map[string]string{
 		"publish:\n  allow: *":                                        "line 2: publish.allow: ",
@@ -118,9 +115,7 @@ func TestYAML_NamesTheLineAndTheKeyOfAnAsterisk(t *testing.T) {
 		"{listen: ä, origins: *}":                                     "line 1: origins: ",
 		"publish:\n  alow: *":                                         "line 2: publish.alow: ",
 	} {
-		path := write(t, text)
-		_, err := Load(Source{File: path})
-		wantError(t, err, path+": "+begin, `a value that begins with * must be in quotes, such as "*"`)
+		refuses(t, text, begin, `a value that begins with * must be in quotes, such as "*"`)
 	}
 }
 
@@ -134,9 +129,7 @@ func TestYAML_NamesTheLineOfATab(t *testing.T) {
 		"tries: 5\n\t\nsleep: 2\n":                     "line 2: ",
 		"\ttries: 5":                                   "line 1: ",
 	} {
-		path := write(t, text)
-		_, err := Load(Source{File: path})
-		wantError(t, err, path+": "+line+"the line begins with a tab, which YAML does not allow: use spaces")
+		refuses(t, text, line+"the line begins with a tab, which YAML does not allow: use spaces")
 	}
 }
 
