@@ -191,3 +191,25 @@ func isGroup(s string) bool {
 	}
 	return isName(s) && !strings.ContainsAny(s[:1], "+-") && !strings.ContainsAny(s, ":,/")
 }
+
+// quote shows a value in one line and in at most about 100 characters.
+func quote(value string) string {
+	const most = 100
+	if len(value) > most {
+		return strconv.Quote(value[:most]) + "…"
+	}
+	return strconv.Quote(value)
+}
+
+// format shows a text or a list of texts in one line, as YAML has it.
+func format(value any) string {
+	list, ok := value.([]string)
+	if !ok {
+		return quote(value.(string))
+	}
+	quoted := make([]string, len(list))
+	for i, text := range list {
+		quoted[i] = quote(text)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}

@@ -40,9 +40,6 @@ func (r yamlReader) read(text string) error {
 	documents := yaml.NewDecoder(strings.NewReader(text))
 	var document yaml.Node
 	err := documents.Decode(&document)
-	if err == io.EOF {
-		return errNoKey
-	}
 	if err == nil {
 		err = documents.Decode(new(yaml.Node))
 	}
@@ -52,10 +49,11 @@ func (r yamlReader) read(text string) error {
 	if err != io.EOF {
 		return r.explainSyntax(text, err)
 	}
-	root := document.Content[0]
-	if isEmpty(root) {
-		return errNoKey
+	if len(document.Content) == 0 || isEmpty(document.Content[0]) {
+		return errors.New("sets no key, so it may have been emptied or cut: write at least one, such as " +
+			"publish.allow: none, or name " + os.DevNull + " to run without a file")
 	}
+	root := document.Content[0]
 	if root.Kind != yaml.MappingNode {
 		return fmt.Errorf("line %d: write keys and values here, such as tries: 20", root.Line)
 	}
@@ -64,9 +62,6 @@ func (r yamlReader) read(text string) error {
 	}
 	return r.readGroup("", root)
 }
-
-var errNoKey = errors.New("sets no key, so it may have been emptied or cut: write at least one, such as " +
-	"publish.allow: none, or name " + os.DevNull + " to run without a file")
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
@@ -108,8 +103,8 @@ func (r yamlReader) readKey(name string, line int, value *yaml.Node) error {
 	case members != "" && value.Kind == yaml.MappingNode:
 		return r.readGroup(name+".", value)
 	case members != "":
-		return fmt.Errorf("line %d: %s is a group and has no value: write its keys below it, indented: %s", line,
-			name, members)
+		return fmt.Errorf("line %d: %s is a group and has no value: write its keys below it, indented: %s",
+			line, name, members)
 	case !isKey:
 		return fmt.Errorf("line %d: unknown key %s", line, suggest(name, namesOf("")))
 	case isNull(value):
@@ -136,9 +131,10 @@ func (r yamlReader) readKey(name string, line int, value *yaml.Node) error {
 	return nil
 }
 
-// checkPlain refuses the features of YAML by which a value is not what is written.
+// checkPlain refuses the features of YAML by which a value is not what is written. An alias comes after its
+// anchor.
 func (r yamlReader) checkPlain(key string, n *yaml.Node) error {
-	if n.Kind == yaml.AliasNode || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
+	if n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
 		return fmt.Errorf("line %d: anchors (&), aliases (*) and tags (!) are not allowed: write the value itself", n.Line)
 	}
 	if r.mended && n.Style == 0 && strings.HasPrefix(n.Value, asterisk) {
