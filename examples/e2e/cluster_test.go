@@ -83,6 +83,14 @@ func stampIn(t *testing.T, redis *servertest.Redis, event string) string {
 	return micros[:10] + "." + micros[10:]
 }
 
+// nginx uses the socket file until it is reloaded, and later for other locations, such as the metrics.
+func TestCluster_KeepsSocketFile(t *testing.T) {
+	dropIn := example(t, "cluster", "comet-fcgi.socket.d", "cluster.conf")
+	if regexp.MustCompile(`(?m)^ListenStream=$`).MatchString(dropIn) { // It removes the sockets of the unit.
+		t.Error("cluster.conf removes the socket file")
+	}
+}
+
 func TestCluster_SocketHasAddressOfNginxConfiguration(t *testing.T) {
 	config := example(t, "cluster", "comet-cluster.conf")
 	servers := regexp.MustCompile(`(?m)^\s*server (\S+)`).FindAllStringSubmatch(config, -1)
