@@ -41,24 +41,6 @@ var mistakes = []mistake{
 			"ok stream: an event after",
 		},
 	}, {
-		name: "nginx has room for fewer browsers than may wait", server: launch.Nginx,
-		options: launch.Options{WorkerConnections: 1000, Settings: map[string]string{"max_waiting": "501"}},
-		want: []string{
-			"warning nginx: max_waiting is 501, but nginx has room for 500", "warning nginx: worker_connections 1002;",
-		},
-	}, {
-		name: "nginx has room for as many browsers as may wait", server: launch.Nginx,
-		options: launch.Options{WorkerConnections: 1000, Settings: map[string]string{"max_waiting": "500"}},
-		want: []string{
-			"ok nginx: room for 500 browsers at the same time (2 workers with 1000 worker_connections)",
-		},
-	}, {
-		name: "nginx may open fewer files than it has connections", server: launch.Nginx,
-		options: launch.Options{WorkerConnections: 30000},
-		want: []string{
-			"warning nginx: open files, but has 30000 worker_connections", "warning nginx: worker_rlimit_nofile 60000;",
-		},
-	}, {
 		name: "the CGI program still answers", server: launch.ApacheProxy,
 		options: launch.Options{
 			Blocks: []string{"Private events for users with a password"}, Users: users, Extra: serveCGIBin,

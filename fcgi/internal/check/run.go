@@ -98,7 +98,6 @@ func (c *checker) checkHost(ctx context.Context) {
 	}
 	c.checkOpenFiles()
 	c.checkSockets()
-	c.checkNginx()
 	c.checkStore(ctx)
 }
 
