@@ -41,15 +41,6 @@ var mistakes = []mistake{
 			"ok stream: an event after",
 		},
 	}, {
-		name: "the CGI program still answers", server: launch.ApacheProxy,
-		options: launch.Options{
-			Blocks: []string{"Private events for users with a password"}, Users: users, Extra: serveCGIBin,
-		},
-		want: []string{
-			"problem other URLs: /cgi-bin/comet.cgi, and there everybody can subscribe and publish",
-			"problem other URLs: a2disconf comet-cgi",
-		},
-	}, {
 		name: "mod_fcgid buffers streams", server: launch.ApacheFcgid,
 		options: launch.Options{Replace: map[string]string{"FcgidOutputBufferSize 0": "FcgidOutputBufferSize 65536"}},
 		want:    []string{"problem stream: buffering", "problem stream: FcgidOutputBufferSize 0"},
@@ -188,17 +179,6 @@ var mistakes = []mistake{
 		want: []string{"warning publish: without a name", "warning publish: publish.allow"},
 	},
 }
-
-// serveCGIBin is Debian's serve-cgi-bin.conf.
-const serveCGIBin = `
-LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
-ScriptSock "{dir}/cgid.sock"
-ScriptAlias /cgi-bin/ "{dir}/cgi-bin/"
-<Directory "{dir}/cgi-bin">
-	AllowOverride None
-	Options +ExecCGI -MultiViews +SymLinksIfOwnerMatch
-	Require all granted
-</Directory>`
 
 func urlBehindNginx(t *testing.T, site *launch.Site) string {
 	return behindNginx(t, site).URL + "/comet.php"

@@ -125,7 +125,7 @@ func TestCheck_FindsMistake(t *testing.T) {
 // checkNames are the checks of a site with nginx or mod_proxy_fcgi.
 var checkNames = []string{
 	"configuration", "directory", "inotify", "open files", "socket", "store", "URL", "header", "clock", "delivery",
-	"publish", "cache", "stream", "other sites", "own pages", "other URLs", "time-out",
+	"publish", "cache", "stream", "other sites", "own pages", "time-out",
 }
 
 func TestCheck_FindsNothingWrongWithGoodSite(t *testing.T) {

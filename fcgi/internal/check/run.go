@@ -105,9 +105,6 @@ func (c *checker) checkHost(ctx context.Context) {
 func (c *checker) checkSite(ctx context.Context) {
 	first := c.client.poll(ctx, c.id.String())
 	usable := c.checkURL(first)
-	if first.err == nil {
-		c.checkOtherURLs(ctx)
-	}
 	if !usable {
 		return
 	}
