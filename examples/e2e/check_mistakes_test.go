@@ -161,20 +161,6 @@ var mistakes = []mistake{
 			"problem store: the store memcached does not answer", "problem publish: does not accept a publication",
 		},
 	}, {
-		name: "nginx refuses data of data.max_bytes", server: launch.Nginx,
-		options: launch.Options{
-			Replace:  map[string]string{"client_max_body_size 16m;": ""},
-			Settings: map[string]string{"data.max_bytes": "2000000"},
-		},
-		want: []string{"problem data: HTTP 413", "problem data: client_max_body_size"},
-	}, {
-		name: "mod_fcgid refuses data of data.max_bytes", server: launch.ApacheFcgid,
-		options: launch.Options{
-			Replace:  map[string]string{"FcgidMaxRequestLen 16777216": "FcgidMaxRequestLen 131072"},
-			Settings: map[string]string{"data.max_bytes": "200000"},
-		},
-		want: []string{"problem data: HTTP 500", "problem data: FcgidMaxRequestLen"},
-	}, {
 		name: "everybody may publish", server: launch.Nginx,
 		want: []string{"warning publish: without a name", "warning publish: publish.allow"},
 	},

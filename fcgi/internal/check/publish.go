@@ -1,7 +1,6 @@
 package check
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -105,33 +104,4 @@ func (c *checker) checkOwnPages(ctx context.Context) {
 		}
 		return
 	}
-}
-
-// checkData tests whether the web server passes on as much data as an event may carry. The data is the
-// body of a poll, which NovComet ignores, so nothing is published.
-func (c *checker) checkData(ctx context.Context) {
-	c.topic = "data"
-	const raise = "let the web server pass as much as data.max_bytes: nginx client_max_body_size, " +
-		"mod_fcgid FcgidMaxRequestLen, Apache LimitRequestBody, lighttpd server.max-request-size, and proxies in front"
-	size := c.config.Data.MaxBytes
-	a := c.postPoll(ctx, size)
-	switch {
-	case a.isJSON && a.S != nil:
-		c.ok("a body of %d bytes (data.max_bytes) gets through", size)
-	case a.isJSON && a.Error != "":
-		c.warn("use --config with the settings file of the comet-fcgi behind the URL",
-			"NovComet refuses a body of %d bytes, which data.max_bytes allows here: %v", size, a)
-	case c.postPoll(ctx, 1).S == nil:
-		c.ok("not tested: POST does not get through")
-	default:
-		c.problem(raise, "a body of %d bytes, which data.max_bytes allows, does not get through: %v", size, a)
-	}
-}
-
-// postPoll sends a poll that does not wait, with a body of this size. Expect lets a web server refuse the
-// size before the body is sent.
-func (c *checker) postPoll(ctx context.Context, size int) answer {
-	body := bytes.Repeat([]byte("x"), size)
-	return c.client.send(ctx, time.Minute, http.MethodPost, immediateQuery(c.id.String()), body,
-		"Content-Type", "application/octet-stream", "Expect", "100-continue")
 }

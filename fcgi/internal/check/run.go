@@ -119,7 +119,6 @@ func (c *checker) checkSite(ctx context.Context) {
 		c.checkStream(ctx, delivers)
 		c.checkOtherSites(ctx)
 		c.checkOwnPages(ctx)
-		c.checkData(ctx)
 	}
 	c.checkTimeout(poll)
 }
