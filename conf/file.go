@@ -158,34 +158,39 @@ func readRegular(path string, most int64) ([]byte, error) {
 	return text, nil
 }
 
-// readSecrets adds the secrets for tokens, if a file has them: one in each line. Empty lines and lines that
-// begin with # are skipped.
+// readSecrets adds the secrets for tokens, if a file has them.
 func (l *Loaded) readSecrets() error {
 	path := l.Subscribe.SecretFile
 	if path == "" {
 		return nil
 	}
-	text, err := readRegular(path, maxSecrets)
+	secrets, err := secretsIn(path)
 	if err == nil {
-		var secrets []string
-		for line := range strings.Lines(string(text)) {
-			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-				secrets = append(secrets, line)
-			}
+		if l.Subscribe.Signed, err = l.Subscribe.Signed.WithSecrets(secrets); err != nil {
+			err = fmt.Errorf("has a line that is not a secret of at least %d characters", access.MinSecret)
 		}
-		l.Subscribe.Signed, err = l.Subscribe.Signed.WithSecrets(secrets)
 	}
+	if err != nil {
+		return l.refuse("subscribe.secret_file", fmt.Errorf("%s %w", quote(path), err))
+	}
+	return nil
+}
+
+// secretsIn returns the lines of a file. Empty ones and those that begin with # are skipped.
+func secretsIn(path string) (secrets []string, err error) {
+	text, err := readRegular(path, maxSecrets)
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, errNotRegular), errors.Is(err, errTooLarge):
-		err = errors.New("can't be read: not a regular file of at most 64 KiB")
-	case errors.Is(err, access.ErrSigned):
-		err = fmt.Errorf("has a line that is not a secret of at least %d characters", access.MinSecret)
-	default:
-		err = fmt.Errorf("can't be read: %w", err)
+		return nil, errors.New("can't be read: not a regular file of at most 64 KiB")
+	case err != nil:
+		return nil, fmt.Errorf("can't be read: %w", err)
 	}
-	return l.refuse("subscribe.secret_file", fmt.Errorf("%s %w", quote(path), err))
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			secrets = append(secrets, line)
+		}
+	}
+	return secrets, nil
 }
 
 // Password reads the password of Redis. It is empty if no file is set.

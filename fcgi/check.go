@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"novcomet/conf"
 	"novcomet/fcgi/internal/check"
 )
 
@@ -48,7 +47,7 @@ func (c *checkFlags) parse(arguments []string) error {
 func runCheck(ctx context.Context, o commandLine, environ []string, stdout, stderr io.Writer) int {
 	report, err := check.Run(ctx, check.Options{
 		Source: o.source(environ), URL: o.check.url, Wait: o.check.wait, Event: o.check.event,
-		OpenStore: openStore, Connections: connectionsWith, SourceOf: sourceOf,
+		OpenStore: openStore,
 	})
 	if err != nil {
 		fmt.Fprintf(stderr, "comet-fcgi: %v\n", err)
@@ -63,13 +62,4 @@ func runCheck(ctx context.Context, o commandLine, environ []string, stdout, stde
 		return 1
 	}
 	return 0
-}
-
-// sourceOf returns the source of the settings of a comet-fcgi with these arguments and this environment.
-func sourceOf(args, environ []string) (conf.Source, error) {
-	o, err := parseCommandLine(args)
-	if err == nil && o.command != "" {
-		err = fmt.Errorf("comet-fcgi %s is not a server", o.command)
-	}
-	return o.source(environ), err
 }

@@ -27,9 +27,7 @@ func TestServe_RefusesADirectoryThatKeepsOnlySeconds(t *testing.T) {
 	p, _ := startServer(t, directory)
 	p.wantExit(1, "file.directory", directory, "units of 1s", "/dev/shm")
 
-	status, report := runChecked(t, roleProgram, directory, nil, nil)
-	if status != 1 {
-		t.Errorf("check: status %d, want 1", status)
-	}
-	wantText(t, report, "problem  directory", "units of 1s", "/dev/shm")
+	checked := start(t, directory, startOptions{args: []string{checkCommand}})
+	checked.wantExit(1)
+	wantText(t, checked.stdout.String(), "problem  directory", "units of 1s", "/dev/shm")
 }

@@ -4,10 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,24 +64,6 @@ func runCheck(t *testing.T, site *launch.Site, url string, env []string) (findin
 	return report.Findings, cmd.ProcessState.ExitCode()
 }
 
-// behindProxy starts a proxy that changes the header of each answer. It returns the proxy's URL.
-func behindProxy(t *testing.T, site *launch.Site, change func(http.Header)) string {
-	t.Helper()
-	target, err := url.Parse(site.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.FlushInterval = -1
-	proxy.ModifyResponse = func(r *http.Response) error {
-		change(r.Header)
-		return nil
-	}
-	server := httptest.NewServer(proxy)
-	t.Cleanup(server.Close)
-	return server.URL + "/comet.php"
-}
-
 func TestCheck_FindsMistake(t *testing.T) {
 	for _, m := range mistakes {
 		t.Run(m.name, func(t *testing.T) {
@@ -124,8 +102,8 @@ func TestCheck_FindsMistake(t *testing.T) {
 
 // checkNames are the checks of a site with nginx or mod_proxy_fcgi.
 var checkNames = []string{
-	"configuration", "directory", "inotify", "open files", "socket", "store", "URL", "header", "clock", "delivery",
-	"publish", "cache", "stream", "other sites", "own pages", "time-out",
+	"configuration", "directory", "inotify", "socket", "store", "URL", "header", "delivery", "publish", "cache",
+	"stream", "own pages", "time-out",
 }
 
 func TestCheck_FindsNothingWrongWithGoodSite(t *testing.T) {

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,10 +27,7 @@ func newClient(address string) (*client, error) {
 		return nil, fmt.Errorf("%q is not a URL: give the URL of NovComet, such as http://localhost/comet.php", address)
 	}
 	return &client{u, &http.Client{
-		Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, DisableCompression: true,
-			MaxIdleConnsPerHost: 8, ExpectContinueTimeout: time.Second,
-		},
+		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
 }
@@ -41,14 +37,13 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
-	sent   time.Time
 	took   time.Duration
 	err    error
 
-	isJSON bool // the body is a JSON object, which may have these keys:
-	S      *int
-	At     map[string]string
-	Error  string
+	// If the body is a JSON object, it may have these keys:
+	S     *int
+	At    map[string]string
+	Error string
 }
 
 // String describes the answer in one line.
@@ -59,34 +54,27 @@ func (a answer) String() string {
 	return fmt.Sprintf("HTTP %d after %v: %.80s", a.status, round(a.took), a.body)
 }
 
+// published reports whether the answer confirms a publication.
+func (a answer) published() bool { return a.status == http.StatusOK && a.body == "true" }
+
 // cause returns the cause of a failed request, without the URL.
 func cause(err error) error {
-	if wrapped := new(url.Error); errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = errors.New("no answer in time")
+		return errors.New("no answer in time")
 	}
 	return err
 }
 
-func (c *client) get(ctx context.Context, timeout time.Duration, query string, header ...string) answer {
-	return c.send(ctx, timeout, http.MethodGet, query, nil, header...)
-}
-
-// poll asks for the cursor of an event, without waiting.
-func (c *client) poll(ctx context.Context, id string) answer {
-	return c.get(ctx, quick, immediateQuery(id))
-}
-
-func (c *client) send(
-	ctx context.Context, timeout time.Duration, method, query string, content []byte, header ...string,
-) (a answer) {
+// send sends a request, and returns the answer. header has names and values in turn.
+func (c *client) send(ctx context.Context, timeout time.Duration, method, query string, header ...string) (a answer) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	begin := time.Now()
-	defer func() { a.sent, a.took = begin, time.Since(begin) }()
-	response, err := c.open(ctx, method, query, content, header...)
+	defer func() { a.took = time.Since(begin) }()
+	response, err := c.open(ctx, method, query, header...)
 	if err != nil {
 		return answer{err: cause(err)}
 	}
@@ -95,20 +83,18 @@ func (c *client) send(
 	body, err := io.ReadAll(io.LimitReader(response.Body, most))
 	text := strings.TrimSpace(string(body))
 	a = answer{status: response.StatusCode, header: response.Header, body: text, err: cause(err)}
-	a.isJSON = strings.HasPrefix(a.body, "{") && json.Unmarshal(body, &a) == nil
+	_ = json.Unmarshal(body, &a) // A body of another kind sets nothing.
 	return a
 }
 
-// open sends a request, and returns the response with its body unread. header has names and values in turn.
-func (c *client) open(
-	ctx context.Context, method, query string, content []byte, header ...string,
-) (*http.Response, error) {
+// open sends a request, and returns the response with its body unread.
+func (c *client) open(ctx context.Context, method, query string, header ...string) (*http.Response, error) {
 	u := *c.url
 	if u.RawQuery != "" {
 		query = u.RawQuery + "&" + query
 	}
 	u.RawQuery = query
-	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(content))
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -119,10 +105,17 @@ func (c *client) open(
 	return c.http.Do(r)
 }
 
+// poll asks for the cursor of the check's event, without waiting. extra is the end of the query.
+func (c *checker) poll(ctx context.Context, extra string) answer {
+	return c.client.send(ctx, quick, http.MethodGet, pollQuery(c.id.String(), "now")+"&wait=0"+extra)
+}
+
+// keepCursor takes over the cursor of an answer, and reports whether it has one.
+func (c *checker) keepCursor(a answer) (ok bool) {
+	c.cursor, ok = a.At[c.id.String()]
+	return ok
+}
+
 func pollQuery(id, cursor string) string {
 	return "subscribed[" + url.QueryEscape(id) + "]=" + url.QueryEscape(cursor)
 }
-
-func immediateQuery(id string) string { return pollQuery(id, "now") + "&wait=0" }
-
-func publishQuery(id string) string { return "publish=" + url.QueryEscape(id) }

@@ -1,9 +1,13 @@
 package check_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"novcomet/core/access"
 	"novcomet/fcgi/internal/check"
@@ -22,4 +26,58 @@ func TestDelivery_APublicationThatIsNotSeenIsAProblem(t *testing.T) {
 		polls.ServeHTTP(w, r)
 	})
 	wantFinding(t, installation{url: serve(t, both)}.check(t), check.Problem, "delivery", "not seen through the URL")
+}
+
+func TestDelivery_TimeoutIsTestedOnlyAsLongAsWait(t *testing.T) {
+	t.Parallel()
+	e, directory := endpoint(t, access.Rules{})
+	env := []string{"COMET_FILE_DIRECTORY=" + directory}
+	r := installation{url: serve(t, e), wait: 50 * time.Millisecond, env: env}.check(t)
+	wantFinding(t, r, check.OK, "time-out", "50ms at least", "--wait")
+}
+
+func TestDelivery_ACacheIsFound(t *testing.T) {
+	t.Parallel()
+	e, directory := endpoint(t, access.Rules{Publish: patterns(t)})
+	var cache sync.Map // from the query of a poll to its answer
+	cached := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.URL.RawQuery, "wait=0") {
+			e.ServeHTTP(w, r)
+			return
+		}
+		answer, found := cache.Load(r.URL.RawQuery)
+		if !found {
+			recorder := httptest.NewRecorder()
+			e.ServeHTTP(recorder, r)
+			answer, _ = cache.LoadOrStore(r.URL.RawQuery, recorder.Body.String())
+		}
+		w.Header().Set("Cache-Control", "no-store")
+		fmt.Fprint(w, answer)
+	})
+	r := installation{url: serve(t, cached), env: []string{"COMET_FILE_DIRECTORY=" + directory}}.check(t)
+	wantFinding(t, r, check.OK, "publish", "HTTP 403")
+	wantFinding(t, r, check.Problem, "cache", "same answer after a publication", "fastcgi_cache")
+}
+
+// The store of the settings is another one: the check runs on another machine.
+func TestDelivery_IsTestedByURLIfEverybodyMayPublish(t *testing.T) {
+	t.Parallel()
+	e, _ := endpoint(t, access.Rules{})
+	r := installation{url: serve(t, e)}.check(t)
+	wantFinding(t, r, check.OK, "delivery", "after a publication")
+	wantFinding(t, r, check.OK, "stream", "an event after")
+}
+
+func TestDelivery_ABufferedStreamIsAProblem(t *testing.T) {
+	t.Parallel()
+	e, directory := endpoint(t, access.Rules{})
+	buffering := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept") == "text/event-stream" {
+			<-r.Context().Done()
+			return
+		}
+		e.ServeHTTP(w, r)
+	})
+	r := installation{url: serve(t, buffering), env: []string{"COMET_FILE_DIRECTORY=" + directory}}.check(t)
+	wantFinding(t, r, check.Problem, "stream", "nothing arrives within 5.5s", "buffering")
 }

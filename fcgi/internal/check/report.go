@@ -33,9 +33,8 @@ type Finding struct {
 
 // Report has all findings, in the order of the checks.
 type Report struct {
-	Findings []Finding `json:"findings"`
-	// Settings are all settings in force.
-	Settings []conf.Value `json:"settings,omitempty"`
+	Findings []Finding    `json:"findings"`
+	Settings []conf.Value `json:"settings,omitempty"` // all settings in force
 
 	changed []conf.Value // the settings that differ from the defaults
 	topic   string       // the Check of the next finding
@@ -63,29 +62,24 @@ func (r *Report) add(v Verdict, do, format string, values ...any) {
 // Text writes the report for people: the settings that differ from the defaults, then a line for each
 // finding, with the remedy below. If verbose is true, it writes all settings.
 func (r *Report) Text(w io.Writer, verbose bool) error {
-	var b strings.Builder
 	settings := r.changed
 	if verbose {
 		settings = r.Settings
 	}
-	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range settings {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", s.Key, s.Value, s.From)
-	}
-	if err := table.Flush(); err != nil {
-		return errors.Wrap(err, "print the settings")
+		fmt.Fprintf(out, "%s\t%s\t%s\n", s.Key, s.Value, s.From)
 	}
 	if len(settings) > 0 {
-		b.WriteByte('\n')
+		fmt.Fprintln(out)
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "%-7s  %-13s  %s\n", f.Verdict, f.Check, printable(f.Found))
+		fmt.Fprintf(out, "%-7s  %-13s  %s\n", f.Verdict, f.Check, printable(f.Found))
 		if f.Do != "" {
-			fmt.Fprintf(&b, "%-7s  %-13s  → %s\n", "", "", printable(f.Do))
+			fmt.Fprintf(out, "%24s→ %s\n", "", printable(f.Do))
 		}
 	}
-	_, err := io.WriteString(w, b.String())
-	return errors.Wrap(err, "print the report")
+	return errors.Wrap(out.Flush(), "print the report")
 }
 
 // JSON writes the report for programs: {"verdict": …, "findings": […], "settings": […]}.
@@ -108,15 +102,6 @@ func printable(text string) string {
 		}
 		return r
 	}, text)
-}
-
-// abbreviate returns the first three names, and the number of the others.
-func abbreviate(names []string) string {
-	const most = 3
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // round shortens a duration to about three digits.

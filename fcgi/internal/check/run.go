@@ -1,10 +1,11 @@
 // Package check examines an installation of NovComet: its settings, this machine, and what a browser gets
 // from the URL. Each finding has a verdict. A finding that is not OK also names the remedy.
 //
-// [Run] is the list of all checks. Each check is a method of checker, in a file of its own.
+// [Run] makes all checks. Each check is a method of checker.
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,8 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/procfs"
-
 	"novcomet/conf"
 	"novcomet/core/event"
 	"novcomet/core/store"
@@ -23,27 +22,13 @@ import (
 
 // Options name what [Run] examines.
 type Options struct {
-	// Source is where the settings come from.
-	Source conf.Source
-	// URL is NovComet's address in a browser: http://localhost/comet.php. If URL is empty, Run examines
-	// only this machine.
-	URL string
-	// Wait is the longest time that Run waits for the answer to a poll. The default is tries × sleep and
-	// a margin, at most maxWait.
-	Wait time.Duration
-	// Event is the id that Run subscribes to and publishes. The default is novcomet-check- and a number.
-	Event string
-	// OpenStore opens the store that the settings name.
-	OpenStore func(conf.Config) (store.Store, error)
-	// Connections returns how many connections comet-fcgi accepts with this limit of open files.
-	Connections func(files uint64) int
-	// SourceOf returns the source of the settings of a comet-fcgi with this command line and environment.
-	// It fails if the process is not a server.
-	SourceOf func(args, environ []string) (conf.Source, error)
-}
+	Source conf.Source   // where the settings come from
+	URL    string        // NovComet's address in a browser; "": examine only this machine
+	Wait   time.Duration // how long to wait for the answer to a poll; 0: tries × sleep and a margin, at most 2m
+	Event  string        // the id to subscribe to and to publish; "": novcomet-check- and a number
 
-// maxWait is the longest default of [Options.Wait].
-const maxWait = 2 * time.Minute
+	OpenStore func(conf.Config) (store.Store, error) // opens the store that the settings name
+}
 
 const ownPrefix = "novcomet-check-"
 
@@ -51,22 +36,20 @@ type checker struct {
 	Report
 	options Options
 	id      event.ID
-	config  conf.Config   // the defaults if the settings are invalid
-	daemons []procfs.Proc // the running comet-fcgi with these settings
-	sockets []string      // their addresses, as in the key listen
-	store   store.Store   // nil if it could not be opened
+	config  conf.Config // the defaults if the settings are invalid
+	file    string      // the settings file, "" if there is none
+	store   store.Store // nil if it could not be opened
 
-	client *client
-	cursor string // the last cursor of the event
-	viaURL bool   // publish through the URL; otherwise in the store
+	client   *client
+	long     chan answer   // gets the answer to the long poll
+	longWait time.Duration // how long the check waits for it
+	cursor   string        // the last cursor of the event
+	viaURL   bool          // publish through the URL; otherwise in the store
 }
 
 // Run makes all checks. An error means that the options are invalid.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	if o.Event == "" {
-		o.Event = fmt.Sprintf("%s%06d", ownPrefix, rand.IntN(1_000_000))
-	}
-	id, err := event.ParseID(o.Event)
+	id, err := event.ParseID(cmp.Or(o.Event, fmt.Sprintf("%s%06d", ownPrefix, rand.IntN(1_000_000))))
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +61,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		defer c.client.http.CloseIdleConnections()
 	}
 	if c.checkSettings() {
-		c.checkHost(ctx)
+		if c.config.Store == "files" && c.checkDirectory() && c.config.File.Notify {
+			c.checkInotify()
+		}
+		c.checkSocket()
+		c.checkStore(ctx)
 	}
 	if c.store != nil {
 		defer func() { _ = c.store.Close() }() // An error changes no finding.
@@ -90,47 +77,33 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return &c.Report, nil
 }
 
-// checkHost examines what the settings name on this machine.
-func (c *checker) checkHost(ctx context.Context) {
-	c.checkProcess()
-	if c.config.Store == "files" && c.checkDirectory() {
-		c.checkInotify()
-	}
-	c.checkOpenFiles()
-	c.checkSockets()
-	c.checkStore(ctx)
-}
-
 // checkSite examines what a browser gets from the URL. A long poll waits all the while.
 func (c *checker) checkSite(ctx context.Context) {
-	first := c.client.poll(ctx, c.id.String())
-	usable := c.checkURL(first)
-	if !usable {
+	if !c.checkURL(ctx) {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	poll := c.startLongPoll(ctx)
-	if c.checkConcurrency(ctx, poll) {
-		delivers := c.checkPublish(ctx) && c.checkCache(ctx)
-		if delivers {
+	c.startLongPoll(ctx)
+	if c.checkConcurrency(ctx) {
+		if c.checkPublish(ctx) && c.checkCache(ctx) {
 			c.checkWakeup(ctx)
+			c.checkStream(ctx)
 		}
-		c.checkStream(ctx, delivers)
-		c.checkOtherSites(ctx)
 		c.checkOwnPages(ctx)
 	}
-	c.checkTimeout(poll)
+	c.checkTimeout()
 }
 
 // removeEvent removes the file of the check's own event. In memcached and Redis the event stays.
 func (c *checker) removeEvent() {
-	if c.config.Store != "files" || !strings.HasPrefix(c.id.String(), ownPrefix) {
+	c.topic = "publish"
+	name := c.id.String()
+	if c.config.Store != "files" || !strings.HasPrefix(name, ownPrefix) {
 		return
 	}
-	c.topic = "publish"
-	path := filepath.Join(c.config.File.Directory, c.id.String()+".comet")
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	err := os.Remove(filepath.Join(c.config.File.Directory, name+".comet"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		c.warn("remove the file", "the check could not remove its event: %v", err)
 	}
 }

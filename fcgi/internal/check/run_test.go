@@ -22,14 +22,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // installation is what a test examines.
 type installation struct {
-	env         []string
-	listen      string
-	store       store.Store // default: files
-	storeError  error
-	connections int // default: enough
-	url         string
-	wait        time.Duration
-	event       string
+	env        []string
+	listen     string
+	store      store.Store // default: files
+	storeError error
+	url        string
+	wait       time.Duration
+	event      string
 }
 
 func (i installation) options(t *testing.T) check.Options {
@@ -41,10 +40,6 @@ func (i installation) options(t *testing.T) check.Options {
 	if i.listen != "" {
 		source.Flags["listen"] = i.listen
 	}
-	connections := 10_000
-	if i.connections != 0 {
-		connections = i.connections
-	}
 	return check.Options{
 		Source: source, URL: i.url, Wait: i.wait, Event: i.event,
 		OpenStore: func(c conf.Config) (store.Store, error) {
@@ -53,8 +48,6 @@ func (i installation) options(t *testing.T) check.Options {
 			}
 			return &files.Store{Directory: c.File.Directory, Mode: c.File.Mode}, i.storeError
 		},
-		Connections: func(uint64) int { return connections },
-		SourceOf:    func(_, environ []string) (conf.Source, error) { return conf.Source{Environ: environ}, nil },
 	}
 }
 
@@ -126,7 +119,7 @@ func TestRun_FindsNoProblemInAGoodInstallationAndLeavesNoFile(t *testing.T) {
 	t.Parallel()
 	e, directory := endpoint(t, access.Rules{})
 	r := installation{url: serve(t, e), env: []string{"COMET_FILE_DIRECTORY=" + directory}}.check(t)
-	for _, about := range []string{"URL", "header", "clock", "delivery", "cache", "stream", "time-out"} {
+	for _, about := range []string{"URL", "header", "delivery", "cache", "stream", "time-out"} {
 		wantFinding(t, r, check.OK, about)
 	}
 	wantFinding(t, r, check.Warning, "publish", "publish.allow")

@@ -7,15 +7,14 @@ import (
 	"novcomet/conf"
 )
 
-// checkSettings reads the settings, and finds the comet-fcgi that runs with them. It reports whether they
-// are valid.
+// checkSettings reads the settings, and reports whether they are valid.
 func (c *checker) checkSettings() bool {
 	c.topic = "configuration"
 	noFile := conf.Source{File: os.DevNull}
 	defaults, _, _ := conf.Explain(noFile) // The defaults are valid.
-	values, file, err := conf.Explain(c.options.Source)
-	c.Settings = values
-	for i, v := range values {
+	var err error
+	c.Settings, c.file, err = conf.Explain(c.options.Source)
+	for i, v := range c.Settings {
 		if v.Value != defaults[i].Value {
 			c.changed = append(c.changed, v)
 		}
@@ -30,17 +29,10 @@ func (c *checker) checkSettings() bool {
 		return false
 	}
 	c.ok("%s; %d of %d settings differ from the defaults (--verbose prints all)",
-		cmp.Or(file, "no comet.yaml"), len(c.changed), len(values))
+		cmp.Or(c.file, "no comet.yaml"), len(c.changed), len(c.Settings))
 	for _, warning := range c.config.Warnings() {
 		c.warn("read conf/comet.yaml", "%s", warning)
 	}
-	c.checkSecrets()
-	c.findDaemons(file)
-	return true
-}
-
-// checkSecrets warns about files with secrets that every user can read.
-func (c *checker) checkSecrets() {
 	for _, f := range []struct{ key, path string }{
 		{"subscribe.secret_file", c.config.Subscribe.SecretFile},
 		{"redis.password_file", c.config.Redis.PasswordFile},
@@ -50,4 +42,5 @@ func (c *checker) checkSecrets() {
 				"every user of this machine can read %s: %s", f.key, f.path)
 		}
 	}
+	return true
 }

@@ -14,58 +14,45 @@ import (
 	"novcomet/fcgi/fastcgi"
 )
 
-const startDaemon = "start comet-fcgi, and run systemctl status comet-fcgi.socket comet-fcgi.service"
-
-// checkSockets tests whether comet-fcgi answers on its sockets.
-func (c *checker) checkSockets() {
+// checkSocket tests whether comet-fcgi answers on its socket, and who may connect to it.
+func (c *checker) checkSocket() {
 	c.topic = "socket"
-	if len(c.sockets) == 0 {
-		c.ok("not tested: another program passes the socket to comet-fcgi; name one with --listen unix:…")
+	const usualFile, usualSocket = "/etc/novcomet/comet.yaml", "/run/novcomet/comet.sock" // as in examples/systemd
+	const start = "start comet-fcgi, and run systemctl status comet-fcgi.socket comet-fcgi.service"
+	network, address := "tcp", c.config.Listen
+	if _, err := os.Stat(usualSocket); err == nil && address == "" && c.file == usualFile {
+		address = "unix:" + usualSocket
 	}
-	for _, address := range c.sockets {
-		network := "tcp"
-		if path, ok := strings.CutPrefix(address, "unix:"); ok {
-			network, address = "unix", path
-			if !c.checkSocketFile(path) {
-				continue
+	if address == "" {
+		c.ok("not tested: another program passes the socket to comet-fcgi; name one with --listen unix:…")
+		return
+	}
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, address = "unix", path
+		if info, err := os.Stat(path); err == nil {
+			c.ok("%s: %s", path, describe(info))
+			if info.Mode()&0o002 != 0 {
+				c.warn("set SocketMode=0660 and SocketGroup=www-data in comet-fcgi.socket, "+
+					"or socket.mode and socket.group in comet.yaml",
+					"every user of this machine may connect, and claim to be any user")
 			}
 		}
-		switch err := probeFastCGI(network, address); {
-		case err == nil:
-			c.ok("a FastCGI program answers on %s", address)
-		case errors.Is(err, unix.ECONNREFUSED):
-			c.problem(startDaemon, "no program answers on %s", address)
-		case errors.Is(err, os.ErrPermission):
-			c.warn("run the check as the user of comet-fcgi; if the web server may not connect either, "+
-				"set SocketGroup= in comet-fcgi.socket, or socket.group in comet.yaml, to its group",
-				"%s may not connect to %s", userName(os.Geteuid()), address)
-		default:
-			c.problem(startDaemon, "%s: %v", address, err)
-		}
+	}
+	switch err := probeFastCGI(network, address); {
+	case err == nil:
+		c.ok("a FastCGI program answers on %s", address)
+	case errors.Is(err, unix.ECONNREFUSED):
+		c.problem(start, "no program answers on %s", address)
+	case errors.Is(err, os.ErrPermission):
+		c.warn("run the check as the user of comet-fcgi; if the web server may not connect either, "+
+			"set SocketGroup= in comet-fcgi.socket, or socket.group in comet.yaml, to its group",
+			"%s may not connect to %s", userName(os.Geteuid()), address)
+	default:
+		c.problem(start, "%s: %v", address, err)
 	}
 }
 
-// checkSocketFile examines the rights of a socket file. It reports whether a connection makes sense.
-func (c *checker) checkSocketFile(path string) bool {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		c.problem(startDaemon, "%v", err)
-		return false
-	case info.Mode()&os.ModeSocket == 0:
-		c.problem("remove it, and "+startDaemon, "%s (%s) is not a socket", path, describe(info))
-		return false
-	}
-	c.ok("%s: %s", path, describe(info))
-	if info.Mode()&0o002 != 0 {
-		c.warn("set SocketMode=0660 and SocketGroup=www-data in comet-fcgi.socket, "+
-			"or socket.mode and socket.group in comet.yaml",
-			"every user of this machine may connect, and claim to be any user")
-	}
-	return true
-}
-
-// probeFastCGI sends a management record, which every FastCGI program answers.
+// probeFastCGI asks for a value that every FastCGI program knows.
 func probeFastCGI(network, address string) error {
 	const timeout = 5 * time.Second
 	c, err := net.DialTimeout(network, address, timeout)
@@ -73,14 +60,7 @@ func probeFastCGI(network, address string) error {
 		return err
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return err
-	}
-	return getValues(c)
-}
-
-// getValues asks a FastCGI program for a value that every such program knows.
-func getValues(c io.ReadWriter) error {
+	_ = c.SetDeadline(time.Now().Add(timeout)) // It fails only on a closed connection.
 	asked := fastcgi.AppendParams(nil, map[string]string{"FCGI_MPXS_CONNS": ""})
 	if _, err := c.Write(fastcgi.AppendRecord(nil, fastcgi.GetValues, 0, asked)); err != nil {
 		return err

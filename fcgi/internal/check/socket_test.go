@@ -25,16 +25,11 @@ func TestSocket_WhereNoFastCGIProgramAnswersIsAProblem(t *testing.T) {
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	l.Close()
-	file := filepath.Join(dir, "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
 	for listen, words := range map[string][]string{
 		"unix:" + filepath.Join(dir, "none.sock"): {"no such file", "systemctl status"},
 		"unix:" + abandoned:                       {"no program answers"},
-		"unix:" + file:                            {"not a socket", "remove it"},
 		web.Listener.Addr().String():              {"FastCGI program"},
 	} {
 		wantFinding(t, installation{listen: listen}.check(t), check.Problem, "socket", words...)

@@ -1,27 +1,26 @@
 package check
 
 import (
-	"crypto/tls"
+	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
-	"time"
 )
 
 // checkURL judges the answer to a poll that does not wait. It reports whether NovComet answers and lets the
 // check subscribe.
-func (c *checker) checkURL(a answer) bool {
+func (c *checker) checkURL(ctx context.Context) bool {
 	c.topic = "URL"
 	const mapURL = "map the URL to NovComet, as the files in examples/ do"
-	invalid := new(tls.CertificateVerificationError)
+	a := c.poll(ctx, "")
 	switch {
-	case errors.As(a.err, &invalid):
-		c.problem("correct the certificate, or use a host name of the certificate", "%v", invalid)
 	case a.err != nil && a.took >= quick:
 		c.problem(mapURL, "a poll with wait=0 was not answered within %v: "+
 			"this is an old comet.php, which always waits, or a program that hangs", quick)
 	case a.err != nil:
-		c.problem("start the web server, or correct the URL", "%s does not answer: %s", c.client.url, a.err)
+		c.problem("start the web server, or correct the URL or the certificate",
+			"%s does not answer: %s", c.client.url, a.err)
 	case 502 <= a.status && a.status <= 504:
 		c.problem("start comet-fcgi, and let the web server connect (SocketGroup or socket.group: the web server's group); "+
 			"run comet-fcgi check on that machine, and read the web server's error log",
@@ -37,61 +36,90 @@ func (c *checker) checkURL(a answer) bool {
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
 		c.problem("allow this machine, or run the check on a machine that is allowed",
 			"HTTP %d: the web server does not let this machine in", a.status)
-	case a.status != http.StatusOK:
-		c.problem(mapURL, "HTTP %d: NovComet does not answer here", a.status)
-	case strings.HasPrefix(a.body, "<?"):
-		c.problem(mapURL, "the answer is the source of a PHP script")
-	case strings.HasPrefix(a.body, "<"):
-		c.problem(mapURL, "the answer is an HTML page, not NovComet's")
-	case !a.isJSON:
-		c.problem(mapURL, "the answer is something else, not NovComet's")
-	case a.S == nil:
-		c.problem("use the URL of the polls; at this one COMET_STATUS is on",
-			"the answer is JSON, but does not answer a poll: %.60s", a.body)
+	case a.status != http.StatusOK || a.S == nil:
+		c.problem(mapURL, "HTTP %d: NovComet does not answer here: %.60s", a.status, a.body)
 	case !c.keepCursor(a):
 		c.problem(mapURL, "this is an old comet.php, or another program that does not know precise polls: %.60s", a.body)
 	default:
 		c.ok("NovComet answers at %s, after %v", c.client.url, round(a.took))
-		c.checkHeader(a.header)
-		c.checkDate(a)
+		c.topic = "header"
+		if cache := a.header.Get("Cache-Control"); strings.Contains(cache, "no-store") {
+			c.ok("Cache-Control is no-store")
+		} else {
+			c.problem("remove what changes the headers of this URL: add_header, expires, Header set, or a cache",
+				"Cache-Control is %q and not no-store: browsers and proxies may use old answers", cache)
+		}
 		return true
 	}
 	return false
 }
 
-// keepCursor takes over the cursor of an answer, and reports whether it has one.
-func (c *checker) keepCursor(a answer) bool {
-	cursor, ok := a.At[c.id.String()]
-	if ok {
-		c.cursor = cursor
-	}
-	return ok
-}
-
-// checkHeader tests whether the web server changed the header of an answer.
-func (c *checker) checkHeader(header http.Header) {
-	c.topic = "header"
-	const leave = "remove what changes the headers of this URL: add_header, expires, Header set, or a cache"
-	cache, contentType := header.Get("Cache-Control"), header.Get("Content-Type")
+// checkPublish tests whether everybody may publish by URL. It reports whether the check itself has
+// published, by URL or in the store.
+func (c *checker) checkPublish(ctx context.Context) bool {
+	c.topic = "publish"
+	a := c.publishByURL(ctx, http.MethodGet)
+	c.viaURL = a.published()
 	switch {
-	case !strings.Contains(cache, "no-store"):
-		c.problem(leave, "Cache-Control is %q and not no-store: browsers and proxies may use old answers", cache)
-	case !strings.HasPrefix(contentType, "application/json"):
-		c.problem(leave, "Content-Type is %q and not application/json", contentType)
-	case header.Get("X-Content-Type-Options") != "nosniff":
-		c.warn(leave, "X-Content-Type-Options: nosniff is missing: browsers may treat an answer as something other than JSON")
+	case c.viaURL:
+		c.warn("set publish.allow, or COMET_PUBLISH_ALLOW for one location; "+
+			"do nothing if only this machine can reach the URL",
+			"everybody who reaches the URL as this check does can publish without a name")
+		return true
+	case a.body == "false":
+		c.problem("see directory and store above, and read the log",
+			"HTTP %d false: the store does not accept a publication", a.status)
+	case a.status/100 == 4:
+		c.ok("HTTP %d: not everybody who reaches the URL can publish", a.status)
 	default:
-		c.ok("the headers are as NovComet sent them")
+		c.problem("read the web server's error log", "a publication gets no valid answer: %v", a)
 	}
+	err := c.publish(ctx)
+	if err != nil {
+		c.ok("the check can't publish in the store either, so delivery was not tested: %v", err)
+	}
+	return err == nil
 }
 
-// checkDate compares the web server's clock with this machine's.
-func (c *checker) checkDate(a answer) {
-	const tolerance = 2 * time.Second // Legacy clients may differ as much.
-	date, err := http.ParseTime(a.header.Get("Date"))
-	if err != nil {
-		return
+func (c *checker) publishByURL(ctx context.Context, method string, header ...string) answer {
+	return c.client.send(ctx, quick, method, "publish="+url.QueryEscape(c.id.String()), header...)
+}
+
+// publish publishes the event again.
+func (c *checker) publish(ctx context.Context) error {
+	if c.viaURL {
+		if a := c.publishByURL(ctx, http.MethodGet); !a.published() {
+			return errors.New(a.String())
+		}
+		return nil
 	}
-	date = date.Add(500 * time.Millisecond) // Date has whole seconds.
-	c.checkClock("the web server's clock (Date)", date.Sub(a.sent.Add(a.took/2)), tolerance)
+	if c.store == nil {
+		return errors.New("it is not open")
+	}
+	_, err := c.store.Publish(ctx, c.id, nil)
+	return err
+}
+
+// checkOwnPages tests whether NovComet recognizes the site's own pages. Without Sec-Fetch-Site, which
+// browsers send only over https, NovComet compares the page's origin with Host. A proxy may have changed
+// Host. NovComet compares before it applies publish.allow, so this test works even if nobody may publish.
+func (c *checker) checkOwnPages(ctx context.Context) {
+	c.topic = "own pages"
+	u := c.client.url
+	header := []string{"Origin", u.Scheme + "://" + u.Host}
+	if u.Scheme == "https" {
+		header = append(header, "Sec-Fetch-Site", "same-origin")
+	}
+	a := c.publishByURL(ctx, http.MethodPost, header...)
+	if a.status == http.StatusMethodNotAllowed {
+		a = c.publishByURL(ctx, http.MethodGet, header...)
+	}
+	switch {
+	case a.status == http.StatusForbidden && strings.Contains(a.Error, "another site"):
+		c.problem("pass on Host (nginx: proxy_set_header Host $http_host; Apache: ProxyPreserveHost On), "+
+			"or list the site in origins",
+			"HTTP 403: NovComet refuses pages of this site as another site's: it does not get %s as Host", u.Host)
+	case a.err == nil:
+		c.ok("HTTP %d: they are recognized", a.status)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"novcomet/core/access"
 	"novcomet/fcgi/internal/check"
 )
 
@@ -32,6 +33,7 @@ func TestURL_WhatIsNotNovCometIsNamed(t *testing.T) {
 	t.Parallel()
 	const problem, warning = check.Problem, check.Warning
 	const html, json, plain = "text/html", "application/json", "text/plain"
+	const not = "HTTP 200: NovComet does not answer here: "
 	hangs := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	redirects := http.RedirectHandler("https://example.com/", http.StatusMovedPermanently)
 	status := `{"program":"comet-fcgi","waiting":0}`
@@ -43,10 +45,10 @@ func TestURL_WhatIsNotNovCometIsNamed(t *testing.T) {
 	}{
 		"an old comet.php":      {http.HandlerFunc(hangs), problem, []string{"wait=0 was not answered", "old comet.php"}},
 		"one that never waits":  {respond(200, html, `{"s":0}`), problem, []string{"old comet.php"}},
-		"a page":                {respond(200, html, "<!DOCTYPE html><title>x"), problem, []string{"HTML page"}},
-		"a script's source":     {respond(200, plain, "<?php echo 1;"), problem, []string{"source of a PHP script"}},
-		"something else":        {respond(200, plain, "hello"), problem, []string{"something else"}},
-		"a status location":     {respond(200, json, status), problem, []string{"COMET_STATUS"}},
+		"a page":                {respond(200, html, "<!DOCTYPE html><title>x"), problem, []string{not + "<!DOCTYPE html>"}},
+		"a script's source":     {respond(200, plain, "<?php echo 1;"), problem, []string{not + "<?php"}},
+		"something else":        {respond(200, plain, "hello"), problem, []string{not + "hello", "examples/"}},
+		"a status location":     {respond(200, json, status), problem, []string{not + `{"program"`}},
 		"a password":            {respond(401, html, "<html>"), problem, []string{"does not let this machine in"}},
 		"a private event":       {private, warning, []string{"--event", "refuses the check: no"}},
 		"invalid settings":      {respond(500, json, `{"error":"bad"}`), problem, []string{"HTTP 500: bad"}},
@@ -67,5 +69,29 @@ func TestURL_AnInvalidCertificateIsNamed(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	r := installation{url: server.URL + "/comet.php"}.check(t)
-	wantFinding(t, r, check.Problem, "URL", "certificate signed by unknown authority", "correct the certificate")
+	wantFinding(t, r, check.Problem, "URL", "certificate signed by unknown authority", "or the certificate")
+}
+
+// A proxy that changes Host makes a page of the site look like another site's, also if publishing is
+// forbidden.
+func TestURL_OwnPagesAreRecognized(t *testing.T) {
+	t.Parallel()
+	for name, rules := range map[string]access.Rules{
+		"everybody may publish": {},
+		"by POST":               {Methods: []string{"POST"}},
+		"by GET":                {Methods: []string{"GET"}},
+		"nobody may publish":    {Publish: patterns(t)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, _ := endpoint(t, rules)
+			otherHost := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				r.Host = "backend:8080"
+				e.ServeHTTP(w, r)
+			})
+			wantFinding(t, installation{url: serve(t, e)}.check(t), check.OK, "own pages")
+			wantFinding(t, installation{url: serve(t, otherHost)}.check(t), check.Problem, "own pages",
+				"HTTP 403", "proxy_set_header Host $http_host")
+		})
+	}
 }
