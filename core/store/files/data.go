@@ -21,11 +21,11 @@ import (
 // was changed a moment ago. But under steady publications, each file always was.)
 func (s *Store) Data(_ context.Context, ids []event.ID, limit int) ([]store.Content, error) {
 	const attempts, pause = 4, time.Millisecond
-	directory, err := s.open()
+	directory, err := openDirectory(s.Directory)
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(directory)
+	defer directory.Close()
 	contents := make([]store.Content, len(ids))
 	last := make([]reading, len(ids))
 	pending := make([]int, len(ids))
@@ -38,7 +38,7 @@ func (s *Store) Data(_ context.Context, ids []event.ID, limit int) ([]store.Cont
 		}
 		unfinished := pending[:0]
 		for _, i := range pending {
-			r := readAt(directory, fileName(ids[i]), limit)
+			r := readAt(int(directory.Fd()), fileName(ids[i]), limit)
 			if !r.isOld() && !(attempt > 0 && r.equals(last[i])) {
 				last[i] = r
 				unfinished = append(unfinished, i)

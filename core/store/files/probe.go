@@ -23,11 +23,12 @@ var ErrCoarse = errors.New("the file system does not keep the microseconds of a 
 func (s *Store) Probe() error { return s.probeWith(unnamedSample, namedSample) }
 
 func (s *Store) probeWith(samples ...func(directory int) (sample, error)) error {
-	directory, err := s.open()
+	s.checking.Lock()
+	defer s.checking.Unlock()
+	directory, err := s.checking.at(s.Directory)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(directory)
 	s.FineTimestamps = false
 	for _, create := range samples {
 		fine, err := measure(directory, create)

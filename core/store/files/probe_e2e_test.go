@@ -18,7 +18,9 @@ func TestProbe_RefusesAFileSystemThatKeepsOnlySeconds(t *testing.T) {
 	for name, probe := range probes {
 		t.Run(name, func(t *testing.T) {
 			before := namesIn(t, directory)
-			err := probe(&files.Store{Directory: directory})
+			s := &files.Store{Directory: directory}
+			defer s.Close()
+			err := probe(s)
 			if !errors.Is(err, files.ErrCoarse) {
 				t.Fatalf("%v; want ErrCoarse", err)
 			}
@@ -37,6 +39,7 @@ func TestProbe_RefusesAFileSystemThatKeepsOnlySeconds(t *testing.T) {
 // comet.cgi publishes without Probe. A publication that nobody could notice must fail there, too.
 func TestPublish_RefusesTheSecondOfASecondWhereOnlySecondsAreKept(t *testing.T) {
 	s := &files.Store{Directory: coarsetest.Mount(t)}
+	defer s.Close() // Otherwise the file system cannot be unmounted.
 	var last event.Stamp
 	for range 100 {
 		stamp, err := publish(t, s, "a")

@@ -18,66 +18,79 @@ import (
 // step, and keeps its mode and group. The error wraps [store.ErrRefused] if the directory does not permit
 // that, for example because it is sticky and the file belongs to another user.
 //
-// Publish holds a lock on the directory (flock), so that several processes give one event increasing stamps.
-// It waits for the lock for up to 1 s.
+// Publish locks the directory (flock), so that several processes give one event increasing stamps. It waits
+// for the lock for up to 1 s.
 //
 // The kernel sets the time. A publisher that read a clock, and was delayed before it set the time, could
 // publish into a second that has been answered already.
 func (s *Store) Publish(ctx context.Context, id event.ID, data []byte) (event.Stamp, error) {
-	directory, err := s.open()
-	if err != nil {
-		return 0, err
-	}
-	defer unix.Close(directory) // This releases the lock, too.
-	if err := lock(ctx, directory); err != nil {
-		return 0, fmt.Errorf("%s: %w", s.Directory, err)
-	}
-	if data == nil {
-		return s.touchOrCreate(directory, fileName(id))
-	}
-	return s.publishData(directory, fileName(id), data)
-}
-
-// lock polls for the lock. A flock call that blocks could not be interrupted.
-func lock(ctx context.Context, directory int) error {
-	const patience, longestPause = time.Second, 5 * time.Millisecond
-	giveUp := time.Now().Add(patience)
-	for pause := 100 * time.Microsecond; ; pause = min(2*pause, longestPause) {
-		err := retryEINTR(func() error { return unix.Flock(directory, unix.LOCK_EX|unix.LOCK_NB) })
-		if !errors.Is(err, unix.EWOULDBLOCK) {
-			return pkgerrors.Wrap(err, "lock the directory")
-		}
-		if time.Now().After(giveUp) {
-			return fmt.Errorf("another program has locked the directory for %v", patience)
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-func (s *Store) touchOrCreate(directory int, name string) (event.Stamp, error) {
-	for range 3 { // Another program may create or delete the file between two steps.
-		before, err := stampAt(directory, name)
-		if err != nil {
-			return 0, err
-		}
-		var stamp event.Stamp
-		switch {
-		case before != 0:
-			stamp, err = touchAfter(directory, name, before)
-		case s.NoCreate:
-			return 0, fmt.Errorf("%q: %w", name, store.ErrNoEvent)
-		default:
-			stamp, err = create(directory, name, s.fileMode())
-		}
-		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOENT) {
+	name := fileName(id)
+	for range 3 { // Another program may create or delete the file, or the directory, between two steps.
+		stamp, err := s.publishOnce(ctx, name, data)
+		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOENT) || errors.Is(err, store.ErrUnavailable) {
 			return stamp, err
 		}
 	}
 	return 0, fmt.Errorf("%q: another program keeps creating and deleting it", name)
+}
+
+func (s *Store) publishOnce(ctx context.Context, name string, data []byte) (event.Stamp, error) {
+	directory, err := s.lock(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer s.unlock(directory)
+	before, err := stampAt(directory, name)
+	switch {
+	case err != nil:
+		return 0, err
+	case before == 0 && s.NoCreate:
+		return 0, fmt.Errorf("%q: %w", name, store.ErrNoEvent)
+	case data != nil:
+		return s.publishData(directory, name, before, data)
+	case before == 0:
+		return create(directory, name, s.fileMode())
+	}
+	return touchAfter(directory, name, before)
+}
+
+// lock locks the directory that the path leads to, and returns its descriptor. The mutex keeps goroutines
+// apart, because flock does not: all users of one descriptor share the lock. lock polls, because a flock call
+// that blocks could not be interrupted. If the directory is replaced meanwhile, lock continues with the new
+// one.
+func (s *Store) lock(ctx context.Context) (directory int, err error) {
+	const patience, longestPause = time.Second, 5 * time.Millisecond
+	giveUp := time.Now().Add(patience)
+	for pause := 100 * time.Microsecond; ; pause = min(2*pause, longestPause) {
+		s.publishing.Lock()
+		directory, err = s.publishing.at(s.Directory)
+		if err == nil {
+			err = retryEINTR(func() error { return unix.Flock(directory, unix.LOCK_EX|unix.LOCK_NB) })
+			err = pkgerrors.Wrapf(err, "%s: lock the directory", s.Directory)
+		}
+		if err == nil {
+			return directory, nil
+		}
+		s.publishing.Unlock()
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return -1, err
+		}
+		if time.Now().After(giveUp) {
+			return -1, fmt.Errorf("%s: another program has locked the directory for %v", s.Directory, patience)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return -1, fmt.Errorf("%s: %w", s.Directory, context.Cause(ctx))
+		}
+	}
+}
+
+func (s *Store) unlock(directory int) {
+	if err := unix.Flock(directory, unix.LOCK_UN); err != nil {
+		s.publishing.close() // This unlocks the directory, too.
+	}
+	s.publishing.Unlock()
 }
 
 // createNew are the flags of open(2) that create a file, and fail if it exists.

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -143,6 +145,55 @@ func TestPublish_FailsAfterASecondWithoutTheLock(t *testing.T) {
 	}
 }
 
+func TestPublish_FailsAfterASecondBehindOthersThatWait(t *testing.T) {
+	s, directory := newStore(t)
+	lockDirectory(t, directory)
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var publishing sync.WaitGroup
+		for range 8 {
+			publishing.Go(func() {
+				_, err := publish(t, s, "a")
+				if took := time.Since(began); err == nil || took > time.Second+10*time.Millisecond {
+					t.Errorf("%v after %v; want an error after 1 s", err, took)
+				}
+			})
+		}
+		publishing.Wait()
+	})
+}
+
+func TestPublish_DoesNotWaitForTheLockOfADirectoryThatWasReplaced(t *testing.T) {
+	for name, replace := range replacements {
+		t.Run(name, func(t *testing.T) {
+			s, directory := newStore(t)
+			lockDirectory(t, directory)
+			synctest.Test(t, func(t *testing.T) {
+				published := make(chan error)
+				go func() {
+					_, err := publish(t, s, "a")
+					published <- err
+				}()
+				synctest.Wait() // It waits for the lock.
+				replace(t, directory)
+				must(t, <-published)
+				if got := stampOf(t, s, "a"); got == 0 {
+					t.Error("the event is not in the new directory")
+				}
+			})
+		})
+	}
+}
+
+// lockDirectory locks the directory until the test ends, as another program can.
+func lockDirectory(t *testing.T, directory string) {
+	t.Helper()
+	other, err := os.Open(directory)
+	must(t, err)
+	t.Cleanup(func() { other.Close() })
+	must(t, unix.Flock(int(other.Fd()), unix.LOCK_EX))
+}
+
 func TestPublish_OfAnotherUsersFile(t *testing.T) {
 	needRoot(t)
 	const me, other = 65534, 12345
@@ -195,5 +246,32 @@ func TestPublish_InAFullFileSystem(t *testing.T) {
 	}
 	if _, err := publish(t, s, "a"); err != nil {
 		t.Errorf("publish an existing event: %v", err)
+	}
+}
+
+func BenchmarkPublish(b *testing.B) {
+	for name, data := range map[string][]byte{"without data": nil, "with data": []byte("data")} {
+		s := &files.Store{Directory: newDirectory(b, "/dev/shm", 0o700)}
+		defer s.Close()
+		publish := func() error {
+			_, err := s.Publish(b.Context(), coretest.MustID("a"), data)
+			return err
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				must(b, publish())
+			}
+		})
+		b.Run(name+" by all processors", func(b *testing.B) {
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if err := publish(); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
 	}
 }

@@ -16,14 +16,7 @@ import (
 	"novcomet/core/store"
 )
 
-func (s *Store) publishData(directory int, name string, data []byte) (event.Stamp, error) {
-	before, err := stampAt(directory, name)
-	if err != nil {
-		return 0, err
-	}
-	if before == 0 && s.NoCreate {
-		return 0, fmt.Errorf("%q: %w", name, store.ErrNoEvent)
-	}
+func (s *Store) publishData(directory int, name string, before event.Stamp, data []byte) (event.Stamp, error) {
 	stamp, err := s.replaceFile(directory, name, before, data)
 	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
 		err = fmt.Errorf("%w: %w", store.ErrRefused, err)

@@ -3,8 +3,10 @@
 // needs Linux.
 //
 // Only regular files are events. A directory, a FIFO, a socket or a link has no stamp, and the store never
-// follows, opens or touches one. The directory is opened anew for each call, so it may be replaced at any
-// time.
+// follows, opens or touches one.
+//
+// The directory stays open, so its file system cannot be unmounted meanwhile. It may be replaced at any time:
+// each call makes sure that it uses the directory that the path leads to.
 //
 // A program that publishes should let the kernel set the time. PHP's touch($file, time()) and Perl's
 // utime(time, time, $file) set whole seconds: of several publications in one second, only the first is
@@ -45,6 +47,8 @@ type Store struct {
 	// file systems of Linux 6.13 and later. Elsewhere times advance with the kernel's tick, and an answer
 	// waits until its newest stamp is 10 ms old. [Store.Probe] sets this field.
 	FineTimestamps bool
+
+	checking, publishing directory
 }
 
 var _ store.Store = (*Store)(nil)
@@ -71,17 +75,23 @@ func (s *Store) Timing() store.Timing {
 	return timing
 }
 
-// Close does nothing: no descriptor stays open between calls.
-func (s *Store) Close() error { return nil }
+// Close closes the directory.
+func (s *Store) Close() error {
+	s.checking.close()
+	s.publishing.close()
+	return nil
+}
 
-// Check reads the time of each file, with one system call per file.
+// Check reads the time of each file, with one system call per file. It reads the clock before it finds out
+// where the path leads: a publication into a directory that replaces this one meanwhile is later than Now.
 func (s *Store) Check(_ context.Context, ids []event.ID) (store.Snapshot, error) {
-	directory, err := s.open()
+	s.checking.Lock()
+	defer s.checking.Unlock()
+	before := time.Now()
+	directory, err := s.checking.at(s.Directory)
 	if err != nil {
 		return store.Snapshot{}, err
 	}
-	defer unix.Close(directory)
-	before := time.Now()
 	snapshot := store.Snapshot{Now: event.StampOf(before), Stamps: make([]event.Stamp, len(ids))}
 	for i, id := range ids {
 		stamp, err := stampAt(directory, fileName(id))
@@ -93,18 +103,6 @@ func (s *Store) Check(_ context.Context, ids []event.ID) (store.Snapshot, error)
 	after := time.Now()
 	snapshot.CorrectNow(event.StampOf(after), after.Sub(before))
 	return snapshot, nil
-}
-
-func (s *Store) open() (directory int, err error) {
-	err = retryEINTR(func() (err error) {
-		directory, err = unix.Open(s.Directory, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		return err
-	})
-	if err != nil {
-		err = pkgerrors.Wrapf(err, "open the directory %s", s.Directory)
-		return -1, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
-	}
-	return directory, nil
 }
 
 func (s *Store) fileMode() fs.FileMode { return cmp.Or(s.Mode.Perm(), 0o664) }

@@ -3,6 +3,7 @@ package files_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,9 +24,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if directory, ok := os.LookupEnv(killedVariable); ok {
-		publishAndDie(directory)
-		return
+	for variable, run := range map[string]func(directory string){
+		killedVariable: publishAndDie, publisherVariable: publishAsChild,
+	} {
+		if directory, ok := os.LookupEnv(variable); ok {
+			run(directory)
+			return
+		}
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -111,7 +116,7 @@ func mount(t testing.TB, directory, kind, options string) {
 	if err := unix.Mount(kind, directory, kind, 0, options); err != nil {
 		t.Skipf("cannot mount %s: %v", kind, err)
 	}
-	t.Cleanup(func() { must(t, unix.Unmount(directory, 0)) })
+	t.Cleanup(func() { must(t, unix.Unmount(directory, unix.MNT_DETACH)) }) // The store still has it open.
 }
 
 // asUser runs f with this user's rights to files. On Linux, each thread has its own.
@@ -131,11 +136,11 @@ func asUser(t testing.TB, uid int, f func()) {
 
 func TestStore_KeepsContract(t *testing.T) {
 	for name, test := range map[string]struct {
-		parent string
-		store  *files.Store
+		parent        string
+		fine, noWatch bool
 	}{
-		"in memory":               {"/dev/shm", &files.Store{FineTimestamps: true}},
-		"on a disk without Watch": {os.TempDir(), &files.Store{NoWatch: true}},
+		"in memory":               {parent: "/dev/shm", fine: true},
+		"on a disk without Watch": {parent: os.TempDir(), noWatch: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var directory string
@@ -144,10 +149,10 @@ func TestStore_KeepsContract(t *testing.T) {
 					directory = newDirectory(t, test.parent, 0o700)
 					return directory
 				},
-				Open: func(_ testing.TB, place string) store.Store {
-					s := *test.store
-					s.Directory = place
-					return &s
+				Open: func(t testing.TB, place string) store.Store {
+					s := &files.Store{Directory: place, FineTimestamps: test.fine, NoWatch: test.noWatch}
+					t.Cleanup(func() { must(t, s.Close()) })
+					return s
 				},
 				Interrupt: func(t testing.TB) func() {
 					must(t, os.Rename(directory, directory+".away"))
@@ -252,16 +257,22 @@ func TestStore_IsUnavailableWithoutDirectory(t *testing.T) {
 	}
 }
 
-func TestStore_UsesDirectoryThatReplacesTheOld(t *testing.T) {
-	s, directory := newStore(t)
-	_, err := publish(t, s, "a")
-	must(t, err, os.Rename(directory, directory+".old"), os.Mkdir(directory, 0o777))
-	if got := stampOf(t, s, "a"); got != 0 {
-		t.Errorf("the stamp is still %v", got)
-	}
-	_, err = publish(t, s, "a")
-	must(t, err)
-	if _, err := os.Stat(filepath.Join(directory, "a.comet")); err != nil {
-		t.Error(err)
+func BenchmarkCheck(b *testing.B) {
+	for _, events := range []int{1, 100, 10_000} {
+		b.Run(fmt.Sprint(events), func(b *testing.B) {
+			s := &files.Store{Directory: newDirectory(b, "/dev/shm", 0o700)}
+			defer s.Close()
+			ids := make([]event.ID, events)
+			for i := range ids {
+				ids[i] = coretest.MustID(fmt.Sprint("event-", i))
+				_, err := s.Publish(b.Context(), ids[i], nil)
+				must(b, err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := s.Check(b.Context(), ids)
+				must(b, err)
+			}
+		})
 	}
 }

@@ -3,8 +3,6 @@ package files
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -38,10 +36,11 @@ func (s *Store) Watch(ctx context.Context, _ store.Interest, changed func(ids ..
 // watchDirectory reports changes until the path leads to another directory. Then it returns nil.
 func (s *Store) watchDirectory(ctx context.Context, watcher *fsnotify.Watcher, changed func(ids ...event.ID)) error {
 	const checkInterval = 2 * time.Second // inotify does not report that a file system is mounted over the directory.
-	watched, err := os.Stat(s.Directory)
-	if err != nil {
-		return pkgerrors.Wrap(err, "watch the directory")
+	var watched directory
+	if _, err := watched.at(s.Directory); err != nil {
+		return err
 	}
+	defer watched.close()
 	if err := watcher.Add(s.Directory); err != nil {
 		return pkgerrors.Wrap(err, "watch the directory")
 	}
@@ -59,19 +58,12 @@ func (s *Store) watchDirectory(ctx context.Context, watcher *fsnotify.Watcher, c
 		case <-watcher.Errors: // The kernel's queue was full, and changes were lost.
 			changed()
 		case <-check.C:
-			// A directory that was removed and created again may have the same inode. But the kernel has
-			// dropped the watch.
-			if !s.stillLeadsTo(watched) || len(watcher.WatchList()) == 0 {
+			if !watched.isAt(s.Directory) {
 				_ = watcher.Remove(s.Directory) // It fails if the kernel has dropped the watch.
 				return nil
 			}
 		}
 	}
-}
-
-func (s *Store) stillLeadsTo(watched fs.FileInfo) bool {
-	now, err := os.Stat(s.Directory)
-	return err == nil && os.SameFile(now, watched)
 }
 
 // idOf returns the id of the event whose file has this path. Other programs write to /dev/shm all the time,

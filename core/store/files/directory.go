@@ -1,0 +1,67 @@
+package files
+
+import (
+	"fmt"
+	"os"
+	"sync"
+
+	pkgerrors "github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+
+	"novcomet/core/store"
+)
+
+// directory is the events' directory. It stays open between calls. Only the holder of the lock may use it.
+type directory struct {
+	sync.Mutex
+	file          *os.File // nil: it is not open
+	device, inode uint64
+}
+
+// at returns the descriptor of the directory that the path leads to. If that is not the open one, which was
+// then replaced, moved away, removed or hidden by a mount, at opens it. No other directory has the device and
+// the inode of one that is open.
+func (d *directory) at(path string) (fd int, err error) {
+	if d.isAt(path) {
+		return int(d.file.Fd()), nil
+	}
+	d.close()
+	if d.file, err = openDirectory(path); err != nil {
+		return -1, err
+	}
+	fd = int(d.file.Fd())
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		d.close()
+		return -1, fmt.Errorf("%w: %w", store.ErrUnavailable, pkgerrors.Wrapf(err, "read the inode of %s", path))
+	}
+	d.device, d.inode = stat.Dev, stat.Ino
+	return fd, nil
+}
+
+func (d *directory) isAt(path string) bool {
+	if d.file == nil {
+		return false
+	}
+	var stat unix.Stat_t
+	err := retryEINTR(func() error { return unix.Stat(path, &stat) })
+	return err == nil && stat.Dev == d.device && stat.Ino == d.inode
+}
+
+func (d *directory) close() {
+	d.file.Close()
+	d.file = nil
+}
+
+func openDirectory(path string) (*os.File, error) {
+	var fd int
+	err := retryEINTR(func() (err error) {
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		err = pkgerrors.Wrapf(err, "open the directory %s", path)
+		return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
