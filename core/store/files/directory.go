@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	pkgerrors "github.com/pkg/errors"
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ type directory struct {
 	sync.Mutex
 	file          *os.File // nil: it is not open
 	device, inode uint64
+	moved         atomic.Bool // The path once led to another file system than at first.
 }
 
 // at returns the descriptor of the directory that the path leads to. If that is not the open one, which was
@@ -34,6 +36,9 @@ func (d *directory) at(path string) (fd int, err error) {
 	if err := unix.Fstat(fd, &stat); err != nil {
 		d.close()
 		return -1, fmt.Errorf("%w: %w", store.ErrUnavailable, pkgerrors.Wrapf(err, "read the inode of %s", path))
+	}
+	if d.inode != 0 && d.device != stat.Dev {
+		d.moved.Store(true)
 	}
 	d.device, d.inode = stat.Dev, stat.Ino
 	return fd, nil

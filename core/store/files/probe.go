@@ -29,6 +29,7 @@ func (s *Store) probeWith(samples ...func(directory int) (sample, error)) error 
 	if err != nil {
 		return err
 	}
+	s.checking.moved.Store(false)
 	s.FineTimestamps = false
 	for _, create := range samples {
 		fine, err := measure(directory, create)

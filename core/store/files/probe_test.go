@@ -99,3 +99,29 @@ func TestProbe_AssumesCoarseTimestampsIfItMayNotCreateAFile(t *testing.T) {
 		}
 	})
 }
+
+// A new request must not rely on the times of a file system that is hidden now.
+func TestTiming_IsCoarseOnceTheDirectoryIsOnAnotherFileSystem(t *testing.T) {
+	s, directory := newStore(t)
+	s.FineTimestamps = true
+	wantResolution := func(want time.Duration) {
+		t.Helper()
+		if got := s.Timing().Resolution; got != want {
+			t.Errorf("the resolution is %v; want %v", got, want)
+		}
+	}
+	stampOf(t, s, "a")
+	wantResolution(0)
+	must(t, os.Rename(directory, directory+".old"), os.Mkdir(directory, 0o700))
+	stampOf(t, s, "a")
+	wantResolution(0)
+	mount(t, directory, "tmpfs", "")
+	stampOf(t, s, "a")
+	wantResolution(10 * time.Millisecond)
+	must(t, s.Probe())
+	s.FineTimestamps = true
+	wantResolution(0)
+	mount(t, directory, "tmpfs", "") // Its root has the same inode.
+	stampOf(t, s, "a")
+	wantResolution(10 * time.Millisecond)
+}

@@ -45,7 +45,8 @@ type Store struct {
 	NoWatch bool
 	// FineTimestamps says that a file gets a new time for each change after its time was read, as on most
 	// file systems of Linux 6.13 and later. Elsewhere times advance with the kernel's tick, and an answer
-	// waits until its newest stamp is 10 ms old. [Store.Probe] sets this field.
+	// waits until its newest stamp is 10 ms old. [Store.Probe] sets this field. It is ignored once the
+	// directory is on another file system.
 	FineTimestamps bool
 
 	checking, publishing directory
@@ -69,7 +70,7 @@ const (
 func (s *Store) Timing() store.Timing {
 	timing := store.Timing{Lag: 20 * time.Millisecond, Write: writing}
 	timing.Write += tick // rule: data-write-may-begin-a-tick-after-its-stamp
-	if !s.FineTimestamps {
+	if !s.FineTimestamps || s.checking.moved.Load() {
 		timing.Resolution = tick // rule: coarse-stamp-settles-after-a-tick
 	}
 	return timing
