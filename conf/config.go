@@ -53,6 +53,7 @@ type Config struct {
 	MaxWaiting     int           `mapstructure:"max_waiting"` // 0: as many as the limit of open files allows
 	MaxEvents      int           `mapstructure:"max_events"`  // 0: no limit
 	MaxServing     int           `mapstructure:"max_serving"`
+	MaxBuffered    int           `mapstructure:"max_buffered"`
 	RequestTimeout time.Duration `mapstructure:"request_timeout"`
 }
 

@@ -86,6 +86,8 @@ var wrong = []struct {
 	{"max_waiting", "from 0 to 1000000", []string{"-1", "1000001", "many", "", "1.5", hugeNumber, wrapsIntoRange}},
 	{"max_events", "from 0 to 10000000", []string{"-1", "10000001", "many", "", "1.5", hugeNumber, wrapsIntoRange}},
 	{"max_serving", "from 1 to 10000", []string{"0", "-1", "10001", "", "64k", hugeNumber, wrapsIntoRange}},
+	{"max_buffered", "from 1048576 to 1073741824", []string{"0", "-1", "1048575", "1073741825", "", "64k", hugeNumber,
+		wrapsIntoRange}},
 	{"request_timeout", seconds + "100ms to 10m", []string{"0", "0.099", "99ms", "-1", "601", "11m", "NaN", "inf", "",
 		"soon", hugeNumber}},
 }

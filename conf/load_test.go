@@ -87,6 +87,7 @@ var settable = []struct {
 	{"max_waiting", "1", "7", "1000000", 0, 1, 7, 1000000},
 	{"max_events", "0", "7", "10000000", 100000, 0, 7, 10000000},
 	{"max_serving", "1", "7", "10000", 32, 1, 7, 10000},
+	{"max_buffered", "1048576", "2097152", "1073741824", 64 << 20, 1 << 20, 2 << 20, 1 << 30},
 	{"request_timeout", "0.1", "2", "10m", 10 * time.Second, 100 * time.Millisecond, 2 * time.Second, 10 * time.Minute},
 }
 

@@ -13,25 +13,7 @@ import (
 	"novcomet/core/event"
 )
 
-// authorize returns why the client may not do what the query asks for; nil if it may.
-func (e *Endpoint) authorize(r *http.Request, q Query, rules *access.Rules, c Client) *refusal {
-	if q.Publish.IsZero() {
-		return authorizeSubscriptions(r, q, rules, c)
-	}
-	if refused := authorizePublication(r, q.Publish, rules, c); refused != nil {
-		return refused
-	}
-	if r.Method == http.MethodHead { // HEAD publishes nothing and does not use up the rate.
-		return nil
-	}
-	if wait := e.limiter.Take(rules.Rate, r.RemoteAddr); wait > 0 {
-		seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
-		reason, header := "too many publications from your address", map[string]string{"Retry-After": seconds}
-		return &refusal{http.StatusTooManyRequests, reason, header}
-	}
-	return nil
-}
-
+// authorizeSubscriptions returns why the client may not subscribe; nil if it may.
 func authorizeSubscriptions(r *http.Request, q Query, rules *access.Rules, c Client) *refusal {
 	user := c.User
 	if user != "" && isCrossSite(r, c, rules.Origins.Explicit()) {
@@ -51,7 +33,23 @@ func authorizeSubscriptions(r *http.Request, q Query, rules *access.Rules, c Cli
 	return nil
 }
 
-func authorizePublication(r *http.Request, id event.ID, rules *access.Rules, c Client) *refusal {
+// authorizePublication returns why the client may not publish; nil if it may.
+func (e *Endpoint) authorizePublication(r *http.Request, id event.ID, rules *access.Rules, c Client) *refusal {
+	if refused := permitPublication(r, id, rules, c); refused != nil {
+		return refused
+	}
+	if r.Method == http.MethodHead { // HEAD publishes nothing and does not use up the rate.
+		return nil
+	}
+	if wait := e.limiter.Take(rules.Rate, r.RemoteAddr); wait > 0 {
+		seconds := strconv.Itoa(int(math.Ceil(wait.Seconds())))
+		reason, header := "too many publications from your address", map[string]string{"Retry-After": seconds}
+		return &refusal{http.StatusTooManyRequests, reason, header}
+	}
+	return nil
+}
+
+func permitPublication(r *http.Request, id event.ID, rules *access.Rules, c Client) *refusal {
 	method := r.Method
 	switch method {
 	case http.MethodHead:

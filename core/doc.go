@@ -21,7 +21,8 @@
 //     check.
 //   - hold an answer: keep it back until no later publication can have the same second or stamp. Release it:
 //     send it.
-//   - park, resume, abort: let a request wait without a goroutine; go on with it; its client has gone.
+//   - park, resume, abort: let a request wait without a goroutine; go on with it; its client has gone. The
+//     reactor of comet-fcgi is the epoll loop that holds parked requests.
 //   - location: a URL of the web server, with settings of its own.
 //   - drain: answer all requests before the process ends.
 //

@@ -4,9 +4,31 @@ import (
 	"errors"
 	"net/http"
 
+	"novcomet/core/access"
 	"novcomet/core/event"
 	"novcomet/core/store"
 )
+
+// publishAuthorized reads the data in the body, and publishes the event if the client may.
+func (e *Endpoint) publishAuthorized(
+	w http.ResponseWriter, r *http.Request, id event.ID, rules *access.Rules, c Client,
+) {
+	data, err := e.readData(r)
+	if err != nil {
+		refused := &refusal{status: statusOf(err), reason: err.Error()}
+		refused.ServeHTTP(w, r)
+		return
+	}
+	if refused := e.authorizePublication(r, id, rules, c); refused != nil {
+		refused.ServeHTTP(w, r)
+		return
+	}
+	if r.Method == http.MethodHead { // HEAD publishes nothing.
+		headOK(w, r)
+		return
+	}
+	e.publish(w, r, id, data)
+}
 
 // publish publishes the event, with data if it is not nil.
 func (e *Endpoint) publish(w http.ResponseWriter, r *http.Request, id event.ID, data []byte) {

@@ -24,26 +24,27 @@ type Opened struct {
 	Subscriber *Subscriber
 }
 
-// Open reads a request as far as needed to decide what becomes of it. It also decides whether the client may
-// do what it asks for. A waiting poll is not checked again.
+// Open decides what becomes of a request. Only for a form, it reads the body, and it has no effect. A poll is
+// checked once, when it is opened; a stream is checked again at each of its parts.
 func (e *Endpoint) Open(r *http.Request) Opened {
 	location, client := e.locationOf(r.Context())
 	if location.Status {
 		return Opened{Handler: e.statusHandler()}
 	}
 	c := corsOf(r, location.Access.Origins)
-	query, answer := e.read(r, location, client, c)
+	query, answer := e.open(r, location, client, c)
 	if answer != nil {
-		return Opened{Handler: e.countErrors(c.wrap(answer)), Publishes: !query.Publish.IsZero()}
+		publishes := !query.Publish.IsZero() && r.Method != http.MethodHead
+		return Opened{Handler: e.countErrors(c.wrap(answer)), Publishes: publishes}
 	}
 	return Opened{Subscriber: e.newSubscriber(r, query, location, c)}
 }
 
 const methods = "GET, POST, PUT, HEAD, OPTIONS"
 
-// read returns the query of a subscriber, or the answer to any other request. With the answer of a
+// open returns the query of a subscriber, or the answer to any other request. With the answer to a
 // publication, it also returns the query.
-func (e *Endpoint) read(r *http.Request, l *Location, client Client, c cors) (Query, http.Handler) {
+func (e *Endpoint) open(r *http.Request, l *Location, client Client, c cors) (Query, http.Handler) {
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodHead:
 	case http.MethodOptions:
@@ -51,24 +52,31 @@ func (e *Endpoint) read(r *http.Request, l *Location, client Client, c cors) (Qu
 	default:
 		return Query{}, unknownMethod(r.Method, methods)
 	}
-	query, body, err := e.readQuery(r)
+	query, hasForm, err := e.readQuery(r)
 	if err != nil {
 		return Query{}, &refusal{status: statusOf(err), reason: err.Error()}
 	}
-	if refused := e.authorize(r, query, &l.Access, client); refused != nil {
+	if !query.Publish.IsZero() {
+		return query, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if hasForm {
+				r.Body = http.NoBody // It was the form, and is no data.
+			}
+			e.publishAuthorized(w, r, query.Publish, &l.Access, client)
+		})
+	}
+	if refused := authorizeSubscriptions(r, query, &l.Access, client); refused != nil {
 		return Query{}, refused
 	}
-	switch {
-	case r.Method == http.MethodHead: // HEAD changes nothing and does not wait.
-		return Query{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, nil) })
-	case !query.Publish.IsZero():
-		return query, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.publish(w, r, query.Publish, body) })
-	case r.Method == http.MethodPut:
+	switch r.Method {
+	case http.MethodHead: // HEAD changes nothing and does not wait.
+		return Query{}, http.HandlerFunc(headOK)
+	case http.MethodPut:
 		return Query{}, &refusal{status: http.StatusBadRequest, reason: "PUT publishes data: it needs ?publish=ID"}
-	default:
-		return query, nil
 	}
+	return query, nil
 }
+
+func headOK(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, nil) }
 
 // Refuse returns the answer {"error": reason}, with CORS headers. It is counted as all errors are.
 func (e *Endpoint) Refuse(r *http.Request, status int, reason string) http.Handler {
@@ -83,41 +91,45 @@ var (
 	errEncoded = errors.New("the request's body is compressed or encoded")
 )
 
-// readQuery reads the query string. If it asks for nothing, a form in the body is read, too. If it publishes,
-// the body is the data; data is nil if there is none.
-func (e *Endpoint) readQuery(r *http.Request) (query Query, data []byte, err error) {
+// readQuery reads the query string. If it asks for nothing, a form in the body is read, too.
+func (e *Endpoint) readQuery(r *http.Request) (query Query, hasForm bool, err error) {
 	raw := r.URL.RawQuery
 	if query, err = ParseQuery(raw); err != nil {
-		return Query{}, nil, err
+		return Query{}, false, err
 	}
-	limits := e.limits.Load()
-	switch isPost := r.Method == http.MethodPost; {
-	case !query.Publish.IsZero() && (isPost || r.Method == http.MethodPut):
-		if data, err = readBody(r, int64(limits.MaxData)); err != nil {
-			return Query{}, nil, err
-		}
-		if isPost && len(data) == 0 { // comet.php's clients can post to a URL that publishes.
-			data = nil
-		}
-		if _, err = event.EncodeData(data); err != nil {
-			return Query{}, nil, err
-		}
-	case query.IsEmpty() && isPost && isForm(r):
-		form, err := readBody(r, limits.MaxForm)
+	switch isPost := query.IsEmpty() && r.Method == http.MethodPost; {
+	case isPost && isForm(r):
+		form, err := readBody(r, e.limits.Load().MaxForm)
 		if err != nil {
-			return Query{}, nil, err
+			return Query{}, true, err
 		}
-		raw += "&" + string(form)
+		raw, hasForm = raw+"&"+string(form), true
 		if query, err = ParseQuery(raw); err != nil {
-			return Query{}, nil, err
+			return Query{}, true, err
 		}
-	case query.IsEmpty() && isPost && r.ContentLength != 0 && r.Header.Get("Content-Type") != "":
-		return Query{}, nil, fmt.Errorf("%w, not as %.60q", errNoForm, r.Header.Get("Content-Type"))
+	case isPost && r.ContentLength != 0 && r.Header.Get("Content-Type") != "":
+		return Query{}, false, fmt.Errorf("%w, not as %.60q", errNoForm, r.Header.Get("Content-Type"))
 	}
 	if raw == "" || raw == "&" {
-		return Query{}, nil, errNoQuery
+		return Query{}, hasForm, errNoQuery
 	}
-	return query, data, nil
+	return query, hasForm, nil
+}
+
+// readData reads the data of a publication: the body of the request. It is nil if the request carries none.
+func (e *Endpoint) readData(r *http.Request) ([]byte, error) {
+	if r.Method != http.MethodPost && r.Method != http.MethodPut {
+		return nil, nil
+	}
+	data, err := readBody(r, int64(e.limits.Load().MaxData))
+	if err != nil {
+		return nil, err
+	}
+	if r.Method == http.MethodPost && len(data) == 0 { // comet.php's clients can post to a URL that publishes.
+		data = nil
+	}
+	_, err = event.EncodeData(data)
+	return data, err
 }
 
 func readBody(r *http.Request, limit int64) ([]byte, error) {

@@ -189,7 +189,7 @@ func TestOpen_SaysWhatBecomesOfARequest(t *testing.T) {
 		{"GET subscribed[a]=now text/event-stream", false, true, true},
 		{"GET publish=a", true, false, false},
 		{"PUT publish=a text/event-stream", true, false, false},
-		{"GET publish=b", false, false, false}, // It is refused, which does not wait for the store.
+		{"GET publish=b", true, false, false}, // It will be refused.
 		{"HEAD publish=a", false, false, false},
 		{"HEAD subscribed[a]=now text/event-stream", false, false, false},
 		{"GET subscribed[a/b]=now text/event-stream", false, false, false},
@@ -200,8 +200,7 @@ func TestOpen_SaysWhatBecomesOfARequest(t *testing.T) {
 		r.Header.Set("Accept", parts[2])
 		opened := endpoint.Open(r)
 		s := opened.Subscriber
-		hasHandler := opened.Handler != nil
-		subscribes := s != nil
+		subscribes, hasHandler := s != nil, opened.Handler != nil
 		if opened.Publishes != test.publishes || subscribes != test.subscribes || hasHandler == test.subscribes {
 			t.Errorf("%s: %+v", test.request, opened)
 		}

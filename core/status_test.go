@@ -27,6 +27,9 @@ func TestEndpoint_AnswersAtAStatusLocationOnlyWithMetrics(t *testing.T) {
 		method, query, _ := strings.Cut(test.request, " ")
 		r := httptest.NewRequest(method, "/?"+query, strings.NewReader("publish=a"))
 		r.Header.Set("Accept", "text/event-stream")
+		if opened := endpoint.Open(r); opened.Subscriber != nil || opened.Publishes { // It must not wait for others.
+			t.Errorf("%s: it is opened as a poll, or as a publication", test.request)
+		}
 		w := httptest.NewRecorder()
 		endpoint.ServeHTTP(w, r)
 		var metrics struct{ Waiting *int }

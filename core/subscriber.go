@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pkg/errors"
@@ -16,8 +17,8 @@ import (
 // change, with the cursors of that part. So the promise for polls holds for streams, and a slow reader misses
 // what happened in between, but never the latest state.
 //
-// A server that parks requests calls Open, then Wait and Part until the last part, then Close. ServeHTTP does
-// the same for other servers.
+// A server that parks requests calls Begin, then Wait and Part until the last part, then Close. ServeHTTP
+// does the same for other servers.
 type Subscriber struct {
 	hub.Waiter
 	endpoint *Endpoint
@@ -37,9 +38,12 @@ type stream struct {
 
 func (e *Endpoint) newSubscriber(r *http.Request, q Query, l *Location, c cors) *Subscriber {
 	s := &Subscriber{endpoint: e, location: l, cors: c, query: q}
+	s.query.Tokens, s.query.LastEventID = nil, "" // What waits keeps nothing of its request in memory.
 	if !wantsStream(r.Header) {
-		s.query.Tokens = nil // They have been checked, and a waiting poll keeps nothing of its request.
 		return s
+	}
+	for _, token := range q.Tokens {
+		s.query.Tokens = append(s.query.Tokens, strings.Clone(token))
 	}
 	s.stream = &stream{}
 	id := cmp.Or( // A browser that reconnects repeats the URL, and sends the header.
@@ -60,11 +64,18 @@ func (s *Subscriber) mayWait() bool {
 	return s.stream != nil || s.location.Wait() > 0 && s.query.MaxWait != 0
 }
 
-// Open begins the response: it sets the header, and returns the first bytes of a stream, which are to be sent
-// at once.
-func (s *Subscriber) Open(h http.Header) (preamble []byte) {
+// HeaderKey identifies the header of the answer to a poll: equal keys mean equal headers.
+type HeaderKey struct{ cors cors }
+
+// HeaderKey returns the key of the subscriber's header.
+func (s *Subscriber) HeaderKey() HeaderKey { return HeaderKey{s.cors} }
+
+// Begin begins the response: it sets the header, and returns the first bytes of a stream, which are to be
+// sent at once.
+func (s *Subscriber) Begin(h http.Header) (preamble []byte) {
 	s.cors.addTo(h)
 	if s.stream == nil {
+		setJSONHeader(h)
 		return nil
 	}
 	setStreamHeader(h)
@@ -106,6 +117,10 @@ func (s *Subscriber) Wait(receiver hub.Receiver) {
 	}
 	s.endpoint.hub.Wait(&s.Waiter, request, receiver)
 }
+
+// Resume lets the subscriber wait on after a result that was dropped instead of being passed to Part. What
+// the result contained is delivered again, with the latest state.
+func (s *Subscriber) Resume() { s.endpoint.hub.Resume(&s.Waiter) }
 
 // Cancel ends the wait because the client has gone. It reports whether it was in time. If so, the receiver
 // gets no result.
@@ -153,7 +168,7 @@ const StreamWriteTimeout = 30 * time.Second
 
 // ServeHTTP answers the request. It blocks until the last part has been sent, or the client has gone.
 func (s *Subscriber) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	preamble := s.Open(w.Header())
+	preamble := s.Begin(w.Header())
 	defer s.Close()
 	out := streamWriter{w, http.NewResponseController(w)}
 	if s.stream != nil {
@@ -217,12 +232,3 @@ func (w streamWriter) write(body []byte) (err error) {
 }
 
 func (w streamWriter) canFlush() bool { return !errors.Is(w.control.Flush(), http.ErrNotSupported) }
-
-// Answer returns the handler that answers a poll with a result, for servers that wait themselves.
-func (s *Subscriber) Answer(result *hub.Result) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		body, _ := s.Part(result)
-		s.cors.addTo(w.Header())
-		respond(w, http.StatusOK, body)
-	})
-}

@@ -244,7 +244,7 @@ func TestSubscriber_CanBeParkedAndCanceled(t *testing.T) {
 		answered, canceled := make(mailbox, 1), make(mailbox, 1)
 		first := g.endpoint.Open(newRequest(http.MethodGet, "subscribed[a]=now")).Subscriber
 		second := g.endpoint.Open(newRequest(http.MethodGet, "subscribed[a]=now")).Subscriber
-		if preamble := first.Open(http.Header{}); preamble != nil {
+		if preamble := first.Begin(http.Header{}); preamble != nil {
 			t.Errorf("a poll begins with %q", preamble)
 		}
 		first.Wait(answered)
@@ -284,7 +284,8 @@ func TestSubscriber_SharesOneEncodingOfEqualAnswers(t *testing.T) {
 		var waiting []*core.Subscriber
 		var results []mailbox
 		for _, query := range append(queries, queries...) {
-			s, m := g.endpoint.Open(newRequest(http.MethodGet, query)).Subscriber, make(mailbox, 1)
+			s := g.endpoint.Open(newRequest(http.MethodGet, query)).Subscriber
+			m := make(mailbox, 1)
 			s.Wait(m)
 			waiting, results = append(waiting, s), append(results, m)
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -39,36 +38,16 @@ func allowlistOf(environ []string) (allowlist, error) {
 // normalize returns an address in one form. 127.0.0.1 can also be written as an IPv6 address.
 func normalize(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
-// restrict returns the listeners. Those on TCP accept connections from the allowed addresses only.
-func (a allowlist) restrict(listeners []net.Listener, log *slog.Logger) []net.Listener {
-	restricted := slices.Clone(listeners)
-	for i, l := range restricted {
-		if a != nil && l.Addr().Network() == "tcp" {
-			restricted[i] = &allowlistListener{l, a, log}
-		}
+// check returns a function that reports whether an address may connect; nil: all may. It logs who may not.
+func (a allowlist) check(log *slog.Logger) func(netip.AddrPort) bool {
+	if a == nil {
+		return nil
 	}
-	return restricted
-}
-
-type allowlistListener struct {
-	net.Listener
-	allowed allowlist
-	log     *slog.Logger
-}
-
-// Accept closes connections from other addresses, without reading from them.
-func (l *allowlistListener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
+	return func(from netip.AddrPort) bool {
+		allowed := slices.Contains(a, normalize(from.Addr()))
+		if !allowed {
+			log.Warn("refused a connection from an address that is not in "+webServersVariable, "from", from.String())
 		}
-		from, err := netip.ParseAddrPort(c.RemoteAddr().String())
-		if err == nil && slices.Contains(l.allowed, normalize(from.Addr())) {
-			return c, nil
-		}
-		c.Close()
-		l.log.Warn("refused a connection from an address that is not in "+webServersVariable,
-			"from", c.RemoteAddr().String())
+		return allowed
 	}
 }

@@ -3,33 +3,30 @@ package main
 import (
 	"cmp"
 	"log/slog"
-	"time"
 
 	"github.com/pkg/errors"
 	"golang.org/x/sys/unix"
 
 	"novcomet/conf"
 	"novcomet/conf/build"
+	"novcomet/fcgi/fastcgi"
+	"novcomet/fcgi/reactor"
 )
 
 // inForce is what a request gets from the settings. A reload replaces it; it also sets the limits of the
 // endpoint and the level of the log.
 type inForce struct {
 	locations *build.Locations
-	limits    limits
-}
-
-// limits are those of one request.
-type limits struct {
-	bytes int           // of its variables
-	body  int           // bytes of its body: a form, or the data of an event
-	time  time.Duration // from its first byte to its last
+	limits    reactor.Limits
 }
 
 func newInForce(c conf.Config) *inForce {
 	return &inForce{
 		locations: build.NewLocations(c),
-		limits:    limits{c.MaxRequest, max(c.MaxRequest, c.Data.MaxBytes), c.RequestTimeout},
+		limits: reactor.Limits{
+			Limits: fastcgi.Limits{Params: c.MaxRequest, Body: max(c.MaxRequest, c.Data.MaxBytes)},
+			Time:   c.RequestTimeout,
+		},
 	}
 }
 

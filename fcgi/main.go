@@ -32,6 +32,11 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
+// gcPercent was measured with thousands of polls that are answered at the same time and come again, on two
+// cores. With Go's default of 100, an answer and the next poll take a fifth more CPU. The reactor releases
+// the additional memory after a burst.
+const gcPercent = 300
+
 // run runs a command, or serves until ctx ends, and returns the exit status.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	c, err := parseCommandLine(args)

@@ -22,6 +22,7 @@ const (
 	roleFewFiles  = "few files"  // comet-fcgi that may open few files
 	roleUmask     = "umask"      // comet-fcgi with a strict umask
 	roleNoInotify = "no inotify" // comet-fcgi of a user without a free inotify instance
+	roleCrowd     = "crowd"      // many clients
 )
 
 func TestMain(m *testing.M) {
@@ -43,6 +44,8 @@ func TestMain(m *testing.M) {
 	case roleNoInotify:
 		servertest.UseUpInotify()
 		main()
+	case roleCrowd:
+		crowdMain()
 	default:
 		flag.Parse()
 		flag.Set("test.parallel", "8") // The tests wait more than they compute.
@@ -62,7 +65,7 @@ func setListenPID() {
 }
 
 // fewFiles is how many files a comet-fcgi in roleFewFiles may have open.
-const fewFiles = 24
+const fewFiles = 32
 
 func limitOpenFiles() {
 	limit := syscall.Rlimit{Cur: fewFiles, Max: fewFiles}

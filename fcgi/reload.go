@@ -26,7 +26,7 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		next, err := settings.Again()
 		var restart []string
 		if err == nil {
-			next.Config = withMaxWaiting(next.Config, cap(s.places))
+			next.Config = withMaxWaiting(next.Config, s.limit)
 			restart = s.started.RestartKeys(next)
 			// The new rules may be meant for the new store: with the old one, they could allow too much.
 			if changed := storeKeys(restart); changed != nil {

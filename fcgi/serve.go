@@ -46,7 +46,10 @@ func serve(ctx context.Context, c commandLine, environ []string, stderr io.Write
 			return fmt.Errorf("file.directory: %w", err)
 		}
 	}
-	server := newServer(opened, settings, connections, log.Logger)
+	server, err := newServer(opened, settings, connections, log.Logger)
+	if err != nil {
+		return err
+	}
 	allowed, err := allowlistOf(environ)
 	if err != nil {
 		return err
@@ -56,12 +59,9 @@ func serve(ctx context.Context, c commandLine, environ []string, stderr io.Write
 		return err
 	}
 	announce(settings, log.verbatim)
-	// While thousands of requests are read, one goroutine that accepts would wait too long for the processor.
-	// The backlog would fill, and the web server would be refused.
-	const accepting = 4
-	for _, l := range allowed.restrict(listeners, log.Logger) {
-		for range accepting {
-			server.working.Go(func() { server.serve(l) })
+	for _, l := range listeners {
+		if err := server.accept(l, allowed); err != nil {
+			return err
 		}
 	}
 	logReady(listeners, log.verbatim)
@@ -70,9 +70,6 @@ func serve(ctx context.Context, c commandLine, environ []string, stderr io.Write
 	const patience = 4500 * time.Millisecond // A drain takes up to 4 s.
 	ending, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for _, l := range listeners {
-		server.working.Go(func() { l.Close() }) // It waits for accept.
-	}
 	server.stop(ending)
 	return nil
 }

@@ -199,6 +199,47 @@ func TestServe_SharesItsSocketWithOtherProcesses(t *testing.T) {
 	wantAllAnswered(polls)
 }
 
+// O_NONBLOCK belongs to the socket, not to a process.
+func TestServe_SharesASocketThatAnotherProcessMakesBlocking(t *testing.T) {
+	t.Parallel()
+	socket, path := listeningSocket(t)
+	// The answers show which process has answered.
+	const first, second = http.StatusOK, http.StatusForbidden
+	startOne := func(allow string) *program {
+		p := start(t, t.TempDir(), startOptions{stdin: socket, env: []string{longPoll, "COMET_PUBLISH_ALLOW=" + allow}})
+		p.waitUntilReady()
+		return p
+	}
+	one, other := startOne("*"), startOne("none")
+	if err := unix.SetNonblock(int(socket.Fd()), false); err != nil {
+		t.Fatal(err)
+	}
+	wantFrom := func(statuses ...int) {
+		t.Helper()
+		missing := map[int]bool{}
+		for _, status := range statuses {
+			missing[status] = true
+		}
+		servertest.WaitFor(t, fmt.Sprintf("answers %v", statuses), func() bool {
+			delete(missing, ask(t, path, get("publish=a"), "").status)
+			return len(missing) == 0
+		})
+	}
+	wantFrom(first, second)
+	polls := connectMany(t, path, 20)
+	for _, w := range polls.all {
+		w.send(t, requestRecords(1, 0, get("subscribed[a]=now"), ""))
+	}
+	wantFrom(first, second) // They have accepted the polls, too.
+	one.terminate()
+	wantFrom(second)
+	other.terminate()
+	for _, w := range polls.all {
+		w.wantResponse(t, 1, http.StatusOK, `{"s":`)
+		w.wantClosed(t)
+	}
+}
+
 // All programs of a machine write to /dev/shm. If the kernel's queue of notifications is full, the kernel
 // drops some.
 func TestServe_FindsAPublicationAmongManyWritesOfOtherPrograms(t *testing.T) {
@@ -237,7 +278,7 @@ func TestServe_FindsAPublicationAmongManyWritesOfOtherPrograms(t *testing.T) {
 		writeOften()
 		w.all[0].wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
 	}
-	closed := func() bool { return s.connections() == 0 }
+	closed := func() bool { return s.reactor.Connections() == 0 }
 	round()
 	servertest.WaitFor(t, "the connection is closed", closed)
 	before := measureFootprint()

@@ -1,117 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"novcomet/conf"
-	"novcomet/core"
-	"novcomet/core/event"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
 )
-
-// memoryStore is a store without files or servers. Its clock is that of a synctest bubble.
-type memoryStore struct {
-	core.CheckFunc
-	mu      sync.Mutex
-	stamps  map[event.ID]event.Stamp
-	publish func() // is called by each publication, unless it is nil
-}
-
-func (m *memoryStore) Check(_ context.Context, ids []event.ID) (store.Snapshot, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	snapshot := store.Snapshot{Now: event.StampOf(time.Now())}
-	for _, id := range ids {
-		snapshot.Stamps = append(snapshot.Stamps, m.stamps[id])
-	}
-	return snapshot, nil
-}
-
-func (m *memoryStore) Publish(_ context.Context, id event.ID, _ []byte) (event.Stamp, error) {
-	if m.publish != nil {
-		m.publish()
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.stamps == nil {
-		m.stamps = map[event.ID]event.Stamp{}
-	}
-	m.stamps[id] = max(event.StampOf(time.Now()), m.stamps[id]+1)
-	return m.stamps[id], nil
-}
-
-func readSettings(t testing.TB, env ...string) conf.Loaded {
-	t.Helper()
-	settings, err := conf.Read(conf.Source{File: os.DevNull, Environ: env})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return settings
-}
-
-// bubbleServer is the server of a test in a synctest bubble. Its connections are pipes. Polls wait for ten
-// seconds, with a check each second. A request must be complete after five seconds.
-type bubbleServer struct {
-	*server
-	t     *testing.T
-	store *memoryStore
-	log   bytes.Buffer
-}
-
-// inBubble runs a test in a bubble. The bubble ends only when all goroutines of the server have ended.
-func inBubble(t *testing.T, f func(t *testing.T, s *bubbleServer)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		s := &bubbleServer{t: t, store: &memoryStore{}}
-		settings := readSettings(t, "COMET_TRIES=10", "COMET_SLEEP=1", "COMET_REQUEST_TIMEOUT=5", "COMET_MAX_SERVING=8")
-		s.server = newServer(s.store, settings, 100, slog.New(newDedupHandler(slog.NewTextHandler(&s.log, nil))))
-		f(t, s)
-	})
-}
-
-// connect returns the web server's end of a connection that the server has just accepted.
-func (s *bubbleServer) connect() *webServer {
-	s.t.Helper()
-	ours, theirs := net.Pipe()
-	s.places <- struct{}{}
-	s.enter(newConnection(theirs, s.inForce.Load().limits.time))
-	s.t.Cleanup(func() { ours.Close() })
-	return newWebServer(ours)
-}
-
-// publish publishes an event as another program does.
-func (s *bubbleServer) publish(name string) {
-	s.t.Helper()
-	id, err := event.ParseID(name)
-	if err == nil {
-		_, err = s.store.Publish(s.t.Context(), id, nil)
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// end waits until all connections have ended, and ends the server.
-func (s *server) end() {
-	s.working.Wait()
-	s.responders.close()
-	s.endpoint.Close()
-}
 
 // startInProcess starts a server in the process of the test, which can see its state. Polls wait longer
 // than any test.
@@ -123,31 +26,51 @@ func startInProcess(t *testing.T, directory string, env ...string) (s *server, p
 	if err != nil {
 		t.Fatal(err)
 	}
-	const connections = 10_000
-	settings.Config = withMaxWaiting(settings.Config, connections)
-	path = filepath.Join(servertest.OpenDirectory(t), "comet.sock")
-	l, err := net.Listen("unix", path)
+	return serveStore(t, opened, slog.New(slog.DiscardHandler), settings)
+}
+
+func readSettings(t testing.TB, env ...string) conf.Loaded {
+	t.Helper()
+	settings, err := conf.Read(conf.Source{File: os.DevNull, Environ: env})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = newServer(opened, settings, connections, slog.New(slog.DiscardHandler))
-	s.working.Go(func() { s.serve(l) })
+	return settings
+}
+
+// serveStore starts a server in the process of the test. It ends with the test.
+func serveStore(t *testing.T, opened store.Store, log *slog.Logger, settings conf.Loaded) (s *server, path string) {
+	t.Helper()
+	const connections = 10_000
+	settings.Config = withMaxWaiting(settings.Config, connections)
+	s, err := newServer(opened, settings, connections, log)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), servertest.Patience)
 		defer cancel()
-		l.Close()
 		s.stop(ctx)
 	})
+	path = filepath.Join(servertest.OpenDirectory(t), "comet.sock")
+	s.listenOn(t, "unix", path)
 	return s, path
 }
 
-func (s *server) waiting() int { return int(s.metrics.Waiting.Load()) }
-
-func (s *server) connections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.all)
+// listenOn accepts connections on another socket, too.
+func (s *server) listenOn(t *testing.T, network, address string) (listener net.Listener) {
+	t.Helper()
+	l, err := net.Listen(network, address)
+	if err == nil {
+		err = s.accept(l, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
+
+func (s *server) waiting() int { return int(s.metrics.Waiting.Load()) }
 
 // needOpenFiles skips the test if this process may not open n files.
 func needOpenFiles(t *testing.T, n int) {
@@ -157,109 +80,163 @@ func needOpenFiles(t *testing.T, n int) {
 	}
 }
 
-func TestServer_StopAnswersPollsAndClosesConnections(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *bubbleServer) {
-		waiting, idle, late, incomplete := s.connect(), s.connect(), s.connect(), s.connect()
-		request := requestRecords(1, keepConn, get("subscribed[a]=now"), "")
-		waiting.send(t, request)
-		idle.send(t, requestRecords(1, keepConn, get("publish=b"), ""))
-		idle.wantResponse(t, 1, http.StatusOK, "true")
-		late.send(t, request[:40])
-		incomplete.send(t, request[:40])
-		synctest.Wait()
-
-		begin := time.Now()
-		wantAfter := func(what string, want time.Duration) {
-			t.Helper()
-			if took := time.Since(begin); took != want {
-				t.Errorf("%s after %v, want %v", what, took, want)
-			}
-		}
-		stopped := make(chan struct{})
-		go func() {
-			defer close(stopped)
-			ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
-			defer cancel()
-			s.stop(ctx)
-		}()
-		waiting.wantResponse(t, 1, http.StatusOK, `{"s":0`)
-		waiting.wantClosed(t)
-		idle.wantClosed(t)
-		wantAfter("the poll was answered and the idle connection closed", 0)
-		time.Sleep(time.Second)
-		late.send(t, request[40:])
-		late.wantResponse(t, 1, http.StatusOK, `{"s":0`)
-		late.wantClosed(t)
-		wantAfter("the late poll was answered", time.Second)
-		incomplete.wantClosed(t)
-		<-stopped
-		wantAfter("the server stopped", 4*time.Second)
-	})
-}
-
-// failingListener fails several times, as with too many open files.
-type failingListener struct {
-	net.Listener
-	errors      int
-	connections chan net.Conn
-}
-
-func (l *failingListener) Accept() (net.Conn, error) {
-	if l.errors > 0 {
-		l.errors--
-		return nil, errors.New("too many open files")
+// A web server that has received the end of one request may send the next one at once.
+func TestServer_ServesOneRequestAfterAnother(t *testing.T) {
+	t.Parallel()
+	_, path := startServer(t, t.TempDir())
+	w := connect(t, path)
+	for i := range 2000 {
+		id := uint16(1 + i%3)
+		w.send(t, requestRecords(id, keepConn, get("publish=kept"), ""))
+		w.wantResponse(t, id, http.StatusOK, "true")
 	}
-	if conn, ok := <-l.connections; ok {
-		return conn, nil
-	}
-	return nil, net.ErrClosed
+	w.send(t, requestRecords(1, 0, get("publish=kept"), ""))
+	w.wantResponse(t, 1, http.StatusOK, "true")
+	w.wantClosed(t)
 }
 
-func TestServer_RepeatsAFailedAcceptAfterLongerPausesUpToASecond(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *bubbleServer) {
-		l := &failingListener{errors: 12, connections: make(chan net.Conn)}
-		s.working.Go(func() { s.serve(l) })
-		ours, theirs := net.Pipe()
-		begin := time.Now()
-		l.connections <- theirs
-		const pauses = (5 + 10 + 20 + 40 + 80 + 160 + 320 + 640 + 4*1000) * time.Millisecond
-		if took := time.Since(begin); took != pauses {
-			t.Errorf("a connection was accepted after %v, want %v", took, pauses)
-		}
-		w := newWebServer(ours)
-		w.send(t, requestRecords(1, 0, get("publish=a"), ""))
-		w.wantResponse(t, 1, http.StatusOK, "true")
-		close(l.connections)
-		s.end()
-		wantLine(t, s.log.String(), "too many open files")
-	})
-}
-
-// By itself, comet-fcgi accepts no more connections than it may open files. So the test lowers the limit
-// while it runs.
-func TestServer_GoesOnAfterTooManyOpenFiles(t *testing.T) {
+func TestServer_AnswersGetValuesAtAnyTime(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
-	p, path := startServer(t, directory, "COMET_REQUEST_TIMEOUT=10m", "COMET_TRIES=400", "COMET_SLEEP=100ms")
-	waiting := connect(t, path)
-	waiting.send(t, requestRecords(1, keepConn, get("subscribed[a]=0.0"), ""))
-	wantPublished(t, path, "b")
-	limit := &unix.Rlimit{Cur: fewFiles, Max: 1024}
-	if err := unix.Prlimit(p.Process.Pid, unix.RLIMIT_NOFILE, limit, nil); err != nil {
-		t.Fatal(err)
+	_, path := startServer(t, directory, longPoll)
+	getValues := record(9, 0, append(pair("FCGI_MPXS_CONNS", ""), pair("FCGI_NONSENSE", "")...), 0)
+	w := connect(t, path)
+	wantValues := func() {
+		t.Helper()
+		w.wantRecord(t, 10, 0, pair("FCGI_MPXS_CONNS", "0"))
 	}
-	idle := connectMany(t, path, 2*fewFiles)
-	const failure = "accept failed"
-	p.waitUntilLogged(failure)
+	request := requestRecords(1, keepConn, get("subscribed[a]=0.0"), "")
+	w.send(t, getValues)
+	wantValues()
+	w.send(t, request[:16], getValues)
+	wantValues()
+	w.send(t, request[16:], getValues)
+	wantValues() // while the poll waits
 	touch(t, filepath.Join(directory, "a.comet"))
-	late := connect(t, path)
-	late.send(t, requestRecords(1, 0, get("subscribed[a]=0.0"), ""))
-	idle.close()
-	late.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
-	waiting.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
-	wantPublished(t, path, "c")
-	p.terminate()
-	if n := strings.Count(p.stderr.String(), failure); n > 2 { // once, and the number of further failures at the end
-		t.Errorf("%q was logged %d times, want 2 at most: %s", failure, n, p.stderr)
+	w.wantResponse(t, 1, http.StatusOK, `{"s":1`)
+	w.send(t, getValues)
+	wantValues() // between two requests
+	w.send(t, requestRecords(1, keepConn, get("publish=a"), ""))
+	w.wantResponse(t, 1, http.StatusOK, "true")
+}
+
+func TestServer_RefusesUnknownRecordsAndRolesAndGoesOn(t *testing.T) {
+	t.Parallel()
+	_, path := startServer(t, t.TempDir())
+	w := connect(t, path)
+	w.send(t, record(77, 0, []byte("?"), 7))
+	w.wantRecord(t, 11, 0, []byte{77, 0, 0, 0, 0, 0, 0, 0}) // FCGI_UNKNOWN_TYPE
+	for _, role := range []byte{0, 2, 3, 9} {               // 2: authorizer, 3: filter
+		w.send(t, beginRecord(5, role, keepConn), streamRecords(4, 5, pairs(get("publish=role")), 0),
+			streamRecords(5, 5, nil, 0))
+		w.wantRefusal(t, 5, 3) // FCGI_UNKNOWN_ROLE
+	}
+	w.send(t, record(5, 8, []byte("of no request"), 0), record(2, 8, nil, 0), record(8, 8, nil, 0))
+	w.send(t, requestRecords(6, keepConn, get("publish=after"), ""))
+	w.wantResponse(t, 6, http.StatusOK, "true")
+}
+
+func TestServer_RefusesASecondRequestBeforeTheFirstIsAnswered(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	_, path := startServer(t, directory, longPoll)
+	first := requestRecords(1, keepConn, get("subscribed[a]=0.0"), "")
+	second := requestRecords(2, keepConn, get("publish=second"), "")
+	const cannotMultiplex = 1
+	w := connect(t, path)
+	w.send(t, first[:16], second)
+	w.wantRefusal(t, 2, cannotMultiplex) // while the first one is incomplete
+	w.send(t, first[16:], second)
+	w.wantRefusal(t, 2, cannotMultiplex) // while the first one waits
+	touch(t, filepath.Join(directory, "a.comet"))
+	w.wantResponse(t, 1, http.StatusOK, `{"s":1`)
+	w.send(t, second)
+	w.wantResponse(t, 2, http.StatusOK, "true")
+}
+
+// Only HTTP gets a message, and only once, because anybody who can connect can repeat it.
+func TestServer_ClosesAConnectionThatDoesNotSpeakFastCGI(t *testing.T) {
+	t.Parallel()
+	p, path := startServer(t, t.TempDir(), "COMET_LOG=warn")
+	for _, test := range []struct {
+		name string
+		sent []byte
+	}{
+		{"HTTP", []byte("GET /comet.php?publish=a HTTP/1.1\r\nHost: a\r\n\r\n")},
+		{"HTTP again", []byte("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")},
+		{"HTTP/2", []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")},
+		{"TLS", []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")},
+		{"another version", append([]byte{2}, beginRecord(1, 1, 0)[1:]...)},
+		{"a short begin", record(1, 1, []byte{0, 1, 0}, 0)},
+		{"two begins of a request", append(beginRecord(1, 1, 0), beginRecord(1, 1, 0)...)},
+		{"a body before the variables", append(beginRecord(1, 1, 0), record(5, 1, nil, 0)...)},
+		{"variables after their end",
+			slices.Concat(beginRecord(1, 1, 0), streamRecords(4, 1, pairs(get("")), 0), record(4, 1, nil, 0))},
+		{"an abort of an incomplete request", append(beginRecord(1, 1, 0), record(2, 1, nil, 0)...)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := connect(t, path)
+			w.send(t, test.sent)
+			w.wantClosed(t)
+		})
+	}
+	wantPublished(t, path, "after")
+	p.wantMessage("level=WARN", "speaks HTTP", "fastcgi_pass instead of proxy_pass")
+}
+
+func TestServer_ReadsARequestHoweverItsBytesArrive(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	_, path := startServer(t, directory, "COMET_MAX_REQUEST=2097152")
+	whole := requestRecords(1, 0, get("publish=split"), "")
+	variables := get("publish=first")
+	variables["HTTP_COOKIE"] = strings.Repeat("c", 5000)
+	variables["HTTP_"+strings.Repeat("X", 200)] = "1"
+	twice := append(pairs(variables), pair("QUERY_STRING", "publish=last")...)
+	form := strings.Repeat("padding=1&", 1<<20/10) + "publish=at-the-end"
+	singleBytes := func(b []byte) (all [][]byte) {
+		for i := range b {
+			all = append(all, b[i:i+1])
+		}
+		return all
+	}
+	var singleParams [][]byte
+	for _, b := range singleBytes(pairs(get("publish=torn"))) {
+		singleParams = append(singleParams, record(4, 1, b, 0))
+	}
+	for name, writes := range map[string][][]byte{
+		"byte by byte": singleBytes(whole),
+		"with padding": {record(1, 1, []byte{0, 1, 0, 0, 0, 0, 0, 0}, 255),
+			streamRecords(4, 1, pairs(get("publish=padded")), 3), streamRecords(5, 1, nil, 8)},
+		"a variable in several records": slices.Concat([][]byte{beginRecord(1, 1, 0)}, singleParams,
+			[][]byte{record(4, 1, nil, 0), record(5, 1, nil, 0)}),
+		"long names and values, and one name twice": {beginRecord(1, 1, 0), streamRecords(4, 1, twice, 0),
+			streamRecords(5, 1, nil, 0)},
+		"a form of a megabyte": {requestRecords(1, 0, post(len(form)), form)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := connect(t, path)
+			for _, b := range writes {
+				w.send(t, b)
+			}
+			w.wantResponse(t, 1, http.StatusOK, "true")
+			w.wantClosed(t)
+		})
+	}
+	t.Run("in two parts", func(t *testing.T) {
+		for at := 1; at < len(whole); at += 17 {
+			w := connect(t, path)
+			w.send(t, whole[:at])
+			w.send(t, whole[at:])
+			w.wantResponse(t, 1, http.StatusOK, "true")
+			w.wantClosed(t)
+		}
+	})
+	for id, want := range map[string]bool{
+		"split": true, "padded": true, "torn": true, "first": false, "last": true, "at-the-end": true,
+	} {
+		if got := exists(filepath.Join(directory, id+".comet")); got != want {
+			t.Errorf("%s is published: %v, want %v", id, got, want)
+		}
 	}
 }

@@ -22,8 +22,8 @@ type status struct {
 
 	metrics.Snapshot
 
-	Parked         int64  `json:"parked"`  // polls and streams that wait outside net/http/fcgi
-	Serving        int    `json:"serving"` // answers that net/http/fcgi is writing
+	Parked         int64  `json:"parked"`  // polls and streams at rest on their connection
+	Serving        int    `json:"serving"` // other requests in progress
 	MaxServing     int    `json:"max_serving"`
 	Connections    int    `json:"connections"` // of web servers, each an open file
 	MaxConnections int    `json:"max_connections"`
@@ -33,14 +33,11 @@ type status struct {
 }
 
 func (s *server) status() status {
-	s.mu.Lock()
-	connections := len(s.all)
-	s.mu.Unlock()
 	return status{
 		Program: "comet-fcgi", Version: build.Version(), Go: runtime.Version(), Began: s.began.UTC().Truncate(time.Second),
 		Snapshot: s.metrics.Snapshot(),
-		Parked:   s.parked.Load(), Serving: s.responders.busy(), MaxServing: cap(s.responders.free),
-		Connections: connections, MaxConnections: cap(s.places),
+		Parked:   int64(s.reactor.Waiting()), Serving: s.reactor.Serving(), MaxServing: s.started.MaxServing,
+		Connections: s.reactor.Connections(), MaxConnections: s.limit,
 		Resident: residentMemory(), Heap: heapMemory(), Goroutines: runtime.NumGoroutine(),
 	}
 }

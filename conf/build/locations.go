@@ -55,20 +55,14 @@ func (l *Locations) Replace() { l.replaced.Store(true) }
 // served.
 func (l *Locations) Of(variables map[string]string) (*core.Location, error) {
 	key := keyOf(variables)
-	if key == "" {
-		return l.common, nil
-	}
-	l.mu.RLock()
-	made, ok := l.made[key]
-	l.mu.RUnlock()
-	if ok {
+	if made := l.known(key); made != nil {
 		return made, nil
 	}
 	config, err := l.config.Locate(variables)
 	if err != nil {
 		return nil, err
 	}
-	made = l.location(config)
+	made := l.location(config)
 	if len(key) > maxKey {
 		return made, nil
 	}
@@ -79,6 +73,18 @@ func (l *Locations) Of(variables map[string]string) (*core.Location, error) {
 	}
 	l.made[key] = made
 	return made, nil
+}
+
+// Knows reports whether Of returns at once. Otherwise, it makes a location, and perhaps reads a file.
+func (l *Locations) Knows(variables map[string]string) bool { return l.known(keyOf(variables)) != nil }
+
+func (l *Locations) known(key string) *core.Location {
+	if key == "" {
+		return l.common
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.made[key]
 }
 
 // keyOf returns all settings among the variables, in one order.

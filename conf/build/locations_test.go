@@ -2,6 +2,10 @@ package build_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"novcomet/conf/build"
@@ -40,6 +44,50 @@ func TestLocations_MakesEachLocationOnce(t *testing.T) {
 	}
 	if five == common || of(map[string]string{"COMET_TRIES": "6"}) == five {
 		t.Error("other settings are the same location")
+	}
+}
+
+// To make a location can mean to read a file, which may block.
+func TestLocations_KnowsOnlyWhatItHasMade(t *testing.T) {
+	locations := build.NewLocations(load(t))
+	if _, err := locations.Of(nil); err != nil || !locations.Knows(map[string]string{"QUERY_STRING": "a"}) {
+		t.Error("the location without variables is not known", err)
+	}
+	secrets := filepath.Join(t.TempDir(), "secrets")
+	variables := map[string]string{"COMET_SUBSCRIBE_SIGNED": "a", "COMET_SUBSCRIBE_SECRET_FILE": secrets}
+	if locations.Knows(variables) {
+		t.Error("a location is known that was not made")
+	}
+	if _, err := locations.Of(variables); err == nil || locations.Knows(variables) {
+		t.Error("a location is known that cannot be made:", err)
+	}
+	if err := os.WriteFile(secrets, []byte(strings.Repeat("s", 64)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := locations.Of(variables); err != nil || !locations.Knows(variables) {
+		t.Error("a location is not known that was made:", err)
+	}
+	long := map[string]string{"COMET_PUBLISH_ALLOW": strings.Repeat("a, ", 4<<10) + "a"}
+	if _, err := locations.Of(long); err != nil || locations.Knows(long) {
+		t.Error("the settings of a location take memory without a limit:", err)
+	}
+}
+
+func TestLocations_ForgetsLocationsWhenThereAreTooMany(t *testing.T) {
+	locations := build.NewLocations(load(t))
+	for i := range 1000 {
+		if _, err := locations.Of(map[string]string{"COMET_TRIES": strconv.Itoa(1 + i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known := 0
+	for i := range 1000 {
+		if locations.Knows(map[string]string{"COMET_TRIES": strconv.Itoa(1 + i)}) {
+			known++
+		}
+	}
+	if known == 0 || known > 256 {
+		t.Errorf("%d of 1000 locations are known, want at most 256", known)
 	}
 }
 

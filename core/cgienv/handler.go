@@ -19,50 +19,79 @@ type Handler struct {
 	Log      *slog.Logger
 }
 
-// Serve answers the request. It changes the variables.
+// Serve answers the request.
 func (h *Handler) Serve(ctx context.Context, w http.ResponseWriter, variables map[string]string, body io.Reader) {
 	request, problem := h.read(ctx, variables, body)
 	if problem != nil {
 		problem.ServeHTTP(w, nil)
 		return
 	}
-	h.guard(h.Endpoint, request).ServeHTTP(w, nil)
+	h.guard(h.Endpoint, request, variables).ServeHTTP(w, request)
 }
 
-// Open decides what becomes of the request. It changes the variables. The returned Handler ignores the
+// Open decides what becomes of the request. The returned Handler takes only the body and the context from the
 // request that it is called with.
-func (h *Handler) Open(ctx context.Context, variables map[string]string, body io.Reader) (opened core.Opened) {
+func (h *Handler) Open(variables map[string]string, body io.Reader) (opened core.Opened) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			h.logPanic(problem)
 			opened = core.Opened{Handler: h.Refuse(variables, http.StatusInternalServerError, internalError)}
 		}
 	}()
-	request, problem := h.read(ctx, variables, body)
+	request, problem := h.read(context.Background(), variables, body)
 	if problem != nil {
 		return core.Opened{Handler: problem}
 	}
 	opened = h.Endpoint.Open(request)
 	if opened.Handler != nil {
-		opened.Handler = h.guard(opened.Handler, request)
+		opened.Handler = h.guard(opened.Handler, request, variables)
 	}
 	return opened
+}
+
+// guard makes a panic end only its own request.
+func (h *Handler) guard(handler http.Handler, request *http.Request, variables map[string]string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if problem := recover(); problem != nil {
+				h.logPanic(problem)
+				core.WriteError(w, http.StatusInternalServerError, internalError)
+			}
+		}()
+		if r != request {
+			request = request.WithContext(r.Context())
+			setBody(request, variables, r.Body)
+		}
+		handler.ServeHTTP(w, request)
+	})
+}
+
+const internalError = "internal error; the log says more"
+
+func (h *Handler) logPanic(problem any) {
+	h.Log.Error("a request ended in a panic", "panic", problem, "stack", string(debug.Stack()))
 }
 
 // read returns the request, or the answer to one that cannot be read.
 func (h *Handler) read(ctx context.Context, variables map[string]string, body io.Reader) (*http.Request, http.Handler) {
 	location, err := h.Location(variables)
 	if err != nil {
-		h.Log.Error("invalid settings of a location", "error", err, "script", variables["SCRIPT_NAME"])
-		const reason = "the settings of this location are invalid; the log says why"
-		// The settings are unknown, so no other site may read the answer.
-		return nil, h.refuse(&core.Location{}, variables, http.StatusInternalServerError, reason)
+		return nil, h.invalid(err, variables)
 	}
 	request, err := NewRequest(variables, body)
 	if err != nil {
 		return nil, h.refuse(location, variables, http.StatusBadRequest, err.Error())
 	}
 	return request.WithContext(core.WithLocation(ctx, location, ClientOf(variables))), nil
+}
+
+// invalid is the answer at a location whose settings are invalid, and so unknown. No other site may read it.
+func (h *Handler) invalid(problem error, variables map[string]string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.Log.Error("invalid settings of a location", "error", problem, "script", variables["SCRIPT_NAME"])
+		const reason = "the settings of this location are invalid; the log says why"
+		h.refuse(&core.Location{}, variables, http.StatusInternalServerError, reason).ServeHTTP(w, r)
+	})
 }
 
 // Refuse returns the answer {"error": reason}, with the CORS headers of the location.
@@ -79,23 +108,4 @@ func (h *Handler) refuse(l *core.Location, variables map[string]string, status i
 	request.Header.Set("Origin", variables["HTTP_ORIGIN"])
 	ctx := core.WithLocation(context.Background(), l, core.Client{})
 	return h.Endpoint.Refuse(request.WithContext(ctx), status, reason)
-}
-
-// guard makes a panic end only its own request.
-func (h *Handler) guard(handler http.Handler, request *http.Request) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		defer func() {
-			if problem := recover(); problem != nil {
-				h.logPanic(problem)
-				core.WriteError(w, http.StatusInternalServerError, internalError)
-			}
-		}()
-		handler.ServeHTTP(w, request)
-	})
-}
-
-const internalError = "internal error; the log says more"
-
-func (h *Handler) logPanic(problem any) {
-	h.Log.Error("a request ended in a panic", "panic", problem, "stack", string(debug.Stack()))
 }

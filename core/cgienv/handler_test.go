@@ -9,6 +9,8 @@ import (
 	"maps"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -233,7 +235,7 @@ func BenchmarkHandler_Open(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				request["QUERY_STRING"] = "subscribed[news]=now&subscribed[chat-1]=now&subscribed[chat-2]=now"
-				if opened := h.Open(context.Background(), request, strings.NewReader("")); opened.Subscriber == nil {
+				if h.Open(request, strings.NewReader("")).Subscriber == nil {
 					b.Fatal("refused")
 				}
 			}
@@ -250,6 +252,30 @@ func publishes(t testing.TB, h *cgienv.Handler, id string, variables ...string) 
 	w := httptest.NewRecorder()
 	h.Serve(t.Context(), w, request, strings.NewReader(""))
 	return w.Code == 200
+}
+
+// The handler of a request gets its body again, from net/http/fcgi.
+func TestHandler_PublishesByFormWithoutData(t *testing.T) {
+	const form = "publish=a"
+	directory := t.TempDir()
+	files, err := build.Store(load(t, "COMET_FILE_DIRECTORY="+directory), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, _ := newHandler(t, files)
+	opened := h.Open(variablesOf(map[string]string{
+		"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/x-www-form-urlencoded",
+		"CONTENT_LENGTH": fmt.Sprint(len(form)),
+	}), strings.NewReader(form))
+	if opened.Handler == nil || !opened.Publishes {
+		t.Fatalf("the form is opened as %+v", opened)
+	}
+	w := httptest.NewRecorder()
+	opened.Handler.ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader(form)))
+	data, err := os.ReadFile(filepath.Join(directory, "a.comet"))
+	if w.Code != 200 || err != nil || len(data) > 0 {
+		t.Errorf("HTTP %d %s; published %q, %v", w.Code, w.Body, data, err)
+	}
 }
 
 // The settings of a location are cached; its user is not.

@@ -113,6 +113,17 @@ func (h *Hub) Wait(w *Waiter, request Request, receiver Receiver) {
 	d := w.delivery
 	d.start(request, h.store.Timing())
 	w.start(request, receiver, d)
+	h.add(w)
+}
+
+// Resume lets a request wait on whose result was dropped, as if it had not been answered. What has changed
+// since it arrived is delivered at once.
+func (h *Hub) Resume(w *Waiter) {
+	w.resume()
+	h.add(w)
+}
+
+func (h *Hub) add(w *Waiter) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.isFullLocked() {

@@ -6,8 +6,8 @@ import (
 )
 
 // Waiter is a request that waits in a [Hub]. It is a part of the caller's own struct, so that a waiting
-// request needs few allocations. It belongs to the hub from Wait until its result is delivered. Then Wait can
-// be called with it again, but not after a Cancel.
+// request needs few allocations. It belongs to the hub from Wait until its result is delivered. Then Wait or
+// Resume can be called with it, but not after a Cancel.
 type Waiter struct {
 	delivery
 	receiver Receiver
@@ -38,6 +38,16 @@ func (w *Waiter) start(r Request, receiver Receiver, d delivery) {
 		since: now, next: now, index: -1, unchecked: true,
 	}
 	w.deadline = now.Add(r.Wait) // rule: unchanged-answer-comes-after-all-tries
+}
+
+// resume makes the waiter as it was before its first check, but for what it knows of its events.
+func (w *Waiter) resume() {
+	w.reset()
+	for i := range w.watches {
+		w.watches[i].link = link{}
+	}
+	w.next, w.index = time.Now(), -1
+	w.unchecked, w.partial, w.done = true, false, false
 }
 
 // schedule is a heap of waiters. The one that is due first is on top.

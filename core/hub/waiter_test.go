@@ -47,3 +47,31 @@ func TestWaiter_CanWaitAgainWhenItGetsItsResult(t *testing.T) {
 		}
 	})
 }
+
+// Otherwise, what changed before the result was dropped would never be delivered.
+func TestWaiter_ResumesAsIfItHadNotBeenAnswered(t *testing.T) {
+	for _, test := range []struct {
+		contract, request, want string
+	}{
+		{"a precise request from now", "a=now b=now", "a={1.5} b={7.0} next a={1.5} b={7.0}"},
+		{"a legacy request of a client whose clock is ahead", "a={2} b={2}", "a={1} b={7}"},
+		{"an unchanged request", "c=0.0 wait=3s", "unchanged next c=0.000000"},
+	} {
+		t.Run(test.contract, func(t *testing.T) {
+			s := coretest.NewMemory()
+			inBubble(t, s, limits, func(f *fixture) {
+				s.Set("a", at(-5))
+				s.Set("b", at(-5))
+				after(1.5, func() { s.Set("a", at(1.5)) })
+				after(7, func() { s.Set("b", at(7)) }) // while it does not wait
+				w := f.wait(test.request)
+				<-w.result // dropped
+				time.Sleep(10*time.Second - since())
+				f.Resume(&w.Waiter)
+				if got := text(<-w.result); got != coretest.Times(test.want) || since() != 10*time.Second {
+					t.Errorf("%s after %v, want %s at once", got, since(), coretest.Times(test.want))
+				}
+			})
+		})
+	}
+}

@@ -76,9 +76,13 @@ func AppendRecord(b []byte, t Type, id uint16, content []byte) []byte {
 
 // AppendStdout appends the content in as many [Stdout] records as it needs.
 func AppendStdout(b []byte, id uint16, content []byte) []byte {
+	return appendStream(b, Stdout, id, content)
+}
+
+func appendStream(b []byte, t Type, id uint16, content []byte) []byte {
 	for len(content) > 0 {
 		n := min(len(content), MaxContent)
-		b = AppendRecord(b, Stdout, id, content[:n])
+		b = AppendRecord(b, t, id, content[:n])
 		content = content[n:]
 	}
 	return b
@@ -89,14 +93,16 @@ func AppendEnd(b []byte, id uint16, protocolStatus byte) []byte {
 	return AppendRecord(b, EndRequest, id, []byte{0, 0, 0, 0, protocolStatus, 0, 0, 0})
 }
 
-// WithoutEnd returns the records of a response up to the ones that end it.
-func WithoutEnd(response []byte) []byte {
-	for at := 0; at+HeaderLength <= len(response); {
-		h, _ := ParseHeader(response[at:])
-		if h.Type != Stdout || h.Content == 0 {
-			return response[:at]
-		}
-		at += HeaderLength + h.Content + h.Padding
-	}
-	return response
+// AppendRequest appends a request, which does not ask to keep the connection.
+func AppendRequest(b []byte, id uint16, params map[string]string, body []byte) []byte {
+	b = AppendRecord(b, BeginRequest, id, []byte{0, RoleResponder, 0, 0, 0, 0, 0, 0})
+	b = appendStream(b, Params, id, AppendParams(nil, params))
+	b = AppendRecord(b, Params, id, nil)
+	b = appendStream(b, Stdin, id, body)
+	return AppendRecord(b, Stdin, id, nil)
+}
+
+// AppendUnknownType appends the answer to a record of a type that is not known.
+func AppendUnknownType(b []byte, t Type) []byte {
+	return AppendRecord(b, UnknownType, 0, []byte{byte(t), 0, 0, 0, 0, 0, 0, 0})
 }

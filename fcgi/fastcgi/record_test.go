@@ -2,7 +2,6 @@ package fastcgi
 
 import (
 	"bytes"
-	"slices"
 	"testing"
 )
 
@@ -54,19 +53,6 @@ func TestAppendStdout_UsesAsManyRecordsAsTheContentNeeds(t *testing.T) {
 		}
 		if !bytes.Equal(got, content) {
 			t.Errorf("%d of %d bytes are in the records", len(got), length)
-		}
-	}
-}
-
-func TestWithoutEnd_CutsTheRecordsThatEndAResponse(t *testing.T) {
-	output := AppendStdout(nil, 1, bytes.Repeat([]byte("x"), 100_000))
-	padded := append(append([]byte{1, 6, 0, 1, 0, 1, 2, 0}, 'y'), 0, 0)
-	for _, response := range [][]byte{nil, output, slices.Concat(output, padded)} {
-		for _, end := range [][]byte{nil, AppendEnd(nil, 1, RequestComplete),
-			AppendEnd(AppendRecord(nil, Stdout, 1, nil), 1, RequestComplete)} {
-			if got := WithoutEnd(slices.Concat(response, end)); !bytes.Equal(got, response) {
-				t.Errorf("%d of %d bytes are left", len(got), len(response))
-			}
 		}
 	}
 }

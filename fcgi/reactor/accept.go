@@ -1,0 +1,128 @@
+package reactor
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+)
+
+// Acceptor accepts the connections of a listening socket, and hands them to the loop. It is not the loop's
+// work: while the loop answers thousands, their next polls must not overflow the backlog of the socket.
+type Acceptor struct {
+	reactor *Reactor
+	socket  *os.File
+	raw     syscall.RawConn
+	allowed func(netip.AddrPort) bool
+	closed  atomic.Bool
+}
+
+// NewAcceptor returns an acceptor, which has a copy of the listening socket. allowed reports whether a TCP
+// address may connect; nil: all may.
+func (r *Reactor) NewAcceptor(l net.Listener, allowed func(netip.AddrPort) bool) (*Acceptor, error) {
+	socket, err := l.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		return nil, errors.Wrap(err, "the listening socket")
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return nil, errors.Wrap(err, "the listening socket")
+	}
+	return &Acceptor{reactor: r, socket: socket, raw: raw, allowed: allowed}, nil
+}
+
+// Close ends Serve. It waits for an accept that another process has made a blocking one.
+func (a *Acceptor) Close() {
+	a.closed.Store(true)
+	a.socket.Close()
+}
+
+// Serve accepts connections until Close is called. If accept fails, for example because too many files are
+// open, Serve tries again after a pause.
+func (a *Acceptor) Serve() {
+	const shortest, longest = 5 * time.Millisecond, time.Second
+	pause := shortest
+	for {
+		a.reactor.places <- struct{}{}
+		n, err := a.acceptMany()
+		switch {
+		case n > 0:
+			pause = shortest
+		case a.closed.Load():
+			return
+		default:
+			a.reactor.options.Log.Error("accept failed; trying again", "error", err)
+			time.Sleep(pause)
+			pause = min(2*pause, longest)
+		}
+	}
+}
+
+// acceptMany waits for a connection, and accepts connections while there are some and there is place. It
+// returns their number. The caller has taken a place for the first one.
+func (a *Acceptor) acceptMany() (n int, err error) {
+	placed := true
+	failed := a.raw.Read(func(listener uintptr) (done bool) {
+		for placed || a.reactor.takePlace() {
+			placed = true
+			var fd int
+			var from unix.Sockaddr
+			fd, from, err = unix.Accept4(int(listener), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+			switch {
+			case err == nil && a.admit(fd, from):
+				a.reactor.inbox.post(func(in *messages) { in.accepted = append(in.accepted, fd) })
+				n++
+				placed = false
+			case err == nil, err == unix.ECONNABORTED, err == unix.EINTR:
+			case err == unix.EAGAIN:
+				return n > 0
+			default:
+				return true
+			}
+		}
+		return true
+	})
+	if placed {
+		<-a.reactor.places
+	}
+	if failed != nil {
+		return n, errors.WithStack(failed)
+	}
+	return n, errors.Wrap(err, "accept4")
+}
+
+// admit prepares a TCP connection. It closes one from an address that is not allowed, without reading from
+// it.
+func (a *Acceptor) admit(fd int, from unix.Sockaddr) bool {
+	var address netip.AddrPort
+	switch from := from.(type) {
+	case *unix.SockaddrInet4:
+		address = netip.AddrPortFrom(netip.AddrFrom4(from.Addr), uint16(from.Port))
+	case *unix.SockaddrInet6:
+		address = netip.AddrPortFrom(netip.AddrFrom16(from.Addr).Unmap(), uint16(from.Port))
+	default:
+		return true
+	}
+	if a.allowed != nil && !a.allowed(address) {
+		unix.Close(fd)
+		return false
+	}
+	// If an option cannot be set, the connection works, but slower.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	return true
+}
+
+func (r *Reactor) takePlace() bool {
+	select {
+	case r.places <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}

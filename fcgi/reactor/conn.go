@@ -1,0 +1,178 @@
+package reactor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"novcomet/core"
+	"novcomet/fcgi/fastcgi"
+)
+
+// conn is a connection of a web server. It carries one request at a time. If the web server asks for it
+// (FCGI_KEEP_CONN), the connection is kept for another request.
+type conn struct {
+	reactor        *Reactor
+	fd, generation int32
+
+	state   state
+	id      uint16 // of the request
+	keep    bool   // Keep the connection when the request has been answered.
+	aborted bool   // The web server aborted the subscriber, whose result is on the way.
+	inHub   bool   // The subscriber waits in the hub.
+	queued  int    // about the size of the subscriber's answer, which waits for room; 0: it does not
+
+	partial []byte         // bytes that were not handled so far, such as a part of a header
+	content fastcgi.Header // of the record whose content is arriving; its lengths are what is missing
+	counted int            // how many bytes of this connection Reactor.received contains
+
+	request    *fastcgi.Request        // while it is being read
+	subscriber *core.Subscriber        // while a poll or a stream waits
+	cancel     context.CancelCauseFunc // while the request is served outside the loop
+
+	unsent *frame    // what the web server has not read; nil: nothing
+	sent   int       // bytes of unsent that it has read
+	since  time.Time // when the current deadline began to run; zero: there is none
+}
+
+// state is what a connection is doing.
+type state uint8
+
+const (
+	idle    state = iota // It was kept, and no byte of the next request has arrived.
+	reading              // A request is expected or incomplete.
+	waiting              // A poll or stream waits for a result, or a part of it is being sent.
+	working              // The request is served outside the loop.
+	ending               // The last bytes of the answer are being sent.
+	closed
+)
+
+var (
+	errNotFastCGI = errors.New("not a FastCGI record")
+	errHTTP       = errors.New("HTTP instead of FastCGI")
+	errAborted    = errors.New("the web server aborted the request")
+	errGone       = errors.New("the web server closed the connection")
+	errLate       = errors.New("the web server did not send its request, or did not read its answer, in time")
+)
+
+// ErrFull refuses a request, or drops an answer, when Options.MaxBuffered is reached.
+var ErrFull = errors.New("too many bytes wait for slow web servers (max_buffered)")
+
+// accept begins to serve a connection.
+func (r *Reactor) accept(fd int) {
+	r.generation++
+	c := &conn{reactor: r, fd: int32(fd), generation: r.generation}
+	if fd >= len(r.conns) {
+		r.conns = append(r.conns, make([]*conn, fd+1-len(r.conns))...)
+	}
+	r.conns[fd] = c
+	r.connections.Add(1)
+	c.setState(reading)
+	if err := r.system.add(c.fd, c.generation); err != nil {
+		c.fail(err)
+	}
+}
+
+func (c *conn) setState(s state) {
+	c.state = s
+	c.updateDeadline()
+}
+
+// ready continues after an event of the connection's descriptor.
+func (c *conn) ready(e readiness) {
+	switch {
+	case c.unsent == nil:
+		c.read()
+	case e.gone:
+		c.fail(errGone)
+	case e.write:
+		c.flush()
+	}
+}
+
+// serve continues with a request that has been opened.
+func (c *conn) serve(request *fastcgi.Request, opened Opened) {
+	if opened.Subscriber != nil {
+		c.subscribe(opened.Subscriber)
+		return
+	}
+	c.setState(working)
+	c.reactor.jobs.add(c, request, opened)
+}
+
+// abort ends the request because the web server asks for it.
+func (c *conn) abort() error {
+	switch c.state {
+	case waiting:
+		c.abortSubscriber()
+	case working:
+		c.cancel(errAborted)
+	case idle, reading: // The request is incomplete; if it began with these bytes, the state is still idle.
+		return errAborted
+	}
+	return nil
+}
+
+// finish sends the last bytes of the answer.
+func (c *conn) finish(f *frame) {
+	c.unsubscribe()
+	c.cancel = nil
+	c.setState(ending)
+	c.send(f)
+}
+
+// finished continues when the answer has been sent.
+func (c *conn) finished() {
+	if !c.keep {
+		c.close()
+		return
+	}
+	c.setState(idle)
+	c.handle(nil) // A part of the next request may have arrived.
+	if c.reactor.stopping {
+		c.reactor.lastReads = append(c.reactor.lastReads, c)
+	}
+}
+
+// readLast reads from an idle connection once more before it closes it: the next request may have arrived.
+func (c *conn) readLast() {
+	if c.state == idle {
+		c.read()
+	}
+	if c.state == idle {
+		c.close()
+	}
+}
+
+// fail closes the connection because of an error.
+func (c *conn) fail(err error) {
+	if errors.Is(err, errHTTP) && !c.reactor.spokenHTTP { // Once, because anybody who can connect can repeat it.
+		c.reactor.spokenHTTP = true
+		c.reactor.options.Log.Warn(speaksHTTP)
+	}
+	c.reactor.options.Log.Debug("a connection ended without another request", "why", err)
+	c.close()
+}
+
+const speaksHTTP = "a client speaks HTTP to this socket, which takes only FastCGI: " +
+	"write fastcgi_pass instead of proxy_pass in nginx, fcgi:// instead of http:// in Apache, transport fastcgi in Caddy"
+
+// close closes the connection, and ends its request.
+func (c *conn) close() {
+	if c.state == closed {
+		return
+	}
+	c.unsubscribe()
+	if c.cancel != nil {
+		c.cancel(errGone)
+	}
+	c.request, c.partial, c.cancel = nil, nil, nil
+	c.count()
+	c.setUnsent(nil)
+	c.setState(closed)
+	r := c.reactor
+	r.conns[c.fd] = nil
+	r.system.close(c.fd)
+	r.connections.Add(-1)
+	<-r.places
+}

@@ -1,0 +1,79 @@
+package reactor
+
+import (
+	"time"
+
+	"novcomet/core"
+)
+
+// A connection has a deadline while its request is incomplete, and while an answer is unsent. Parked polls
+// and idle connections have none, so the loop looks at all deadlines when the first one may be over.
+
+// updateDeadline lets the deadline of a connection begin to run, go on, or end.
+func (c *conn) updateDeadline() {
+	needed := c.state == reading || c.unsent != nil
+	switch {
+	case !needed && !c.since.IsZero():
+		c.since = time.Time{}
+		delete(c.reactor.timed, c)
+	case needed && c.since.IsZero():
+		c.restartDeadline()
+	}
+}
+
+func (c *conn) restartDeadline() {
+	c.since = time.Now()
+	c.reactor.timed[c] = struct{}{}
+	c.reactor.dueBy(c.deadline())
+}
+
+// deadline returns when the connection is closed. Each byte that the web server reads restarts it.
+func (c *conn) deadline() time.Time {
+	limit := c.reactor.service.Limits().Time
+	if c.unsent != nil && c.subscriber != nil && c.subscriber.IsStream() {
+		limit = core.StreamWriteTimeout
+	}
+	if c.unsent != nil && c.reactor.contenders > 0 {
+		limit = min(limit, time.Second)
+	}
+	return c.since.Add(limit)
+}
+
+// dueBy lets the loop look at the deadlines at that time, or earlier.
+func (r *Reactor) dueBy(t time.Time) {
+	if r.due.IsZero() || t.Before(r.due) {
+		r.due = t
+	}
+}
+
+// pause returns how long the loop may wait; negative: until something happens.
+func (r *Reactor) pause() time.Duration {
+	due := r.scavenger.due()
+	if due.IsZero() || !r.due.IsZero() && r.due.Before(due) {
+		due = r.due
+	}
+	if due.IsZero() {
+		return -1
+	}
+	return max(0, time.Until(due))
+}
+
+// closeLate closes the connections whose deadline is over. It looks at all deadlines, but not too often.
+func (r *Reactor) closeLate() {
+	const interval = 50 * time.Millisecond
+	now := time.Now()
+	if r.due.IsZero() || now.Before(r.due) {
+		return
+	}
+	r.due = time.Time{}
+	for c := range r.timed {
+		if end := c.deadline(); now.Before(end) {
+			r.dueBy(end)
+		} else {
+			c.fail(errLate)
+		}
+	}
+	if earliest := now.Add(interval); !r.due.IsZero() && r.due.Before(earliest) {
+		r.due = earliest
+	}
+}

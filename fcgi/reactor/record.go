@@ -1,0 +1,170 @@
+package reactor
+
+import (
+	"bytes"
+
+	"novcomet/fcgi/fastcgi"
+)
+
+// read reads what has arrived, and handles it.
+func (c *conn) read() {
+	n, err := c.reactor.system.read(c.fd, c.reactor.buffer[:])
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.handle(c.reactor.buffer[:n])
+}
+
+// handle handles the records that have arrived. While something is unsent, the rest waits: a web server that
+// reads nothing must not cause more answers.
+func (c *conn) handle(arrived []byte) {
+	in := arrived
+	if len(c.partial) > 0 {
+		in = append(c.partial, arrived...)
+	}
+	c.partial = nil
+	for len(in) > 0 && c.unsent == nil && c.state != closed {
+		used, err := c.next(in)
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		if used == 0 {
+			break
+		}
+		in = in[used:]
+	}
+	if c.state == closed {
+		return
+	}
+	if len(in) > 0 {
+		c.partial = bytes.Clone(in)
+	}
+	if c.request != nil && c.reactor.received >= c.reactor.options.MaxBuffered {
+		c.request.Refuse(ErrFull)
+	}
+	c.count()
+	if c.state == idle && (c.request != nil || len(in) > 0) {
+		c.setState(reading)
+	}
+}
+
+// count counts the bytes that the connection holds of its request.
+func (c *conn) count() {
+	size := len(c.partial)
+	if c.request != nil {
+		size += c.request.Size()
+	}
+	c.reactor.received += size - c.counted
+	c.counted = size
+}
+
+// next handles a record, or a part of one. It returns its length; 0: more has to arrive first. The content of
+// a request is handled as it arrives. Other records are short, and handled as a whole.
+func (c *conn) next(in []byte) (used int, err error) {
+	const longest = 4096 // bytes of the content of a short record
+	switch arriving := &c.content; {
+	case arriving.Content > 0:
+		used = min(arriving.Content, len(in))
+		arriving.Content -= used
+		return used, c.add(*arriving, in[:used])
+	case arriving.Padding > 0:
+		used = min(arriving.Padding, len(in))
+		arriving.Padding -= used
+		return used, nil
+	case len(in) < fastcgi.HeaderLength:
+		return 0, nil
+	}
+	h, ok := fastcgi.ParseHeader(in)
+	if !ok && fastcgi.IsHTTP(in[:fastcgi.HeaderLength]) {
+		return 0, errHTTP
+	}
+	isShort := h.ID == 0 || h.Type == fastcgi.BeginRequest || h.Type == fastcgi.AbortRequest
+	if !ok || isShort && h.Content > longest {
+		return 0, errNotFastCGI
+	}
+	if !isShort {
+		c.content = h
+		if h.Content == 0 { // This ends a part of the request.
+			err = c.add(h, nil)
+		}
+		return fastcgi.HeaderLength, err
+	}
+	end := fastcgi.HeaderLength + h.Content
+	if used = end + h.Padding; len(in) < used {
+		return 0, nil
+	}
+	return used, c.handleShort(h, in[fastcgi.HeaderLength:end])
+}
+
+// add adds content to the request. When the request is complete, add opens and serves it. Content of another
+// request is ignored: that one was refused, or has ended.
+func (c *conn) add(h fastcgi.Header, content []byte) error {
+	if c.request == nil || h.ID != c.id {
+		return nil
+	}
+	complete, err := c.request.Add(h.Type, content, c.reactor.service.Limits().Limits)
+	if err != nil || !complete {
+		return err
+	}
+	request := c.request
+	c.request = nil
+	opened := c.reactor.service.Open(request, false)
+	if opened.Subscriber == nil && c.reactor.received >= c.reactor.options.MaxBuffered {
+		request.Refuse(ErrFull)
+		opened = c.reactor.service.Open(request, false)
+	}
+	c.serve(request, opened)
+	return nil
+}
+
+// handleShort handles a record that is not content of a request.
+func (c *conn) handleShort(h fastcgi.Header, content []byte) error {
+	isFree := c.request == nil && c.state <= reading
+	switch {
+	case h.ID == 0:
+		c.manage(h, content)
+	case h.Type == fastcgi.BeginRequest && isFree:
+		return c.begin(h.ID, content)
+	case h.Type == fastcgi.BeginRequest && c.request != nil && h.ID == c.id:
+		return fastcgi.ErrProtocol
+	case h.Type == fastcgi.BeginRequest:
+		c.send(privateFrame(fastcgi.AppendEnd(nil, h.ID, fastcgi.CannotMultiplex)))
+	case h.ID == c.id && !isFree:
+		return c.abort()
+	}
+	return nil
+}
+
+// begin begins a request.
+func (c *conn) begin(id uint16, content []byte) error {
+	r, ok, err := fastcgi.Begin(id, content)
+	if err != nil {
+		return err
+	}
+	c.id, c.keep, c.aborted = id, r.Keep, false
+	if !ok {
+		c.finish(privateFrame(fastcgi.AppendEnd(nil, id, fastcgi.UnknownRole)))
+		return nil
+	}
+	c.request = r
+	return nil
+}
+
+// manage answers a record about the connection.
+func (c *conn) manage(h fastcgi.Header, content []byte) {
+	if h.Type != fastcgi.GetValues {
+		c.send(privateFrame(fastcgi.AppendUnknownType(nil, h.Type)))
+		return
+	}
+	asked, err := fastcgi.ParseParams(content)
+	if err != nil {
+		return
+	}
+	values := map[string]string{}
+	if _, ok := asked["FCGI_MPXS_CONNS"]; ok {
+		values["FCGI_MPXS_CONNS"] = "0" // one request at a time
+	}
+	c.send(privateFrame(fastcgi.AppendRecord(nil, fastcgi.GetValuesResult, 0, fastcgi.AppendParams(nil, values))))
+}

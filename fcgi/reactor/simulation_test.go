@@ -1,0 +1,294 @@
+package reactor
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// simulation is a system whose sockets are in memory. It reports events as epoll does: again and again, as
+// long as a descriptor is ready. As in the kernel, a descriptor that was closed is used again first.
+type simulation struct {
+	mu      sync.Mutex
+	changed sync.Cond
+	sockets []*socket      // by descriptor; nil: free
+	first   int            // where wait begins to search, so that all sockets get their turn
+	late    []readiness    // events that wait reports although they are over
+	closing func(fd int32) // is called when the loop has closed a descriptor, unless it is nil
+	paused  bool           // wait does not return, as if the loop were late.
+	woken   bool
+}
+
+// socket is the loop's end of a connection.
+type socket struct {
+	system     *simulation
+	fd         int32
+	generation int32
+	watched    bool // wait reports it: that it can be written, or else read.
+	write      bool
+	closed     bool
+
+	in, out []byte // sent by the web server; received by it
+	size    int    // of each of the two buffers, in bytes
+	gone    bool   // The web server has closed its end.
+	reset   bool   // It closed it with unread bytes.
+}
+
+func newSimulation() *simulation {
+	s := &simulation{}
+	s.changed.L = &s.mu
+	return s
+}
+
+// connect returns both ends of a new connection, with buffers of this size.
+func (s *simulation) connect(size int) (fd int, webServer *socketEnd) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for fd < len(s.sockets) && s.sockets[fd] != nil {
+		fd++
+	}
+	if fd == len(s.sockets) {
+		s.sockets = append(s.sockets, nil)
+	}
+	s.sockets[fd] = &socket{system: s, fd: int32(fd), size: size}
+	return fd, &socketEnd{s.sockets[fd]}
+}
+
+// open returns how many descriptors are open.
+func (s *simulation) open() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, socket := range s.sockets {
+		if socket != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *simulation) wait(ready []readiness, limit time.Duration) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	over := limit == 0
+	if limit > 0 {
+		timer := time.AfterFunc(limit, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			over = true
+			s.changed.Broadcast()
+		})
+		defer timer.Stop()
+	}
+	for {
+		for s.paused {
+			s.changed.Wait()
+		}
+		n := copy(ready, s.late)
+		s.late = nil
+		n += s.readyLocked(ready[n:])
+		if n > 0 || s.woken || over {
+			s.woken = false
+			return n
+		}
+		s.changed.Wait()
+	}
+}
+
+// pause lets the loop be late: until resume, it does not see what happens.
+func (s *simulation) pause()  { s.setPaused(true) }
+func (s *simulation) resume() { s.setPaused(false) }
+
+func (s *simulation) setPaused(paused bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.paused = paused
+	s.changed.Broadcast()
+}
+
+// report makes wait report events that are over.
+func (s *simulation) report(late ...readiness) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.late = append(s.late, late...)
+	s.changed.Broadcast()
+}
+
+func (s *simulation) readyLocked(ready []readiness) (n int) {
+	for i := range s.sockets {
+		socket := s.sockets[(s.first+i)%len(s.sockets)]
+		if n == len(ready) {
+			break
+		}
+		if socket != nil && socket.isReadyLocked() {
+			ready[n] = readiness{socket.fd, socket.generation, socket.write && socket.isWritableLocked(), socket.gone}
+			n++
+		}
+	}
+	s.first++
+	return n
+}
+
+func (s *socket) isWritableLocked() bool { return s.gone || len(s.out) < s.size }
+
+func (s *socket) isReadyLocked() bool {
+	return s.watched && (s.gone || s.write && s.isWritableLocked() || !s.write && len(s.in) > 0)
+}
+
+func (s *simulation) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.woken = true
+	s.changed.Broadcast()
+}
+
+var errDescriptor = errors.New("a descriptor that is not open")
+
+// socketLocked returns an open socket. If there is none, the loop has a mistake.
+func (s *simulation) socketLocked(fd int32) *socket {
+	if socket := s.sockets[fd]; socket != nil {
+		return socket
+	}
+	panic(errDescriptor)
+}
+
+func (s *simulation) add(fd, generation int32) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	socket := s.socketLocked(fd)
+	if socket.watched {
+		panic("a descriptor was added twice")
+	}
+	socket.watched, socket.generation = true, generation
+	return nil
+}
+
+func (s *simulation) watch(fd, generation int32, write bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	socket := s.socketLocked(fd)
+	if !socket.watched || socket.generation != generation {
+		panic("a descriptor of another connection is watched")
+	}
+	socket.write = write
+	return nil
+}
+
+func (s *simulation) read(fd int32, b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	socket := s.socketLocked(fd)
+	n := copy(b, socket.in)
+	socket.in = socket.in[n:]
+	s.changed.Broadcast()
+	switch {
+	case n > 0 || !socket.gone:
+		return n, nil
+	case socket.reset:
+		return 0, errors.New("connection reset by peer")
+	}
+	return 0, io.EOF
+}
+
+func (s *simulation) write(fd int32, b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	socket := s.socketLocked(fd)
+	if socket.gone {
+		return 0, errors.New("broken pipe")
+	}
+	n := min(len(b), socket.size-len(socket.out))
+	socket.out = append(socket.out, b[:n]...)
+	s.changed.Broadcast()
+	return n, nil
+}
+
+func (s *simulation) close(fd int32) {
+	s.mu.Lock()
+	s.socketLocked(fd).closed = true
+	s.sockets[fd] = nil
+	s.changed.Broadcast()
+	closing := s.closing
+	s.mu.Unlock()
+	if closing != nil {
+		closing(fd)
+	}
+}
+
+func (s *simulation) end() {}
+
+// socketEnd is the web server's end of a connection. Its methods block as those of a [net.Conn] do.
+type socketEnd struct{ *socket }
+
+func (e *socketEnd) Read(b []byte) (int, error) {
+	e.system.mu.Lock()
+	defer e.system.mu.Unlock()
+	for len(e.out) == 0 && !e.closed && !e.gone {
+		if err := e.waitLocked(); err != nil {
+			return 0, err
+		}
+	}
+	if e.gone {
+		return 0, io.ErrClosedPipe
+	}
+	n := copy(b, e.out)
+	e.out = e.out[n:]
+	e.system.changed.Broadcast()
+	if n == 0 && len(b) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (e *socketEnd) Write(b []byte) (n int, err error) {
+	e.system.mu.Lock()
+	defer e.system.mu.Unlock()
+	for {
+		if e.closed || e.gone {
+			return n, io.ErrClosedPipe
+		}
+		part := min(len(b)-n, e.size-len(e.in))
+		e.in = append(e.in, b[n:n+part]...)
+		e.system.changed.Broadcast()
+		if n += part; n == len(b) {
+			return n, nil
+		}
+		if err := e.waitLocked(); err != nil {
+			return n, err
+		}
+	}
+}
+
+// waitLocked waits until something has changed, at most for a day.
+func (e *socketEnd) waitLocked() error {
+	const patience = 24 * time.Hour
+	begin := time.Now()
+	timer := time.AfterFunc(patience, e.system.changed.Broadcast)
+	defer timer.Stop()
+	e.system.changed.Wait()
+	if time.Since(begin) >= patience {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+func (e *socketEnd) Close() error {
+	e.system.mu.Lock()
+	defer e.system.mu.Unlock()
+	e.gone, e.reset = true, len(e.out) > 0
+	e.system.changed.Broadcast()
+	return nil
+}
+
+// awaitClose waits until the loop has closed the connection, and reads nothing.
+func (e *socketEnd) awaitClose() error {
+	e.system.mu.Lock()
+	defer e.system.mu.Unlock()
+	for !e.closed {
+		if err := e.waitLocked(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

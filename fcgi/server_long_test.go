@@ -1,0 +1,40 @@
+//go:build long
+
+package main
+
+import (
+	"net/http"
+	"testing"
+
+	"novcomet/core/servertest"
+)
+
+func TestServer_AnswersEighteenThousandThatAskAgainAtOnce(t *testing.T) {
+	const n = 18_000
+	needOpenFiles(t, n+1200)
+	testCrowd(t, n)
+}
+
+func TestServer_LeaksNothingInAHundredThousandConnections(t *testing.T) {
+	const n = 100_000
+	s, path := startInProcess(t, t.TempDir())
+	poll := requestRecords(1, 0, get("subscribed[a]=now&wait=0"), "")
+	requestAll := func(n int) {
+		t.Helper()
+		for range n {
+			conn, err := dial(path) // connect would keep each until the end of the test.
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWebServer(conn)
+			w.send(t, poll)
+			w.wantResponse(t, 1, http.StatusOK, `{"s":0`)
+			conn.Close()
+		}
+		servertest.WaitFor(t, "all connections are closed", func() bool { return s.reactor.Connections() == 0 })
+	}
+	requestAll(n / 100)
+	before := measureFootprint()
+	requestAll(n)
+	before.wantAgain(t)
+}
