@@ -1,7 +1,10 @@
 package e2e_test
 
 import (
+	"cmp"
 	"net"
+	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"novcomet/core/servertest"
 	"novcomet/examples/internal/launch"
@@ -71,6 +77,41 @@ func TestCluster_DeliversFromEveryPublisherToEveryMachine(t *testing.T) {
 	}
 	startDaemon(t, site)
 	publish(t, site, "news")
+}
+
+// nginx connects to a machine without power as to a port whose backlog is full: nothing answers.
+func TestCluster_PassesOverMachineThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	redis := servertest.StartRedis(t, servertest.RedisOptions{})
+	site := launchSite(t, launch.Options{Server: launch.Cluster, Redis: redis.Address()})
+	machine := netip.MustParseAddrPort(site.Socket())
+	stopDaemon(t, site)
+	silent, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(silent)
+	address := &unix.SockaddrInet4{Port: int(machine.Port()), Addr: machine.Addr().As4()}
+	reuse := unix.SetsockoptInt(silent, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if err := cmp.Or(reuse, unix.Bind(silent, address), unix.Listen(silent, 0)); err != nil {
+		t.Fatal(err)
+	}
+	only, err := net.Dial("tcp", site.Socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer only.Close()
+	slow := 0
+	for range 4 { // nginx chooses the silent machine for some of them.
+		a := do(t, newRequest(t, http.MethodPost, site.URL+"/comet.php", "publish=news"))
+		wantBody(t, a, "true")
+		if a.took > time.Second/2 {
+			slow++
+		}
+	}
+	if slow == 0 {
+		t.Error("nginx did not try the silent machine")
+	}
 }
 
 // stampIn returns the event's stamp as a cursor.

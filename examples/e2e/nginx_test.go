@@ -54,7 +54,7 @@ func sendBurst(t *testing.T, browsers, connections int) (site *launch.Site, lost
 		polls = append(polls, sendQuery(t, site, "subscribed[a]=0.000000"))
 	}
 	eventually(t, func() error {
-		if n := waitingRequests(t, site); n < browsers && !strings.Contains(site.Log(), notEnough) {
+		if n := countConnections(t, site); n < browsers && !strings.Contains(site.Log(), notEnough) {
 			return fmt.Errorf("%d of %d polls wait", n, browsers)
 		}
 		return nil
@@ -126,7 +126,7 @@ func TestNginx_ShowsStatusOfEachProcess(t *testing.T) {
 		sendQuery(t, site, "subscribed[news]=now")
 	}
 	eventually(t, func() error {
-		if n := waitingRequests(t, site); n < browsers {
+		if n := countConnections(t, site); n < browsers {
 			return fmt.Errorf("%d of %d polls wait", n, browsers)
 		}
 		return nil

@@ -72,7 +72,7 @@ func startSite(t *testing.T, server launch.Server) *launch.Site {
 // startPages starts nginx with the pages of examples/browser and testdata/pages. A poll waits for 40 s.
 func startPages(t *testing.T) *launch.Site {
 	t.Helper()
-	return launchPages(t, launch.Options{Server: launch.Nginx})
+	return launchPages(t, launch.Options{Server: launch.Nginx, Blocks: []string{metrics}})
 }
 
 // launchPages is like startPages, with further options.
@@ -173,8 +173,9 @@ func running(t *testing.T, site *launch.Site, program string) bool {
 	})
 }
 
-// waitingRequests counts the connections from the web server to its comet-fcgi: one for each poll or stream.
-func waitingRequests(t *testing.T, site *launch.Site) int {
+// countConnections counts the connections from the web server to its comet-fcgi: one for each poll or stream,
+// until the first one ends. nginx keeps its connection.
+func countConnections(t *testing.T, site *launch.Site) int {
 	t.Helper()
 	sockets, err := os.ReadFile("/proc/net/unix")
 	if err != nil {

@@ -11,9 +11,11 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// The example files have a status location as a comment.
+// metrics is the block of the example files with a status location.
+const metrics = "Metrics for this machine only"
+
 func TestStatus_ShowsMetricsToThisMachineOnly(t *testing.T) {
-	o := launch.Options{Blocks: []string{"Metrics for this machine only"}, Settings: longPolls}
+	o := launch.Options{Blocks: []string{metrics}, Settings: longPolls}
 	for _, server := range []launch.Server{launch.Nginx, launch.ApacheProxy} {
 		forEachServer(t, []launch.Server{server}, o, func(t *testing.T, site *launch.Site) {
 			publish(t, site, "a")
@@ -64,4 +66,15 @@ func getStatus(t *testing.T, site *launch.Site, from, accept string) (status int
 		t.Fatal(err)
 	}
 	return response.StatusCode, string(text)
+}
+
+// waitingRequests returns how many polls and streams wait. The site needs the block metrics.
+func waitingRequests(t *testing.T, site *launch.Site) int {
+	t.Helper()
+	_, body := getStatus(t, site, "", "*/*")
+	var status struct{ Waiting *int }
+	if err := json.Unmarshal([]byte(body), &status); err != nil || status.Waiting == nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	return *status.Waiting
 }

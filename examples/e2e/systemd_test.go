@@ -210,7 +210,7 @@ func TestSocketDirectory_HasOneOwner(t *testing.T) {
 func TestSocket_OfSystemdIsTheOneOfWebServers(t *testing.T) {
 	const socket = "/run/novcomet/comet.sock"
 	for _, file := range []string{
-		"systemd/comet-fcgi.socket", "nginx/comet.conf", "apache/comet-proxy.conf", "caddy/comet.caddy",
+		"systemd/comet-fcgi.socket", "nginx/comet-upstream.conf", "apache/comet-proxy.conf", "caddy/comet.caddy",
 	} {
 		if !strings.Contains(example(t, file), socket) {
 			t.Errorf("%s does not use %s", file, socket)

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"novcomet/examples/internal/launch"
@@ -56,62 +54,12 @@ func forEachStarting(t *testing.T, test func(t *testing.T, site *launch.Site, tr
 		t.Run(string(server), func(t *testing.T) {
 			site := launchSite(t, launch.Options{Server: server})
 			shell(t, site, "cp "+program+" ../upgrade")
-			traffic := startTraffic(t, site)
+			traffic := startTraffic(t, func() *http.Request {
+				return newRequest(t, http.MethodGet, site.URL+"/comet.php?subscribed[a]=now&wait=0", "")
+			}, `{"s":0,"at":{"a":"0.000000"}}`)
 			defer traffic.end()
 			traffic.waitForAnswers(t)
 			test(t, site, traffic, program)
 		})
 	}
-}
-
-// traffic is a group of clients that send one request after another.
-type traffic struct {
-	answered, failed atomic.Int64
-	example          atomic.Value // a failure
-	stop             func()
-}
-
-func startTraffic(t *testing.T, site *launch.Site) *traffic {
-	t.Helper()
-	const clients = 4
-	f := &traffic{}
-	stopped := make(chan struct{})
-	var all sync.WaitGroup
-	for range clients {
-		all.Go(func() {
-			for {
-				select {
-				case <-stopped:
-					return
-				default:
-				}
-				r := <-send(newRequest(t, http.MethodGet, site.URL+"/comet.php?subscribed[a]=now&wait=0", ""))
-				if r.err != nil || r.status != http.StatusOK || r.body != `{"s":0,"at":{"a":"0.000000"}}` {
-					f.example.Store(fmt.Sprintf("HTTP %d %.200s, %v", r.status, r.body, r.err))
-					f.failed.Add(1)
-				}
-				f.answered.Add(1)
-			}
-		})
-	}
-	f.stop = sync.OnceFunc(func() { close(stopped); all.Wait() })
-	return f
-}
-
-// waitForAnswers waits for 20 more answers.
-func (f *traffic) waitForAnswers(t *testing.T) {
-	t.Helper()
-	want := f.answered.Load() + 20
-	eventually(t, func() error {
-		if got := f.answered.Load(); got < want {
-			return fmt.Errorf("%d answers, want %d", got, want)
-		}
-		return nil
-	})
-}
-
-// end stops the clients. It returns the number of failures, and one of them.
-func (f *traffic) end() (failed int64, example any) {
-	f.stop()
-	return f.failed.Load(), f.example.Load()
 }

@@ -5,7 +5,6 @@ import (
 	_ "embed" // the templates
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"text/template"
@@ -35,33 +34,30 @@ type mainData struct {
 	Variant     Server
 	Files       uint64 // how many files the server may open
 	Connections int    // Options.WorkerConnections
-	Several     bool   // include comet-several.conf
+	Upstream    bool   // include comet-upstream.conf
 }
 
-// configure writes main.conf, and the files that it includes: comet.conf and comet-several.conf.
+// configure writes main.conf, and the files that it includes: comet.conf and comet-upstream.conf.
 func (s *Site) configure(v variant, port int) error {
-	one, err := s.relocatedExample(v.example, v.paths)
+	location, err := s.relocatedExample(v.example, v.paths)
 	if err != nil {
 		return err
 	}
-	var several string
-	if v.several != "" {
-		if several, err = s.relocatedExample(v.several, v.sockets); err != nil {
+	var upstream string
+	if v.upstream != "" {
+		if upstream, err = s.relocatedExample(v.upstream, v.sockets); err != nil {
 			return err
 		}
 	}
-	if err := s.applyOptions(v, &one, &several); err != nil {
+	if err := s.applyOptions(v, &location, &upstream); err != nil {
 		return err
 	}
-	if v.several != "" {
-		if one, err = useUpstream(one, several); err != nil {
-			return errors.WithMessage(err, v.several)
-		}
-		if err := s.write("comet-several.conf", several); err != nil {
+	if v.upstream != "" {
+		if err := s.write("comet-upstream.conf", upstream); err != nil {
 			return err
 		}
 	}
-	if err := s.write("comet.conf", one); err != nil {
+	if err := s.write("comet.conf", location); err != nil {
 		return err
 	}
 	if v.include != "" {
@@ -73,7 +69,7 @@ func (s *Site) configure(v variant, port int) error {
 	err = template.Must(template.New("main").Parse(v.main)).Execute(&main, mainData{
 		Dir: s.dir, Root: s.options.Root, Port: port, Variant: s.options.Server,
 		Extra: s.expand(s.options.Extra), HTTP: s.expand(s.options.HTTP),
-		Files: fileLimit(), Connections: s.options.WorkerConnections, Several: v.several != "",
+		Files: fileLimit(), Connections: s.options.WorkerConnections, Upstream: v.upstream != "",
 	})
 	if err != nil {
 		return errors.Wrap(err, "writing the main configuration")
@@ -132,15 +128,6 @@ func uncomment(text, heading string) (string, error) {
 		return "", errors.Errorf("no block of settings under %q", heading)
 	}
 	return strings.Join(lines, "\n"), nil
-}
-
-// useUpstream replaces the socket in comet.conf by the line that a comment of comet-several.conf gives.
-func useUpstream(one, several string) (string, error) {
-	line := regexp.MustCompile(`(?m)^#     (fastcgi_pass comet;.*)$`).FindStringSubmatch(several)
-	if line == nil {
-		return "", errors.New("no comment gives the line that replaces fastcgi_pass unix:…")
-	}
-	return regexp.MustCompile(`fastcgi_pass unix:[^;]*;`).ReplaceAllLiteralString(one, line[1]), nil
 }
 
 // fileLimit returns how many files a web server may open: the limit of this process, but at most 20000,

@@ -11,7 +11,7 @@ import (
 func TestVariants_UseEveryExampleFile(t *testing.T) {
 	var used []string
 	for _, v := range variants {
-		used = append(used, v.example, v.several, v.yaml)
+		used = append(used, v.example, v.upstream, v.yaml)
 	}
 	for _, directory := range []string{"apache", "nginx", "lighttpd", "caddy", "cluster"} {
 		files, err := os.ReadDir(filepath.Join("..", "..", directory))
@@ -29,21 +29,27 @@ func TestVariants_UseEveryExampleFile(t *testing.T) {
 
 func TestRelocate_ReplacesEveryPathOfTheSystem(t *testing.T) {
 	for server, v := range variants {
-		text, err := os.ReadFile(filepath.Join("..", "..", v.example))
-		if err != nil {
-			t.Fatal(err)
+		required := map[string][]string{v.example: v.paths}
+		if v.upstream != "" {
+			required[v.upstream] = v.sockets
 		}
-		relocated, err := relocate(string(text), "/relocated", v.paths)
-		if err != nil {
-			t.Errorf("%s: %v", server, err)
-		}
-		for line := range strings.Lines(relocated) {
-			if strings.HasPrefix(strings.TrimSpace(line), "#") {
-				continue
+		for file, paths := range required {
+			text, err := os.ReadFile(filepath.Join("..", "..", file))
+			if err != nil {
+				t.Fatal(err)
 			}
-			for _, directory := range []string{"/usr/", "/run/", "/etc/", "/var/", "/dev/"} {
-				if at := strings.Index(line, directory); at >= 0 && !strings.HasSuffix(line[:at], "/relocated") {
-					t.Errorf("%s still has a path of the system in %q", v.example, line)
+			relocated, err := relocate(string(text), "/relocated", paths)
+			if err != nil {
+				t.Errorf("%s: %v", server, err)
+			}
+			for line := range strings.Lines(relocated) {
+				if strings.HasPrefix(strings.TrimSpace(line), "#") {
+					continue
+				}
+				for _, directory := range []string{"/usr/", "/run/", "/etc/", "/var/", "/dev/"} {
+					if at := strings.Index(line, directory); at >= 0 && !strings.HasSuffix(line[:at], "/relocated") {
+						t.Errorf("%s still has a path of the system in %q", file, line)
+					}
 				}
 			}
 		}

@@ -58,17 +58,17 @@ func (s Server) Reloads() bool {
 
 // variant describes how a Server is started.
 type variant struct {
-	example string   // the file in examples/
-	several string   // the file in examples/ with the sockets of several comet-fcgi
-	yaml    string   // the file in examples/ with which comet.yaml begins
-	sockets []string // of the comet-fcgi beside the server, as the example files name them; empty: none
-	paths   []string // the paths that the example file must contain
-	main    string   // the main configuration, a template
-	program string
-	args    []string // {dir} is the temporary directory
-	include string   // a file of the system that the example file includes by its name
-	module  string   // a file of one of the packages
-	install string   // the packages to install
+	example  string   // the file in examples/
+	upstream string   // the file in examples/ with the sockets, if example does not have them
+	yaml     string   // the file in examples/ with which comet.yaml begins
+	sockets  []string // of the comet-fcgi beside the server, as the example files name them; empty: none
+	paths    []string // the paths that the example file must contain
+	main     string   // the main configuration, a template
+	program  string
+	args     []string // {dir} is the temporary directory
+	include  string   // a file of the system that the example file includes by its name
+	module   string   // a file of one of the packages
+	install  string   // the packages to install
 
 	// reload is the signal that makes the server read its configuration again without losing a request. It is
 	// 0 if there is none. A reload restarts the daemon of mod_cgid, so that requests get 503, and the
@@ -93,12 +93,14 @@ var variants = map[Server]variant{
 		example: "apache/comet-fcgid.conf", paths: []string{bin, settings},
 		module: modules + "mod_fcgid.so", install: "apache2 libapache2-mod-fcgid",
 	}),
-	Nginx: nginx(variant{sockets: []string{socket}}),
+	Nginx: nginx(variant{
+		upstream: "nginx/comet-upstream.conf", sockets: []string{socket},
+	}),
 	NginxBoth: nginx(variant{
-		several: "nginx/comet-several.conf", sockets: []string{firstSocket, secondSocket},
+		upstream: "nginx/comet-several.conf", sockets: []string{firstSocket, secondSocket},
 	}),
 	Cluster: nginx(variant{
-		several: "cluster/comet-cluster.conf", yaml: "cluster/comet.yaml",
+		upstream: "cluster/comet-cluster.conf", yaml: "cluster/comet.yaml",
 		sockets: []string{firstMachine, secondMachine},
 	}),
 	LighttpdCGI: lighttpd(variant{
@@ -121,7 +123,7 @@ func apache(v variant) variant {
 }
 
 func nginx(v variant) variant {
-	v.example, v.paths, v.reload = "nginx/comet.conf", []string{socket}, syscall.SIGHUP
+	v.example, v.reload = "nginx/comet.conf", syscall.SIGHUP
 	v.main, v.program, v.install, v.include = nginxMain, "nginx", "nginx", "/etc/nginx/fastcgi_params"
 	v.args = []string{"-e", "stderr", "-p", "{dir}", "-c", "{dir}/main.conf"}
 	return v

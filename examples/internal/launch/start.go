@@ -60,7 +60,7 @@ func (s *Site) start(ctx context.Context, v variant) error {
 		if err := s.StartDaemon(ctx); err != nil {
 			return err
 		}
-		if v.several != "" {
+		if len(v.sockets) > 1 {
 			if s.second, err = s.startListening(ctx, v.sockets[1]); err != nil {
 				return err
 			}
