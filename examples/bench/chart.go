@@ -23,8 +23,22 @@ var charts = [][]struct{ key, title string }{
 	{{"last", "From touch to the last answer"}, {"idle", "CPU while all wait"}},
 }
 
-// colors are those of the programs; people with colour blindness can distinguish them.
-var colors = []color.Color{color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0xd5, 0x5e, 0x00, 0xff}}
+// lines are the programs and kinds of clients that are drawn. People with colour blindness can distinguish
+// the colours.
+var lines = []struct {
+	program, kind, legend string
+	color                 color.Color
+	dashes                []vg.Length
+}{
+	{cometFCGI, polls, cometFCGI, blue, nil}, {cometFCGI, kept, cometFCGI + ", kept", blue, dashed},
+	{plain, polls, plain, orange, nil}, {plain, kept, plain + ", kept", orange, dashed},
+	{baseline, polls, baseline, orange, nil}, {baseline, kept, baseline + ", kept", orange, dashed},
+}
+
+var (
+	blue, orange = color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0xd5, 0x5e, 0x00, 0xff}
+	dashed       = []vg.Length{vg.Points(4), vg.Points(3)}
+)
 
 // plot draws how the figures grow with the number of clients.
 func (r *report) plot(path string) error {
@@ -59,7 +73,7 @@ func (r *report) plot(path string) error {
 	return errors.Wrap(file.Close(), "writing the chart")
 }
 
-// chart draws one figure of all programs, with a logarithmic scale.
+// chart draws one figure, with a logarithmic scale.
 func (r *report) chart(key, title string) (*plot.Plot, error) {
 	const least = 1e-3 // A logarithmic scale has no zero.
 	f := crowdFigures[slices.IndexFunc(crowdFigures, func(f figure) bool { return f.key == key })]
@@ -68,10 +82,10 @@ func (r *report) chart(key, title string) (*plot.Plot, error) {
 	p.X.Label.Text, p.Y.Label.Text = "clients", f.unit.name
 	p.X.Min = 0
 	p.Legend.Left = true
-	for i, program := range programs {
+	for _, l := range lines {
 		var points plotter.XYs
 		for _, m := range r.Measurements {
-			if m.Program == program && len(m.Figures[key]) > 0 {
+			if m.Program == l.program && m.Table == titleOf(m.Waiters, l.kind) && len(m.Figures[key]) > 0 {
 				points = append(points, plotter.XY{X: float64(m.Waiters), Y: max(m.Figures[key].median()/f.unit.size, least)})
 			}
 		}
@@ -83,17 +97,17 @@ func (r *report) chart(key, title string) (*plot.Plot, error) {
 		if err != nil {
 			return nil, err
 		}
-		line.Color, dots.Color, dots.Shape = colors[i], colors[i], draw.CircleGlyph{}
-		line.Width = vg.Points(1.5)
+		line.Color, dots.Color, dots.Shape = l.color, l.color, draw.CircleGlyph{}
+		line.Width, line.Dashes = vg.Points(1.5), l.dashes
 		p.Add(line, dots)
 		if key == charts[0][0].key {
-			p.Legend.Add(program, line, dots)
+			p.Legend.Add(l.legend, line, dots)
 		}
 	}
 	p.Add(plotter.NewGrid())
 	if p.Y.Max >= p.Y.Min { // There are points.
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-		p.Y.Min, p.Y.Max = p.Y.Min/10, p.Y.Max*2 // The legend has room below the lowest point.
+		p.Y.Min, p.Y.Max = p.Y.Min/30, p.Y.Max*2 // The legend has room below the lowest point.
 	}
 	return p, nil
 }

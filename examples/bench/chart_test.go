@@ -13,7 +13,7 @@ func TestPlot_DrawsZerosAndProgramsThatWereNotMeasured(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "chart.svg")
 	r := &report{}
 	for _, clients := range []int{2000, 1000} {
-		m := r.add("", cometFCGI, clients, crowdFigures)
+		m := r.add(titleOf(clients, kept), cometFCGI, clients, crowdFigures)
 		m.add("memory", 0)
 		m.add("idle", float64(clients))
 	}

@@ -3,8 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -13,16 +13,20 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// crowd is many clients of one program.
+// crowd is many clients of one program, and what is measured of them.
 type crowd struct {
 	*subject
+	*measurement
 	clients []*client
 }
 
-// newCrowd returns n clients that wait for one event, by polls or streams.
-func newCrowd(s *subject, n int, stream bool) (*crowd, error) {
-	c := &crowd{subject: s}
-	for range n {
+// newCrowd returns the clients of a measurement. They wait for one event, by polls or streams.
+func newCrowd(s *subject, m *measurement, stream bool) (*crowd, error) {
+	c := &crowd{subject: s, measurement: m}
+	if err := s.createEvents(m.Waiters); err != nil {
+		return nil, err
+	}
+	for range m.Waiters {
 		one := &client{subject: s, stream: stream}
 		if err := one.subscribe(event(0)); err != nil {
 			return nil, err
@@ -36,14 +40,22 @@ func newCrowd(s *subject, n int, stream bool) (*crowd, error) {
 // has a backlog of 4,096 (net.core.somaxconn), and when it is full nginx answers 502.
 func (c *crowd) poll(ctx context.Context) error {
 	const part = 2000
-	const settled = 150 * time.Millisecond // The last ones are accepted, but not yet read.
+	const interval = 50 * time.Millisecond // Asking takes CPU time of the program.
+	const settled = 150 * time.Millisecond // The events of the last ones are checked.
 	sent := 0
 	for clients := range slices.Chunk(c.clients, part) {
 		if err := sendAll(clients); err != nil {
 			return err
 		}
 		sent += len(clients)
-		if err := c.waitForConnections(ctx, sent); err != nil {
+		err := waitUntil(ctx, interval, func() error {
+			n, err := c.waiting()
+			if err == nil && n < sent {
+				err = errors.Errorf("%d of %d clients wait", n, sent)
+			}
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -66,19 +78,6 @@ func sendAll(clients []*client) error {
 	return cmp.Or(errs...)
 }
 
-// otherFiles is how many open files of a program may not be connections.
-const otherFiles = 4
-
-func (c *crowd) waitForConnections(ctx context.Context, n int) error {
-	return waitUntil(ctx, 10*time.Millisecond, func() error {
-		files, err := c.process.files()
-		if more := files - c.unused.files - n; err == nil && (more < -otherFiles || more > otherFiles) {
-			err = errors.Errorf("%d of %d clients wait", files-c.unused.files, n)
-		}
-		return err
-	})
-}
-
 // answer publishes, and returns how long it took until every client had its answer.
 func (c *crowd) answer(publish func() error) (time.Duration, error) {
 	const reading = 20 * time.Millisecond // All goroutines read when the measurement begins.
@@ -94,8 +93,8 @@ func (c *crowd) answer(publish func() error) (time.Duration, error) {
 	return slices.MaxFunc(times, time.Time.Compare).Sub(start), cmp.Or(append(errs, err)...)
 }
 
-// round publishes, and measures until every client has its answer and polls again.
-func (c *crowd) round(ctx context.Context, m *measurement, publish func() error) error {
+// round publishes, and measures until every client has its answer and waits again.
+func (c *crowd) round(ctx context.Context) error {
 	if err := c.process.resetPeak(); err != nil {
 		return err
 	}
@@ -103,7 +102,7 @@ func (c *crowd) round(ctx context.Context, m *measurement, publish func() error)
 	if err != nil {
 		return err
 	}
-	last, err := c.answer(publish)
+	last, err := c.answer(func() error { return c.touch(event(0)) })
 	if err != nil {
 		return err
 	}
@@ -111,36 +110,55 @@ func (c *crowd) round(ctx context.Context, m *measurement, publish func() error)
 		return err
 	}
 	after, err := c.usage()
-	m.add("last", last.Seconds())
-	m.add("peak", after.peak-before.peak)
-	m.add("cpu", (after.cpu-before.cpu)/float64(len(c.clients)))
+	n := float64(len(c.clients))
+	cpu, front := (after.cpu-before.cpu)/n, (after.frontCPU-before.frontCPU)/n
+	c.add("last", last.Seconds())
+	c.add("peak", after.peak-before.peak)
+	c.add("cpu", cpu)
 	if len(c.front) > 0 {
-		m.add("front_cpu", (after.frontCPU-before.frontCPU)/float64(len(c.clients)))
+		c.add("front_cpu", front)
+		c.add("both_cpu", cpu+front)
 	}
 	return err
 }
 
-// idle measures the CPU time while no poll ends, and then the memory of each client.
-func (c *crowd) idle(ctx context.Context, window time.Duration, m *measurement, suffix string) error {
-	const calm = 500 * time.Millisecond // A garbage collection may still run.
-	if err := launch.Sleep(ctx, calm); err != nil {
+// separate makes every client wait for an event of its own.
+func (c *crowd) separate(ctx context.Context) error {
+	if _, err := c.answer(func() error { return c.touch(event(0)) }); err != nil {
 		return err
 	}
-	before, err := c.usage()
+	for i, one := range c.clients {
+		if err := one.subscribe(event(i)); err != nil {
+			return err
+		}
+	}
+	if err := c.poll(ctx); err != nil {
+		return err
+	}
+	_, err := c.answer(func() error {
+		for _, one := range c.clients {
+			if err := c.touch(one.id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	if err := launch.Sleep(ctx, window); err != nil {
+	return c.poll(ctx)
+}
+
+// measureLeaving measures how long it takes until nobody waits, after all clients have left.
+func (c *crowd) measureLeaving(ctx context.Context) error {
+	const most = 3 * time.Second
+	if gone := c.Figures["gone"]; len(gone) > 0 && gone.median() > most.Seconds() {
+		return nil // Once is enough: the program does not notice it.
+	}
+	if err := measureLeaving(ctx, c.measurement, most, c.leave, c.waiting); err != nil {
 		return err
 	}
-	after, err := c.usage()
-	m.add("idle"+suffix, (after.cpu-before.cpu)/time.Since(start).Seconds())
-	m.add("memory"+suffix, (after.memory-c.unused.memory)/float64(len(c.clients)))
-	if len(c.front) > 0 {
-		m.add("front_memory", (after.frontMemory-c.unused.frontMemory)/float64(len(c.clients)))
-	}
-	return err
+	return c.poll(ctx)
 }
 
 // measureLeaving measures how long it takes after leave until nobody waits, up to most.
@@ -164,19 +182,15 @@ func measureLeaving(
 	}
 }
 
-// waiting returns how many polls wait. comet-fcgi ends a poll with its connection, so its open files are
-// counted. The plain program continues without the connection, so it is asked.
-func (c *crowd) waiting() (int, error) {
-	if c.name == cometFCGI {
-		files, err := c.process.files()
-		return files - c.unused.files - otherFiles, err
-	}
-	text, err := c.get("waiting")
+// waiting asks the program how many polls wait, those of streams included.
+func (s *subject) waiting() (int, error) {
+	text, err := (&subject{dial: s.dialProgram, dialect: fastCGI{status: true}}).get("")
 	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.Atoi(text)
-	return n, errors.Wrap(err, "asking how many polls wait")
+	var status struct{ Waiting int }
+	err = json.Unmarshal([]byte(text), &status)
+	return status.Waiting, errors.Wrap(err, "asking how many polls wait")
 }
 
 func (c *crowd) leave() {

@@ -52,17 +52,25 @@ func (h overHTTP) body(b []byte) ([]byte, bool) {
 	return body, bytes.HasSuffix(body, []byte("0\r\n\r\n"))
 }
 
-// fastCGI is the dialect between nginx and a FastCGI program: a connection for each request, everything in
-// one write.
-type fastCGI struct{}
+// fastCGI is the dialect between nginx and a FastCGI program: everything in one write.
+type fastCGI struct {
+	keep   bool // the connection; false: each request has its own
+	status bool // every request asks how many polls wait
+}
 
-func (fastCGI) keeps() bool { return false }
+func (f fastCGI) keeps() bool { return f.keep }
 
-func (fastCGI) request(query, accept string) []byte {
+func (f fastCGI) request(query, accept string) []byte {
 	const id = 1
 	begin := []byte{0, fastcgi.RoleResponder, 0, 0, 0, 0, 0, 0}
+	if f.keep {
+		begin[2] = fastcgi.FlagKeepConn
+	}
 	b := fastcgi.AppendRecord(nil, fastcgi.BeginRequest, id, begin)
 	b = fastcgi.AppendRecord(b, fastcgi.Params, id, variables(query, accept))
+	if f.status {
+		b = fastcgi.AppendRecord(b, fastcgi.Params, id, fastcgi.AppendParams(nil, map[string]string{"COMET_STATUS": "on"}))
+	}
 	b = fastcgi.AppendRecord(b, fastcgi.Params, id, nil)
 	return fastcgi.AppendRecord(b, fastcgi.Stdin, id, nil)
 }

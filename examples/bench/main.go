@@ -1,10 +1,11 @@
 // Bench measures comet-fcgi and a plain net/http/fcgi program that has the same protocol: in one run, on one
 // machine, with the same requests.
 //
-//	go -C examples/bench run .                  requests as nginx sends them (--with nginx: through nginx)
-//	go -C examples/bench run . --servers        a stream through each web server
-//	go -C examples/bench run . --store redis    two comet-fcgi that share a Redis
-//	go -C examples/bench run . --soak 60s       no figures: is a publication missed while servers restart?
+//	go -C examples/bench run .                       requests as nginx sends them (--with nginx: through nginx)
+//	go -C examples/bench run . --baseline PROGRAM    the same, beside an earlier comet-fcgi
+//	go -C examples/bench run . --servers             a stream through each web server
+//	go -C examples/bench run . --store redis         two comet-fcgi that share a Redis
+//	go -C examples/bench run . --soak 60s            no figures: is a publication missed while servers restart?
 package main
 
 import (

@@ -29,8 +29,8 @@ func TestRun_GivesUpAfterTheTime(t *testing.T) {
 	}
 }
 
-// wantFigures runs the bench. It wants these figures of each program, in the JSON file and in the table, and
-// no directory left behind. A program is named with its number of clients.
+// wantFigures runs the bench. It wants these figures of each column, which is named "TABLE: PROGRAM", in the
+// JSON file and in the tables, and no directory left behind.
 func wantFigures(t *testing.T, want map[string][]figure, args ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "figures.json")
@@ -45,9 +45,8 @@ func wantFigures(t *testing.T, want map[string][]figure, args ...string) {
 	var report struct {
 		Machine      string
 		Measurements []struct {
-			Program string
-			Waiters int
-			Figures map[string]struct{ Samples []float64 }
+			Table, Program string
+			Figures        map[string]struct{ Samples []float64 }
 		}
 	}
 	wantJSON(t, file, &report)
@@ -56,20 +55,20 @@ func wantFigures(t *testing.T, want map[string][]figure, args ...string) {
 	}
 	found := map[string]bool{}
 	for _, m := range report.Measurements {
-		program := fmt.Sprint(m.Program, ", ", m.Waiters)
-		found[program] = true
-		for _, f := range want[program] {
+		column := m.Table + ": " + m.Program
+		found[column] = true
+		for _, f := range want[column] {
 			if samples := m.Figures[f.key].Samples; !sane(f, samples) {
-				t.Errorf("%s: %s is %v", program, f.key, samples)
+				t.Errorf("%s: %s is %v", column, f.key, samples)
 			}
 			if !strings.Contains(table.String(), f.label) {
 				t.Errorf("the table has no row %q:\n%s", f.label, table.String())
 			}
 		}
 	}
-	for program := range want {
-		if !found[program] {
-			t.Errorf("%q is not measured", program)
+	for column := range want {
+		if !found[column] {
+			t.Errorf("%q is not measured", column)
 		}
 	}
 }

@@ -9,177 +9,174 @@ import (
 	"time"
 
 	"github.com/pkg/errors"
+
+	"novcomet/examples/internal/launch"
 )
 
-// measurePrograms measures each program, then streams of comet-fcgi beside polls.
+// measurePrograms compares the programs: a single client, polls on new and on kept connections, streams.
 func (b *bench) measurePrograms(ctx context.Context) error {
-	for _, program := range programs {
-		if b.only == "" || b.only == program {
-			if err := b.measureProgram(ctx, program); err != nil {
-				return err
+	err := b.compare(ctx, 1, "client", singleFigures, b.measureSingle)
+	for _, n := range b.waiters {
+		for _, kind := range []string{polls, kept} {
+			if err == nil {
+				err = b.compare(ctx, n, kind, crowdFigures, b.measureCrowds)
 			}
 		}
 	}
-	if b.streams == 0 || b.only == plain {
-		return nil
+	if err != nil || b.streams == 0 || b.only == plain {
+		return err
 	}
-	return b.measureStreams(ctx)
+	return b.compare(ctx, b.streams, streams, streamFigures, b.measureRounds)
 }
 
-func (b *bench) measureProgram(ctx context.Context, program string) error {
-	m := b.report.add("a single client", program, 1, singleFigures)
-	err := b.measureFresh(ctx, program, m, func(s *subject) error { return b.measureSingle(ctx, s, m) })
-	for _, n := range b.waiters {
+// compare starts the programs, each for n clients of its own, and calls measure.
+func (b *bench) compare(
+	ctx context.Context, n int, kind string, rows []figure, measure func(context.Context, []*crowd) error,
+) error {
+	var crowds []*crowd
+	for _, program := range b.programs() {
+		if b.only != "" && b.only != program || kind == streams && program == plain {
+			continue
+		}
+		m := b.report.add(titleOf(n, kind), program, n, rows)
+		b.show(m, "starting")
+		s, err := b.start(ctx, program, kind == kept)
+		if err != nil {
+			return errors.WithMessage(err, program)
+		}
+		defer s.stop()
+		c, err := newCrowd(s, m, kind == streams)
 		if err != nil {
 			return err
 		}
-		m := b.report.add(fmt.Sprintf("%d clients", n), program, n, crowdFigures)
-		err = b.measureFresh(ctx, program, m, func(s *subject) error { return b.measureCrowd(ctx, s, m) })
+		defer c.leave()
+		crowds = append(crowds, c)
 	}
-	return err
+	return measure(ctx, crowds)
 }
 
-// measureFresh starts the program anew for a measurement.
-func (b *bench) measureFresh(ctx context.Context, program string, m *measurement, measure func(*subject) error) error {
-	b.show(m, "starting")
-	s, err := b.start(ctx, program)
-	if err != nil {
-		return errors.WithMessage(err, program)
+// each calls measure for one program after the other.
+func (b *bench) each(crowds []*crowd, what string, measure func(*crowd) error) error {
+	for _, c := range crowds {
+		b.show(c.measurement, what)
+		if err := measure(c); err != nil {
+			if log := c.log(); log != "" {
+				const end = 1000
+				err = fmt.Errorf("%w; the end of the log:\n%s", err, log[max(0, len(log)-end):])
+			}
+			return errors.WithMessagef(err, "%s, %s", c.Program, c.Table)
+		}
 	}
-	defer s.stop()
-	err = measure(s)
-	if log := s.log(); err != nil && log != "" {
-		const end = 1000
-		err = fmt.Errorf("%w; the end of the log:\n%s", err, log[max(0, len(log)-end):])
-	}
-	return errors.WithMessagef(err, "%s, %s", m.Program, m.table)
+	return nil
 }
 
 func (b *bench) show(m *measurement, what string) {
-	b.progress.show(fmt.Sprintf("%s, %s: %s", m.Program, m.table, what))
+	b.progress.show(fmt.Sprintf("%s, %s: %s", m.Program, m.Table, what))
 }
 
-// measureSingle measures how soon a single client has its answer. The plain program takes a second on
-// average; it sleeps meanwhile, so many clients are measured at the same time, each with an event of its own.
-func (b *bench) measureSingle(ctx context.Context, s *subject, m *measurement) error {
+// measureSingle measures how soon a single client has its answer.
+func (b *bench) measureSingle(ctx context.Context, crowds []*crowd) error {
+	for range b.rounds {
+		err := b.each(crowds, "touching", func(c *crowd) error {
+			return c.touchSingle(ctx, (b.samples+b.rounds-1)/b.rounds)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, c := range crowds {
+		c.addQuantiles("touch", c.Figures["touch"])
+	}
+	return nil
+}
+
+// touchSingle measures n answers to a single client. The plain program takes a second on average; it sleeps
+// meanwhile, so many clients are measured at the same time, each with an event of its own.
+func (c *crowd) touchSingle(ctx context.Context, n int) error {
 	lanes, spread := 1, 5*time.Millisecond
-	if s.name == plain {
+	if c.name == plain {
 		lanes, spread = 32, sleep // It publishes at any time between two checks.
 	}
-	b.show(m, "touching")
-	if err := s.createEvents(lanes); err != nil {
+	if err := c.createEvents(lanes); err != nil {
 		return err
 	}
 	latencies, errs := make([]samples, lanes), make([]error, lanes)
-	n := (b.samples + lanes - 1) / lanes
+	n = (n + lanes - 1) / lanes
 	var measuring sync.WaitGroup
 	for lane := range lanes {
 		measuring.Go(func() {
-			c := &client{subject: s}
-			defer c.leave()
-			if errs[lane] = c.subscribe(event(lane)); errs[lane] == nil {
-				latencies[lane], errs[lane] = c.samples(ctx, n, spread, func() error { return s.touch(c.id) })
+			one := &client{subject: c.subject}
+			defer one.leave()
+			if errs[lane] = one.subscribe(event(lane)); errs[lane] == nil {
+				latencies[lane], errs[lane] = one.samples(ctx, n, spread, func() error { return c.touch(one.id) })
 			}
 		})
 	}
 	measuring.Wait()
-	m.addQuantiles("touch", slices.Concat(latencies...))
+	c.Figures["touch"] = append(c.Figures["touch"], slices.Concat(latencies...)...)
 	return cmp.Or(errs...)
 }
 
-// measureCrowd measures many clients: that wait for one event, then for an event each, then leave.
-func (b *bench) measureCrowd(ctx context.Context, s *subject, m *measurement) error {
+// measureCrowds measures polls: for one event, then for an event each, then of clients that leave.
+func (b *bench) measureCrowds(ctx context.Context, crowds []*crowd) error {
 	const leaves = 3
-	if err := s.createEvents(m.Waiters); err != nil {
+	if err := b.measureRounds(ctx, crowds); err != nil {
 		return err
 	}
-	c, err := b.measureRounds(ctx, s, m, false, b.rounds)
-	if err != nil {
+	if err := b.each(crowds, "an event each", func(c *crowd) error { return c.separate(ctx) }); err != nil {
 		return err
 	}
-	defer c.leave()
-	b.show(m, "an event each")
-	if _, err := c.answer(func() error { return s.touch(event(0)) }); err != nil {
+	if err := b.idle(ctx, crowds, "_events"); err != nil {
 		return err
 	}
-	for i, one := range c.clients {
-		if err := one.subscribe(event(i)); err != nil {
+	for range leaves {
+		if err := b.each(crowds, "leaving", func(c *crowd) error { return c.measureLeaving(ctx) }); err != nil {
 			return err
 		}
 	}
-	if err := c.poll(ctx); err != nil {
+	return nil
+}
+
+// measureRounds measures clients that wait for one event, get an answer and wait again. The programs take
+// turns, so that other work on the machine affects all of them.
+func (b *bench) measureRounds(ctx context.Context, crowds []*crowd) error {
+	err := b.each(crowds, "connecting", func(c *crowd) error { return c.poll(ctx) })
+	for i := 0; err == nil && i < b.rounds; i++ {
+		err = b.each(crowds, "one event", func(c *crowd) error { return c.round(ctx) })
+	}
+	if err != nil {
 		return err
 	}
-	_, err = c.answer(func() error {
-		for _, one := range c.clients {
-			if err := s.touch(one.id); err != nil {
-				return err
-			}
-		}
-		return nil
+	return b.idle(ctx, crowds, "")
+}
+
+// idle measures the CPU time while no poll ends, of all programs at the same time, and then the memory of
+// each client.
+func (b *bench) idle(ctx context.Context, crowds []*crowd, suffix string) error {
+	const calm = 500 * time.Millisecond // A garbage collection may still run.
+	if err := launch.Sleep(ctx, calm); err != nil {
+		return err
+	}
+	start := time.Now()
+	before := make(map[*crowd]usage)
+	err := b.each(crowds, "waiting", func(c *crowd) (err error) {
+		before[c], err = c.usage()
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	if err := c.poll(ctx); err != nil {
+	if err := launch.Sleep(ctx, b.window); err != nil {
 		return err
 	}
-	if err := c.idle(ctx, b.window, m, "_events"); err != nil {
+	return b.each(crowds, "waiting", func(c *crowd) error {
+		after, err := c.usage()
+		n := float64(len(c.clients))
+		c.add("idle"+suffix, (after.cpu-before[c].cpu)/time.Since(start).Seconds())
+		c.add("memory"+suffix, (after.memory-c.unused.memory)/n)
+		if len(c.front) > 0 {
+			c.add("front_memory", (after.frontMemory-c.unused.frontMemory)/n)
+		}
 		return err
-	}
-	b.show(m, "leaving")
-	for range leaves {
-		if err := measureLeaving(ctx, m, 3*time.Second, c.leave, c.waiting); err != nil {
-			return err
-		}
-		if err := c.poll(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// measureStreams measures streams of comet-fcgi, and as many polls beside them.
-func (b *bench) measureStreams(ctx context.Context) error {
-	const publications = 20
-	for _, kind := range []string{"streams", "polls"} {
-		m := b.report.add(fmt.Sprintf("%d streams, %d polls", b.streams, b.streams), kind, b.streams, streamFigures)
-		err := b.measureFresh(ctx, cometFCGI, m, func(s *subject) error {
-			if err := s.createEvents(1); err != nil {
-				return err
-			}
-			c, err := b.measureRounds(ctx, s, m, kind == "streams", publications)
-			if err == nil {
-				c.leave()
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// measureRounds measures clients that wait for one event, get an answer and wait again.
-func (b *bench) measureRounds(
-	ctx context.Context, s *subject, m *measurement, streams bool, rounds int,
-) (*crowd, error) {
-	b.show(m, "connecting")
-	c, err := newCrowd(s, m.Waiters, streams)
-	if err != nil {
-		return nil, err
-	}
-	err = c.poll(ctx)
-	for i := 0; err == nil && i < rounds; i++ {
-		b.show(m, "one event")
-		err = c.round(ctx, m, func() error { return s.touch(event(0)) })
-	}
-	if err == nil {
-		err = c.idle(ctx, b.window, m, "")
-	}
-	if err != nil {
-		c.leave()
-	}
-	return c, err
+	})
 }

@@ -15,21 +15,22 @@ import (
 
 // options are the command line.
 type options struct {
-	mode    string
-	waiters []int
-	rounds  int
-	samples int
-	window  time.Duration
-	streams int
-	with    string
-	only    string
-	json    string
-	plot    string
-	store   string
-	soak    time.Duration
-	pages   int
-	slack   time.Duration
-	time    time.Duration
+	mode     string
+	waiters  []int
+	rounds   int
+	samples  int
+	window   time.Duration
+	streams  int
+	with     string
+	baseline string
+	only     string
+	json     string
+	plot     string
+	store    string
+	soak     time.Duration
+	pages    int
+	slack    time.Duration
+	time     time.Duration
 }
 
 // The modes, each named after the option that selects it.
@@ -42,7 +43,7 @@ const (
 
 // optionsOf are the options that a mode has besides --json and --time.
 var optionsOf = map[string][]string{
-	programsMode: {"waiters", "rounds", "samples", "window", "streams", "with", "only", "plot"},
+	programsMode: {"waiters", "rounds", "samples", "window", "streams", "with", baseline, "only", "plot"},
 	serversMode:  {serversMode, "samples", "with"},
 	storeMode:    {storeMode, "waiters", "samples", "window"},
 	soakMode:     {soakMode, "pages", "slack", "with"},
@@ -55,13 +56,15 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.SortFlags = false
 	flags.IntSliceVar(&o.waiters, "waiters", []int{1000, 2000, 4000, 8000},
 		"how many clients wait at the same time; one measurement for each number")
-	flags.IntVar(&o.rounds, "rounds", 5, "how often all of them get an answer and poll again, at least 1")
+	flags.IntVar(&o.rounds, "rounds", 5, "how often all of them get an answer and wait again, at least 1")
 	flags.IntVar(&o.samples, "samples", 200, "publications for a single client, at least 1")
 	flags.DurationVar(&o.window, "window", 10*time.Second, "how long the CPU time of waiting is measured, 100ms to 30s")
-	flags.IntVar(&o.streams, "streams", 2000, "how many streams, and as many polls, are compared; 0: none")
+	flags.IntVar(&o.streams, "streams", 2000, "how many streams wait at the same time; 0: none")
 	flags.StringVar(&o.with, "with", "",
 		"the web server in front: nginx (default: none); with --servers and --soak any of "+serverNames())
-	flags.StringVar(&o.only, "only", "", "measure only this program: comet-fcgi or plain (default: both)")
+	flags.StringVar(&o.baseline, baseline, "",
+		"the path of an earlier comet-fcgi, which is measured in place of the plain program")
+	flags.StringVar(&o.only, "only", "", "measure only this program: comet-fcgi, plain or baseline (default: two)")
 	flags.Bool(serversMode, false,
 		"instead: measure a stream through each web server, or through that of --with")
 	flags.StringVar(&o.store, storeMode, "", "instead: measure two comet-fcgi that share a store: redis")
@@ -114,8 +117,8 @@ func (o options) check() error {
 		return errors.New("--window: give a duration from 100ms to 30s")
 	case o.mode == programsMode && o.with != "" && o.with != string(launch.Nginx):
 		return errors.Errorf("--with %s: give nginx, or add --servers or --soak", o.with)
-	case o.only != "" && !slices.Contains(programs, o.only):
-		return errors.Errorf("--only %s: give one of %v", o.only, programs)
+	case o.only != "" && !slices.Contains(o.programs(), o.only):
+		return errors.Errorf("--only %s: give one of %v", o.only, o.programs())
 	case o.mode == storeMode && o.store != "redis":
 		return errors.Errorf("--store %s: give redis", o.store)
 	case o.plot != "" && !drawable(o.plot):
@@ -136,23 +139,27 @@ func (o options) check() error {
 	return nil
 }
 
-// checkFileLimit returns an error if a process may not have so many clients. A client takes a file of each
-// process, and two of a web server.
+// checkFileLimit returns an error if a process may not have so many clients. A client takes two files of a
+// web server, and one of the bench for each program.
 func (o options) checkFileLimit(option string, clients int) error {
-	const others = 100
+	const files, others = 2, 100
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return errors.Wrap(err, "reading the limit of open files")
 	}
-	files := 1
-	if o.with != "" {
-		files = 2
-	}
-	if most := (min(limit.Max, 1<<20) - others) / uint64(files); uint64(clients) > most {
+	if most := (min(limit.Max, 1<<20) - others) / files; uint64(clients) > most {
 		return errors.Errorf("%s %d: each takes %d open files, and a process may have %d here (ulimit -Hn): give at most %d",
 			option, clients, files, limit.Max, most)
 	}
 	return nil
+}
+
+// programs returns the programs to compare.
+func (o options) programs() []string {
+	if o.baseline != "" {
+		return []string{cometFCGI, baseline}
+	}
+	return []string{cometFCGI, plain}
 }
 
 func serverNames() string {

@@ -46,8 +46,8 @@ func (p *plainProgram) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	switch {
-	case query.Has("waiting"):
-		json.NewEncoder(w).Encode(p.waiting.Load())
+	case fcgi.ProcessEnv(r)["COMET_STATUS"] == "on":
+		json.NewEncoder(w).Encode(map[string]int64{"waiting": p.waiting.Load()})
 	case query.Has("publish"):
 		now := time.Now()
 		json.NewEncoder(w).Encode(os.Chtimes(p.file(query.Get("publish")), now, now) == nil)

@@ -40,6 +40,16 @@ var (
 	perSecond    = unit{"1/s", 1, 0}
 )
 
+// The kinds of clients. In polls, each request has a FastCGI connection of its own.
+const (
+	polls   = "polls"
+	kept    = "polls on kept connections"
+	streams = "streams"
+)
+
+// titleOf returns the title of the table of n clients of a kind.
+func titleOf(n int, kind string) string { return fmt.Sprintf("%d %s", n, kind) }
+
 var singleFigures = []figure{
 	{"touch_p50", "touch → answer, p50", milliseconds},
 	{"touch_p99", "touch → answer, p99", milliseconds},
@@ -56,12 +66,17 @@ var crowdFigures = []figure{
 	{"gone", "all leave → nobody waits (3,000: never)", milliseconds},
 	{"front_memory", "nginx: memory of each", kib},
 	{"front_cpu", "nginx: CPU of an answer and the next poll", microseconds},
+	{"both_cpu", "the program and nginx: CPU of an answer and the next poll", microseconds},
 }
 
 var streamFigures = []figure{
 	{"memory", "memory of each", kib},
+	{"idle", "CPU while all wait", ofACore},
 	{"last", "touch → last client has it", milliseconds},
 	{"cpu", "CPU of an event", microseconds},
+	{"front_memory", "nginx: memory of each", kib},
+	{"front_cpu", "nginx: CPU of an event", microseconds},
+	{"both_cpu", "the program and nginx: CPU of an event", microseconds},
 }
 
 var storeFigures = []figure{
@@ -96,12 +111,12 @@ func (s samples) MarshalJSON() ([]byte, error) {
 
 // measurement is a column of a table.
 type measurement struct {
+	Table   string             `json:"table"` // its title
 	Program string             `json:"program"`
 	Waiters int                `json:"waiters"`
 	Figures map[string]samples `json:"figures"`
 
-	table string // its title
-	rows  []figure
+	rows []figure
 }
 
 func (m *measurement) add(key string, value float64) { m.Figures[key] = append(m.Figures[key], value) }
@@ -121,11 +136,14 @@ type report struct {
 	Commit       string         `json:"commit,omitempty"`
 	Machine      string         `json:"machine"`
 	Through      string         `json:"through"`
+	Baseline     string         `json:"baseline,omitempty"`
 	Measurements []*measurement `json:"measurements"`
 }
 
 func newReport(ctx context.Context, o options) *report {
-	r := &report{Date: time.Now().UTC().Truncate(time.Second), Machine: machine(), Through: o.with}
+	r := &report{
+		Date: time.Now().UTC().Truncate(time.Second), Machine: machine(), Through: o.with, Baseline: o.baseline,
+	}
 	if r.Through == "" {
 		r.Through = "FastCGI as nginx speaks it"
 	}
@@ -154,7 +172,7 @@ func machine() string {
 
 // add adds a measurement to the table with this title.
 func (r *report) add(table, program string, waiters int, rows []figure) *measurement {
-	m := &measurement{Program: program, Waiters: waiters, Figures: map[string]samples{}, table: table, rows: rows}
+	m := &measurement{Table: table, Program: program, Waiters: waiters, Figures: map[string]samples{}, rows: rows}
 	r.Measurements = append(r.Measurements, m)
 	return m
 }
@@ -162,25 +180,22 @@ func (r *report) add(table, program string, waiters int, rows []figure) *measure
 // print prints the medians: a table for each title, a column for each measurement, a row for each figure.
 func (r *report) print(w io.Writer) {
 	fmt.Fprintf(w, "%s  %s\n%s; medians\n", r.Date.Format(time.DateOnly), r.Machine, r.Through)
-	var titles []string
-	tables := map[string][]*measurement{}
-	for _, m := range r.Measurements {
-		if tables[m.table] == nil {
-			titles = append(titles, m.table)
+	for left := r.Measurements; len(left) > 0; {
+		n := slices.IndexFunc(left, func(m *measurement) bool { return m.Table != left[0].Table })
+		if n < 0 {
+			n = len(left)
 		}
-		tables[m.table] = append(tables[m.table], m)
-	}
-	for _, title := range titles {
 		fmt.Fprintln(w)
-		printTable(w, title, tables[title])
+		printTable(w, left[:n])
+		left = left[n:]
 	}
 }
 
 // printTable also prints how two columns compare.
-func printTable(w io.Writer, title string, columns []*measurement) {
+func printTable(w io.Writer, columns []*measurement) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer table.Flush()
-	fmt.Fprintf(table, "%-60s\t", title)
+	fmt.Fprintf(table, "%-60s\t", columns[0].Table)
 	for _, m := range columns {
 		fmt.Fprintf(table, "%s\t", m.Program)
 	}

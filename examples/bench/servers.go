@@ -41,12 +41,13 @@ func (b *bench) measureServers(ctx context.Context) error {
 func (b *bench) measureServer(ctx context.Context, server launch.Server, m *measurement) error {
 	s := &subject{name: string(server)}
 	defer s.stop()
-	err := s.startSite(ctx, launch.Options{Server: server, Settings: map[string]string{
+	site, err := s.startSite(ctx, launch.Options{Server: server, Settings: map[string]string{
 		"stream.comment": strconv.FormatFloat(commentInterval.Seconds(), 'f', -1, 64),
 	}}, "/comet.php")
 	if err != nil {
 		return err
 	}
+	s.directory = site.Events
 	if err := s.createEvents(1); err != nil {
 		return err
 	}

@@ -3,6 +3,6 @@ package main
 import "testing"
 
 func TestMeasureServers_MeasuresEachFigure(t *testing.T) {
-	wantFigures(t, map[string][]figure{"apache-cgi, 1": serverFigures},
+	wantFigures(t, map[string][]figure{"a stream, a comment every 500ms: apache-cgi": serverFigures},
 		"--servers", "--with", "apache-cgi", "--samples", "3")
 }

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
-
-	"novcomet/examples/internal/launch"
 )
 
 // perSecondElsewhere is how many publications per second have events that nobody waits for.
@@ -23,10 +21,9 @@ func (b *bench) measureStore(ctx context.Context) error {
 	defer server.stop()
 	var both [2]*subject
 	for i := range both {
-		s := &subject{name: cometFCGI}
+		s := &subject{name: cometFCGI, socket: filepath.Join(b.scratch, fmt.Sprint("sock", i))}
 		defer s.stop()
-		socket := filepath.Join(b.scratch, fmt.Sprint("sock", i))
-		if err := b.runFCGI(ctx, s, socket, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+server.address); err != nil {
+		if err := b.run(ctx, s, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+server.address); err != nil {
 			return err
 		}
 		both[i] = s
@@ -57,15 +54,11 @@ func (b *bench) measureOther(ctx context.Context, one, other *subject, m *measur
 // measureElsewhere measures what clients cost that wait for an event each, first without publications, then
 // while events are published that nobody waits for.
 func (b *bench) measureElsewhere(ctx context.Context, s *subject, server *redisServer, m *measurement) error {
-	const settled = time.Second // Closed connections are still among the open files for a moment.
-	err := launch.Sleep(ctx, settled)
-	if err != nil {
-		return err
-	}
+	var err error
 	if s.unused, err = s.usage(); err != nil {
 		return err
 	}
-	c := &crowd{subject: s}
+	c := &crowd{subject: s, measurement: m}
 	defer c.leave()
 	for i := range m.Waiters {
 		c.clients = append(c.clients, &client{subject: s, id: fmt.Sprint("waited-", i), cursor: "0.000000"})
@@ -73,7 +66,7 @@ func (b *bench) measureElsewhere(ctx context.Context, s *subject, server *redisS
 	if err := c.poll(ctx); err != nil {
 		return err
 	}
-	if err := c.idle(ctx, b.window, m, ""); err != nil {
+	if err := b.idle(ctx, []*crowd{c}, ""); err != nil {
 		return err
 	}
 	publishing, stop := context.WithCancel(ctx)
@@ -83,7 +76,7 @@ func (b *bench) measureElsewhere(ctx context.Context, s *subject, server *redisS
 	var elsewhere sync.WaitGroup
 	start := time.Now()
 	elsewhere.Go(func() { published, failed = server.publishElsewhere(publishing, perSecondElsewhere) })
-	err = c.idle(ctx, b.window, m, "_elsewhere")
+	err = b.idle(ctx, []*crowd{c}, "_elsewhere")
 	stop()
 	elsewhere.Wait()
 	m.add("elsewhere", float64(published)/time.Since(start).Seconds())

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -17,13 +18,12 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// The programs that are compared.
+// The programs that are compared: comet-fcgi and one of the others.
 const (
 	cometFCGI = "comet-fcgi"
 	plain     = "plain"
+	baseline  = "baseline"
 )
-
-var programs = []string{cometFCGI, plain}
 
 // No poll ends unchanged while something is measured.
 const (
@@ -38,6 +38,7 @@ type subject struct {
 	front     []process // of the web server in front
 	dial      func() (net.Conn, error)
 	dialect   dialect
+	socket    string        // of the program
 	directory string        // of the events
 	log       func() string // what the processes have logged
 	cleanup   []func()
@@ -50,11 +51,11 @@ type usage struct {
 	memory, frontMemory float64 // bytes
 	peak                float64 // bytes, since the peak was reset
 	cpu, frontCPU       float64 // seconds so far
-	files               int     // open ones
 }
 
-// start starts a program with events of its own, behind the web server of the options if there is one.
-func (b *bench) start(ctx context.Context, name string) (_ *subject, err error) {
+// start starts a program with events of its own, behind nginx if the options say so. FastCGI connections are
+// kept, or each request has its own.
+func (b *bench) start(ctx context.Context, name string, keep bool) (_ *subject, err error) {
 	s := &subject{name: name, log: func() string { return "" }}
 	defer func() {
 		if err != nil {
@@ -68,15 +69,10 @@ func (b *bench) start(ctx context.Context, name string) (_ *subject, err error) 
 	if err := os.Chmod(s.directory, 0o777); err != nil { // A web server's programs run as another user.
 		return nil, errors.Wrap(err, "changing the mode of the directory for the events")
 	}
-	socket := filepath.Join(s.directory, ".sock")
-	switch {
-	case name == plain:
-		err = s.runPlain(ctx, socket)
-	case b.with == "":
-		err = b.runFCGI(ctx, s, socket, "COMET_FILE_DIRECTORY="+s.directory)
-	}
-	if err == nil && b.with != "" {
-		err = s.startNginx(ctx, socket)
+	s.socket = filepath.Join(s.directory, ".sock")
+	err = b.run(ctx, s, "COMET_FILE_DIRECTORY="+s.directory)
+	if s.dialect = (fastCGI{keep: keep}); err == nil && b.with != "" {
+		err = s.startNginx(ctx, keep)
 	}
 	if err == nil {
 		err = s.warmUp(ctx)
@@ -90,24 +86,22 @@ func (s *subject) stop() {
 	}
 }
 
-func (s *subject) runPlain(ctx context.Context, socket string) error {
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = []string{plainSocket + "=" + socket, "COMET_FILE_DIRECTORY=" + s.directory}
-	return s.run(ctx, cmd, socket)
-}
-
-func (b *bench) runFCGI(ctx context.Context, s *subject, socket string, environ ...string) error {
-	if err := b.build(ctx); err != nil {
-		return err
+// run starts the program and returns when it listens. nginx, which may run as another user, can connect.
+func (b *bench) run(ctx context.Context, s *subject, environ ...string) error {
+	program := b.baseline
+	switch s.name {
+	case plain:
+		program = "/proc/self/exe"
+		environ = append(environ, plainSocket+"="+s.socket)
+	case cometFCGI:
+		if err := b.build(ctx); err != nil {
+			return err
+		}
+		program = b.program
 	}
-	cmd := exec.Command(b.program, "--listen", "unix:"+socket)
-	cmd.Env = append([]string{"COMET_CONFIG=/dev/null", "COMET_LOG=error", fmt.Sprintf("COMET_TRIES=%d", tries),
-		"COMET_SLEEP=" + sleep.String()}, environ...)
-	return s.run(ctx, cmd, socket)
-}
-
-// run starts the program and returns when it listens.
-func (s *subject) run(ctx context.Context, cmd *exec.Cmd, socket string) error {
+	cmd := exec.Command(program, "--listen", "unix:"+s.socket)
+	cmd.Env = append(environ, "COMET_CONFIG=/dev/null", "COMET_LOG=error", "COMET_SOCKET_MODE=0666",
+		fmt.Sprintf("COMET_TRIES=%d", tries), "COMET_SLEEP="+sleep.String())
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C ends only the bench, which then stops the others.
 	if err := cmd.Start(); err != nil {
@@ -117,12 +111,7 @@ func (s *subject) run(ctx context.Context, cmd *exec.Cmd, socket string) error {
 		cmd.Process.Kill() // An orderly end would first answer thousands of polls.
 		cmd.Wait()
 	})
-	s.process, s.dialect = process(cmd.Process.Pid), fastCGI{}
-	s.dial = func() (net.Conn, error) { return net.Dial("unix", socket) }
-	return s.listens(ctx)
-}
-
-func (s *subject) listens(ctx context.Context) error {
+	s.process, s.dialect, s.dial = process(cmd.Process.Pid), fastCGI{}, s.dialProgram
 	return errors.Wrapf(waitUntil(ctx, 10*time.Millisecond, func() error {
 		c, err := s.dial()
 		if err != nil {
@@ -132,45 +121,44 @@ func (s *subject) listens(ctx context.Context) error {
 	}), "connecting to %s", s.name)
 }
 
-// startNginx starts nginx with the file in examples/nginx. The plain program gets a location of its own.
-func (s *subject) startNginx(ctx context.Context, socket string) error {
-	o := launch.Options{
-		Server: launch.Nginx, Directory: s.directory,
-		Settings: map[string]string{"tries": fmt.Sprint(tries), "sleep": sleep.String()},
+func (s *subject) dialProgram() (net.Conn, error) { return net.Dial("unix", s.socket) }
+
+// startNginx starts nginx with a location for the program, like that in examples/nginx.
+func (s *subject) startNginx(ctx context.Context, keep bool) error {
+	const path = "/measured.php"
+	keepalive, keepConn := "", "off"
+	if keep {
+		keepalive, keepConn = "keepalive 20000;", "on"
 	}
-	path := "/comet.php"
-	if s.name == plain {
-		path = "/plain.php"
-		o.Extra = "location = /plain.php { include fastcgi_params; fastcgi_pass unix:" + socket + ";" +
-			" fastcgi_read_timeout 75s; }"
+	others := descendants("nginx")
+	_, err := s.startSite(ctx, launch.Options{
+		Server: launch.Nginx,
+		HTTP:   "upstream measured { server unix:" + s.socket + "; " + keepalive + " }",
+		Extra: "location = " + path + " { include fastcgi_params; fastcgi_pass measured; fastcgi_keep_conn " + keepConn +
+			"; fastcgi_read_timeout 75s; fastcgi_pass_header X-Accel-Buffering; }",
+	}, path)
+	s.front = slices.DeleteFunc(descendants("nginx"), func(p process) bool { return slices.Contains(others, p) })
+	if err == nil && len(s.front) == 0 {
+		err = errors.New("the processes of nginx cannot be found")
 	}
-	if err := s.startSite(ctx, o, path); err != nil {
-		return err
-	}
-	if daemons := descendants(cometFCGI); s.name == cometFCGI && len(daemons) == 1 {
-		s.process = daemons[0]
-	}
-	if s.front = descendants("nginx"); s.process == 0 || len(s.front) == 0 {
-		return errors.New("the processes of nginx or comet-fcgi cannot be found")
-	}
-	return nil
+	return err
 }
 
-func (s *subject) startSite(ctx context.Context, o launch.Options, path string) error {
+func (s *subject) startSite(ctx context.Context, o launch.Options, path string) (*launch.Site, error) {
 	site, err := launch.Start(ctx, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.cleanup = append(s.cleanup, func() { site.Stop() })
-	s.directory, s.log, s.dialect = site.Events, site.Log, overHTTP{path}
+	s.log, s.dialect = site.Log, overHTTP{path}
 	s.dial = func() (net.Conn, error) { return net.Dial("tcp", site.URL[len("http://"):]) }
-	return nil
+	return site, nil
 }
 
 // warmUp makes the program serve a poll and a publication, so that what it allocates once is not counted per
 // client.
 func (s *subject) warmUp(ctx context.Context) error {
-	const closed = 200 * time.Millisecond // The program closes its side of the connection.
+	const settled = 200 * time.Millisecond // The connection is closed.
 	if err := s.createEvents(1); err != nil {
 		return err
 	}
@@ -183,7 +171,7 @@ func (s *subject) warmUp(ctx context.Context) error {
 		return err
 	}
 	c.leave()
-	if err := launch.Sleep(ctx, closed); err != nil {
+	if err := launch.Sleep(ctx, settled); err != nil {
 		return err
 	}
 	var err error
@@ -192,10 +180,9 @@ func (s *subject) warmUp(ctx context.Context) error {
 }
 
 func (s *subject) usage() (u usage, err error) {
-	var errs [4]error
+	var errs [3]error
 	u.memory, errs[0] = s.process.memory()
 	u.peak, errs[1] = s.process.peak()
-	u.files, errs[2] = s.process.files()
 	for _, p := range s.front {
 		memory, err := p.memory()
 		cpu, err2 := p.cpu()
@@ -204,7 +191,7 @@ func (s *subject) usage() (u usage, err error) {
 		}
 		u.frontMemory, u.frontCPU = u.frontMemory+memory, u.frontCPU+cpu
 	}
-	u.cpu, errs[3] = s.process.cpu()
+	u.cpu, errs[2] = s.process.cpu()
 	return u, cmp.Or(errs[:]...)
 }
 
