@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the tests that take minutes: thousands of random histories, each rule of delivery broken once, a soak
-# behind real web servers that are reloaded and restarted, and fuzzing. The soak needs the servers that
-# examples/test.sh installs.
+# Runs the tests that take minutes: thousands of random histories, each rule of delivery broken once, many
+# connections, a soak behind real web servers that are reloaded and restarted, and fuzzing. The soak needs the
+# servers that examples/test.sh installs.
 #
 #   NOVCOMET_SEED=7         other histories than those of every run; 0 draws a seed
 #   NOVCOMET_SOAK=10m       how long each soak lasts
@@ -14,6 +14,9 @@ go test -count=1 -timeout 15m -v -run '^TestHistories_Of' ./core/internal/sim -r
 
 echo "== each rule of delivery, broken"
 go test -count=1 -tags long -timeout 30m -run '^TestHistories_DetectEachBrokenRule$' ./core/internal/sim
+
+echo "== many connections"
+go test -count=1 -tags long -timeout 15m -run '^TestServer_(AnswersEighteenThousand|LeaksNothingInAHundredThousand)' ./fcgi
 
 echo "== soak"
 for server in nginx apache-proxy; do
