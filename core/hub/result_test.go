@@ -10,8 +10,10 @@ import (
 func TestResult_IsSharedByRequestsWithTheSameContent(t *testing.T) {
 	s := coretest.NewMemory()
 	inBubble(t, s, limits, func(f *fixture) {
-		s.Set("a", at(-5))
-		s.SetData("a", "x")
+		after(1.5, func() { // All requests wait, so the next check answers them together.
+			s.Set("a", at(1.5))
+			s.SetData("a", "x")
+		})
 		var requests []*waiting
 		for _, request := range []string{
 			"a={-9.0} data", "a={-8.0} data", // A changed event has the same next cursor.
