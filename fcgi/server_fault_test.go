@@ -233,11 +233,14 @@ func TestServer_SetsTheOptionsOfTCP(t *testing.T) {
 	w.send(t, requestRecords(1, keepConn, get("publish=a"), ""))
 	w.wantResponse(t, 1, http.StatusOK, "true")
 	accepted := fileOfPeer(t, w.LocalAddr().(*net.TCPAddr).Port)
-	for name, option := range map[string][2]int{
-		"TCP_NODELAY": {unix.IPPROTO_TCP, unix.TCP_NODELAY}, "SO_KEEPALIVE": {unix.SOL_SOCKET, unix.SO_KEEPALIVE},
+	for name, o := range map[string]struct{ level, option, want int }{
+		"TCP_NODELAY":   {unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+		"SO_KEEPALIVE":  {unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		"TCP_KEEPIDLE":  {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 15},
+		"TCP_KEEPINTVL": {unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15},
 	} {
-		if value, err := unix.GetsockoptInt(accepted, option[0], option[1]); err != nil || value != 1 {
-			t.Errorf("%s: %d, %v", name, value, err)
+		if value, err := unix.GetsockoptInt(accepted, o.level, o.option); err != nil || value != o.want {
+			t.Errorf("%s: %d, want %d; %v", name, value, o.want, err)
 		}
 	}
 	if flags, err := unix.FcntlInt(uintptr(accepted), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
