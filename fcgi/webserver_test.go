@@ -202,7 +202,7 @@ func (w *webServer) response(id uint16) (response, error) {
 		kind, of, content, err := w.receive()
 		switch {
 		case err != nil:
-			return response{}, fmt.Errorf("after %q: %w", out, err)
+			return response{}, fmt.Errorf("after %.1000q: %w", out, err)
 		case of != id:
 			return response{}, fmt.Errorf("a record of type %d with id %d instead of %d", kind, of, id)
 		case kind == 3 && len(content) == 8:
