@@ -210,15 +210,11 @@ func FuzzRealSockets(f *testing.F) {
 		m := &model{limit: modelLimit}
 		for !m.closed {
 			m.want = nil
-			length := 0
-			for !m.closed {
-				n, answered := m.next(sent[length:])
-				length += n
-				if n == 0 || answered {
-					break
-				}
+			length, answered := 0, false
+			for n := 1; n > 0 && !m.closed && !answered; length += n {
+				n, answered = m.next(sent[length:])
 			}
-			if m.closed || len(m.want) == 0 {
+			if !answered && (m.closed || len(m.want) == 0) {
 				length = len(sent)
 			}
 			sendInPieces(end, sent[:length], pieces, 100*time.Microsecond)
