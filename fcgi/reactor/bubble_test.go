@@ -236,10 +236,10 @@ func (b *bubble) end() {
 	<-b.ended
 	b.endpoint.Close()
 	<-b.endpoint.Ended()
-	left := len(b.timed) + b.contenders + len(b.lastReads) + len(b.places) + b.jobs.running + b.system.open()
+	left := len(b.timed) + len(b.frames) + b.contenders + len(b.lastReads) + len(b.places) + b.jobs.running + b.system.open()
 	if b.buffered() != 0 || left > 0 {
-		b.t.Errorf("%d bytes are buffered; left are %d deadlines, %d results, %d idle connections, %d places, %d jobs, "+
-			"%d descriptors", b.buffered(), len(b.timed), b.contenders, len(b.lastReads), len(b.places), b.jobs.running,
+		b.t.Errorf("%d bytes are buffered; left are %d deadlines, %d frames, %d results, %d idle connections, %d places, %d jobs, "+
+			"%d descriptors", b.buffered(), len(b.timed), len(b.frames), b.contenders, len(b.lastReads), len(b.places), b.jobs.running,
 			b.system.open())
 	}
 	if n := strings.Count(b.log.String(), "panic="); n != b.panics {

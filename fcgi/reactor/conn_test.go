@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -193,4 +194,29 @@ func TestConn_ServesOneRequestAfterAnother(t *testing.T) {
 		w.WantResponse(t, 1, http.StatusOK, "true")
 		w.WantClosed(t)
 	})
+}
+
+// What is unsent is sent before.
+func TestConn_IsClosedIfTheWebServerSendsNothingMore(t *testing.T) {
+	for name, state := range clientStates {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, Options{}, func(t *testing.T, b *bubble) {
+				w := b.connectWith(state.size)
+				state.reach(t, b, w)
+				synctest.Wait()
+				begin, hasUnsent := time.Now(), b.conns[0].unsent != nil
+				if err := w.CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if w.isClosed() == hasUnsent {
+					t.Errorf("the connection is closed: %v", w.isClosed())
+				}
+				if n, err := io.Copy(io.Discard, w); n > 0 != hasUnsent || err != nil {
+					t.Errorf("%d bytes were received, %v", n, err)
+				}
+				wantAfter(t, "the connection was closed", begin, 0)
+			})
+		})
+	}
 }

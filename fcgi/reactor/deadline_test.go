@@ -7,9 +7,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"novcomet/core"
+	"novcomet/fcgi/fastcgi"
 	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
@@ -25,15 +27,17 @@ func TestDeadline_ClosesAConnectionWhoseRequestIsNotCompleteInTime(t *testing.T)
 	for _, length := range []int{0, 1, 7, 8, 16, 100, len(request) - 1} {
 		inBubble(t, Options{}, func(t *testing.T, b *bubble) { wantClosedIn5s(t, b.connect(), request[:length]) })
 	}
-	inBubble(t, Options{}, func(t *testing.T, b *bubble) {
-		w := b.connect()
-		for range 3 {
-			w.Send(t, request)
-			w.WantResponse(t, 1, http.StatusOK, `{"s":0`)
-			time.Sleep(time.Hour) // Between two requests there is no limit.
-		}
-		wantClosedIn5s(t, w, request[:1])
-	})
+	for _, length := range []int{1, 16, 100} {
+		inBubble(t, Options{}, func(t *testing.T, b *bubble) {
+			w := b.connect()
+			for range 3 {
+				w.Send(t, request)
+				w.WantResponse(t, 1, http.StatusOK, `{"s":0`)
+				time.Sleep(time.Hour) // Between two requests there is no limit.
+			}
+			wantClosedIn5s(t, w, request[:length])
+		})
+	}
 }
 
 func TestDeadline_IsThatOfTheWholeRequest(t *testing.T) {
@@ -108,6 +112,32 @@ func TestDeadline_ClosesAConnectionWhoseWebServerReadsNothing(t *testing.T) {
 			const check = 500 * time.Millisecond // until the publication is seen
 			wantClosedAfter(t, w, time.Now(), core.StreamWriteTimeout+check)
 		})
+	})
+}
+
+// The answer to another record is unsent when the poll begins to wait.
+func TestDeadline_GoesOnWhenARequestBeginsToWait(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, b *bubble) {
+		opened := make(chan struct{})
+		b.service.open = func(r *fastcgi.Request) {
+			if r.Variables[blocks] == "again" {
+				<-opened
+			}
+			r.Variables[blocks] += "again"
+		}
+		w := b.connectWith(20)
+		w.Send(t, Request(1, Keep, Get("subscribed[a]=now"), ""))
+		synctest.Wait()
+		begin := time.Now()
+		w.Send(t, GetValues())
+		synctest.Wait()
+		if c := b.conns[w.fd]; c.state != working || c.unsent == nil {
+			t.Fatalf("%+v", c)
+		}
+		time.Sleep(time.Second)
+		close(opened)
+		b.wantConnections(1, 1)
+		wantClosedAfter(t, w, begin, requestTimeout)
 	})
 }
 

@@ -27,6 +27,28 @@ func TestJobs_RecoverFromAPanicInTheStore(t *testing.T) {
 	})
 }
 
+func TestJobs_APanicCostsOneConnection(t *testing.T) {
+	inBubble(t, Options{MaxServing: 1}, func(t *testing.T, b *bubble) {
+		b.panics = 2
+		b.service.open = func(r *fastcgi.Request) {
+			if r.Variables[blocks] == "opened" {
+				panic("a fault in the service")
+			}
+			if r.Variables[blocks] != "" {
+				r.Variables[blocks] = "opened"
+			}
+		}
+		for range b.panics {
+			w := b.connect()
+			w.Send(t, Request(1, Keep, With(Get("subscribed[a]=now"), blocks, "1"), ""))
+			w.WantClosed(t)
+		}
+		w := b.connect()
+		w.Send(t, Request(1, Keep, Get("publish=a"), ""))
+		w.WantResponse(t, 1, http.StatusOK, "true")
+	})
+}
+
 // A store that does not answer must leave room for other requests.
 func TestJobs_ServeOthersWhilePublicationsWaitForTheStore(t *testing.T) {
 	for limit, publishing := range map[int]int{1: 1, 2: 1, 8: 4} {

@@ -64,6 +64,50 @@ func TestReactor_StopServesWhatHasArrived(t *testing.T) {
 	})
 }
 
+// The loop sees Stop before it sees the request.
+func TestReactor_StopReadsIdleConnectionsOnceMore(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, b *bubble) {
+		var all []*webServer
+		for range 3 {
+			w := b.connect()
+			w.Send(t, Request(1, Keep, Get("publish=a"), ""))
+			w.WantResponse(t, 1, http.StatusOK, "true")
+			all = append(all, w)
+		}
+		b.system.pause()
+		b.system.most = 1
+		for _, w := range all {
+			w.Send(t, Request(2, Keep, Get("publish=a"), ""))
+		}
+		b.Stop()
+		b.system.resume()
+		for _, w := range all {
+			w.WantResponse(t, 2, http.StatusOK, "true")
+			w.WantClosed(t)
+		}
+		<-b.ended
+	})
+}
+
+func TestReactor_IgnoresEventsOfAnEarlierConnectionWithTheSameDescriptor(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, b *bubble) {
+		first := b.connect()
+		old := readiness{fd: first.fd, generation: b.conns[first.fd].generation, gone: true}
+		first.Close()
+		synctest.Wait()
+		second := b.connectWith(100)
+		second.Send(t, Request(1, Keep, Get("publish=a"), ""))
+		synctest.Wait()
+		if c := b.conns[old.fd]; second.fd != first.fd || c.unsent == nil {
+			t.Fatalf("%+v", c)
+		}
+		b.system.report(old, old)
+		synctest.Wait()
+		second.WantResponse(t, 1, http.StatusOK, "true")
+		b.wantConnections(1, 0)
+	})
+}
+
 func TestReactor_StopWaitsForSlowAndHeldAnswers(t *testing.T) {
 	inFullBubble(t, func(t *testing.T, b *bubble, slow *webServer) {
 		w := b.connect()

@@ -17,6 +17,7 @@ type simulation struct {
 	first   int            // where wait begins to search, so that all sockets get their turn
 	late    []readiness    // events that wait reports although they are over
 	closing func(fd int32) // is called when the loop has closed a descriptor, unless it is nil
+	most    int            // events that wait reports at once; 0: as many as fit
 	paused  bool           // wait does not return, as if the loop were late.
 	woken   bool
 }
@@ -33,6 +34,7 @@ type socket struct {
 	in, out []byte // sent by the web server; received by it
 	size    int    // of each of the two buffers, in bytes
 	gone    bool   // The web server has closed its end.
+	shut    bool   // The web server sends nothing more.
 	reset   bool   // It closed it with unread bytes.
 }
 
@@ -116,9 +118,13 @@ func (s *simulation) report(late ...readiness) {
 }
 
 func (s *simulation) readyLocked(ready []readiness) (n int) {
+	most := len(ready)
+	if s.most > 0 {
+		most = min(most, s.most)
+	}
 	for i := range s.sockets {
 		socket := s.sockets[(s.first+i)%len(s.sockets)]
-		if n == len(ready) {
+		if n == most {
 			break
 		}
 		if socket != nil && socket.isReadyLocked() {
@@ -133,7 +139,7 @@ func (s *simulation) readyLocked(ready []readiness) (n int) {
 func (s *socket) isWritableLocked() bool { return s.gone || len(s.out) < s.size }
 
 func (s *socket) isReadyLocked() bool {
-	return s.watched && (s.gone || s.write && s.isWritableLocked() || !s.write && len(s.in) > 0)
+	return s.watched && (s.gone || s.write && s.isWritableLocked() || !s.write && (s.shut || len(s.in) > 0))
 }
 
 func (s *simulation) wake() {
@@ -183,7 +189,7 @@ func (s *simulation) read(fd int32, b []byte) (int, error) {
 	socket.in = socket.in[n:]
 	s.changed.Broadcast()
 	switch {
-	case n > 0 || !socket.gone:
+	case n > 0 || !socket.gone && !socket.shut:
 		return n, nil
 	case socket.reset:
 		return 0, errors.New("connection reset by peer")
@@ -291,4 +297,20 @@ func (e *socketEnd) awaitClose() error {
 		}
 	}
 	return nil
+}
+
+// CloseWrite ends what the web server sends. It still receives.
+func (e *socketEnd) CloseWrite() error {
+	e.system.mu.Lock()
+	defer e.system.mu.Unlock()
+	e.shut = true
+	e.system.changed.Broadcast()
+	return nil
+}
+
+// isClosed reports whether the loop has closed the connection.
+func (e *socketEnd) isClosed() bool {
+	e.system.mu.Lock()
+	defer e.system.mu.Unlock()
+	return e.closed
 }

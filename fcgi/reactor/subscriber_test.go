@@ -250,6 +250,21 @@ func TestSubscriber_IsAnsweredWhenASlowWebServerHasLostItsConnection(t *testing.
 	})
 }
 
+func TestSubscriber_WaitsForRoomWhileOtherRecordsAreAnswered(t *testing.T) {
+	inFullBubble(t, func(t *testing.T, b *bubble, slow *webServer) {
+		w := b.connect()
+		w.Send(t, largePoll(1, Keep))
+		b.wantHeld(1)
+		w.Send(t, GetValues())
+		w.WantValues(t)
+		b.wantHeld(1)
+		slow.Close()
+		w.WantResponse(t, 1, http.StatusOK, "xxx")
+		w.Send(t, GetValues())
+		w.WantValues(t)
+	})
+}
+
 func TestSubscriber_IsForgottenWhileItsResultIsHeld(t *testing.T) {
 	inFullBubble(t, func(t *testing.T, b *bubble, slow *webServer) {
 		closed, aborted, last := b.connect(), b.connect(), b.connect()

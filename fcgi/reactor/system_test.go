@@ -34,14 +34,25 @@ func forEachSystem(
 	})
 }
 
+// fileEnd is the web server's end of a real connection.
+type fileEnd struct{ *os.File }
+
+func (e fileEnd) CloseWrite() error {
+	raw, err := e.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
+}
+
 // socketPair returns both ends of a real connection.
-func socketPair(t testing.TB) (fd int32, webServer *os.File) {
+func socketPair(t testing.TB) (fd int32, webServer fileEnd) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	webServer = os.NewFile(uintptr(fds[1]), "the web server's end")
+	webServer = fileEnd{os.NewFile(uintptr(fds[1]), "the web server's end")}
 	t.Cleanup(func() { webServer.Close() })
 	return int32(fds[0]), webServer
 }
@@ -128,6 +139,39 @@ func TestSystem_FailsIfTheWebServerHasNotReadEverything(t *testing.T) {
 		webServer.Close()
 		if n, err := s.read(fd, make([]byte, 1)); n != 0 || err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("%d, %v", n, err)
+		}
+	})
+}
+
+func TestSystem_ReportsAWebServerThatSendsNothingMore(t *testing.T) {
+	forEachSystem(t, func(t *testing.T, s system, connect func() (int32, io.ReadWriteCloser)) {
+		fd, webServer := connect()
+		defer s.close(fd)
+		if err := s.add(fd, 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := webServer.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		if got := events(s, 0); !slices.Equal(got, []readiness{{fd: fd, generation: 1}}) {
+			t.Errorf("%+v", got)
+		}
+		for err := error(nil); err == nil; { // until nothing more can be written
+			var n int
+			if n, err = s.write(fd, make([]byte, 1<<20)); err != nil {
+				t.Error(err)
+			} else if n == 0 {
+				break
+			}
+		}
+		if err := s.watch(fd, 1, true); err != nil {
+			t.Fatal(err)
+		}
+		if got := events(s, 0); len(got) > 0 { // It still receives.
+			t.Errorf("%+v", got)
+		}
+		if n, err := s.read(fd, make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+			t.Errorf("%d, %v; want %v", n, err, io.EOF)
 		}
 	})
 }
