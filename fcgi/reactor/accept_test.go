@@ -18,10 +18,18 @@ import (
 	"novcomet/core/servertest"
 )
 
-// startReactor starts a reactor on real sockets, which ends with the test.
+// failWriter is the output of a log in which nothing is expected.
+type failWriter struct{ t *testing.T }
+
+func (w failWriter) Write(line []byte) (int, error) {
+	w.t.Errorf("logged %q", line)
+	return len(line), nil
+}
+
+// startReactor starts a reactor on real sockets, which ends with the test. It must log no problem.
 func startReactor(t *testing.T, o Options) *Reactor {
 	t.Helper()
-	o.Log = slog.New(slog.DiscardHandler)
+	o.Log = slog.New(slog.NewTextHandler(failWriter{t}, nil))
 	r, err := New(newTestService(o.Log, newMemoryStore()), o)
 	if err != nil {
 		t.Fatal(err)

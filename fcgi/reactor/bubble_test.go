@@ -3,118 +3,16 @@ package reactor
 import (
 	"bytes"
 	"cmp"
-	"context"
-	"errors"
 	"log/slog"
-	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"novcomet/core"
-	"novcomet/core/cgienv"
 	"novcomet/core/event"
-	"novcomet/core/hub"
-	"novcomet/core/store"
-	"novcomet/fcgi/fastcgi"
-	"novcomet/fcgi/fastcgi/fastcgitest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
-
-// memoryStore is a store without files or servers. Its clock is that of a synctest bubble.
-type memoryStore struct {
-	core.CheckFunc
-	publish func(context.Context) // is called by each publication, unless it is nil
-
-	mu     sync.Mutex
-	stamps map[event.ID]event.Stamp
-	data   map[event.ID][]byte
-}
-
-func newMemoryStore() *memoryStore {
-	return &memoryStore{stamps: map[event.ID]event.Stamp{}, data: map[event.ID][]byte{}}
-}
-
-func (m *memoryStore) Check(_ context.Context, ids []event.ID) (store.Snapshot, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	snapshot := store.Snapshot{Now: event.StampOf(time.Now())}
-	for _, id := range ids {
-		snapshot.Stamps = append(snapshot.Stamps, m.stamps[id])
-	}
-	return snapshot, nil
-}
-
-func (m *memoryStore) Publish(ctx context.Context, id event.ID, data []byte) (event.Stamp, error) {
-	if m.publish != nil {
-		m.publish(ctx)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.stamps[id] = max(event.StampOf(time.Now()), m.stamps[id]+1)
-	m.data[id] = data
-	return m.stamps[id], nil
-}
-
-func (m *memoryStore) Data(_ context.Context, ids []event.ID, limit int) (all []store.Content, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, id := range ids {
-		all = append(all, store.Limited(m.data[id], limit))
-	}
-	return all, nil
-}
-
-// testService is a service as that of comet-fcgi. Polls wait for ten seconds, with a check each second. A
-// request must be complete after five seconds.
-type testService struct {
-	handler  cgienv.Handler
-	location core.Location
-	open     func(*fastcgi.Request) // is called by Open, unless it is nil
-}
-
-func newTestService(log *slog.Logger, m *memoryStore) *testService {
-	const mostData = 1 << 20
-	s := &testService{location: core.Location{Tries: 10, Sleep: time.Second}}
-	s.handler = cgienv.Handler{
-		Log:      log,
-		Location: func(map[string]string) (*core.Location, error) { return &s.location, nil },
-		Endpoint: core.NewEndpoint(m, core.Options{
-			Log: log, Limits: core.Limits{Limits: hub.Limits{MaxData: mostData, MaxAnswerData: 8 * mostData}, MaxForm: mostData},
-		}),
-	}
-	return s
-}
-
-// blocks is a variable of requests that may not be opened on the loop.
-const blocks = "BLOCKS"
-
-func (s *testService) Open(r *fastcgi.Request, mayBlock bool) Opened {
-	if s.open != nil {
-		s.open(r)
-	}
-	switch {
-	case r.Variables[blocks] != "" && !mayBlock:
-		return Opened{Blocks: true}
-	case errors.Is(r.Refused, ErrFull):
-		return s.refuse(r, http.StatusServiceUnavailable)
-	case r.Refused != nil:
-		return s.refuse(r, http.StatusRequestEntityTooLarge)
-	}
-	return Opened{Opened: s.handler.Open(r.Variables, bytes.NewReader(r.Body))}
-}
-
-func (s *testService) refuse(r *fastcgi.Request, status int) Opened {
-	return Opened{Opened: core.Opened{Handler: s.handler.Refuse(r.Variables, status, r.Refused.Error())}}
-}
-
-const requestTimeout = 5 * time.Second
-
-func (s *testService) Limits() Limits {
-	const most = 1 << 20
-	return Limits{Limits: fastcgi.Limits{Params: most, Body: most}, Time: requestTimeout}
-}
 
 // bubble is a reactor in a synctest bubble, on a simulation.
 type bubble struct {
@@ -161,7 +59,7 @@ func startBubble(t testing.TB, o Options) *bubble {
 
 // webServer is a web server's end of a connection of a bubble.
 type webServer struct {
-	*fastcgitest.WebServer
+	*WebServer
 	*socketEnd
 }
 
@@ -188,7 +86,7 @@ func (b *bubble) acceptWith(size int) *webServer {
 	b.places <- struct{}{}
 	fd, end := b.system.connect(size)
 	b.inbox.post(func(in *messages) { in.accepted = append(in.accepted, fd) })
-	w := &webServer{fastcgitest.NewWebServer(end), end}
+	w := &webServer{NewWebServer(end), end}
 	b.ends = append(b.ends, w)
 	return w
 }
@@ -230,6 +128,9 @@ func (b *bubble) end() {
 		w.Close()
 	}
 	b.wantConnections(0, 0)
+	if n := b.endpoint.Metrics().Waiting.Load(); n != 0 {
+		b.t.Errorf("%d polls and streams wait in the hub", n)
+	}
 	if b.Stop(); b.t.Failed() {
 		b.Close()
 	}
@@ -260,3 +161,41 @@ func wantAfter(t testing.TB, what string, begin time.Time, want time.Duration) {
 
 // buffered returns what the reactor holds for slow web servers, in bytes.
 func (b *bubble) buffered() int { return b.received + b.unsent }
+
+const largeSize = 300_000 // bytes, more than fit into a socket
+
+// inFullBubble runs a test in a bubble whose bytes are used up by a web server that does not read its answer.
+func inFullBubble(t *testing.T, f func(t *testing.T, b *bubble, slow *webServer)) {
+	t.Helper()
+	inBubble(t, Options{MaxBuffered: largeSize / 2}, func(t *testing.T, b *bubble) {
+		b.publish("large", strings.Repeat("x", largeSize))
+		time.Sleep(time.Second)
+		slow := b.connect()
+		slow.Send(t, largePoll(1, 0))
+		synctest.Wait()
+		if b.unsent < b.options.MaxBuffered {
+			t.Fatalf("%d bytes are buffered", b.buffered())
+		}
+		f(t, b, slow)
+	})
+}
+
+// largePoll returns a poll whose answer is large.
+func largePoll(id uint16, flags byte) []byte {
+	return Request(id, flags, Get("subscribed[large]=1.0&data=1"), "")
+}
+
+// wantHeld checks how many results are held.
+func (b *bubble) wantHeld(n int) {
+	b.t.Helper()
+	synctest.Wait()
+	held := 0
+	for _, c := range b.conns {
+		if c != nil && c.queued > 0 {
+			held++
+		}
+	}
+	if held != n {
+		b.t.Errorf("%d results are held, want %d", held, n)
+	}
+}

@@ -233,3 +233,30 @@ func TestFrame_IsNotKeptBeyondMaxBuffered(t *testing.T) {
 		}
 	})
 }
+
+// A slow reader costs the memory of one part.
+func TestFrame_OfASlowStreamIsFollowedByTheLatestState(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, b *bubble) {
+		const size = 100_000
+		w := b.connectWith(1000)
+		w.Send(t, Request(1, Keep, GetStream("subscribed[a]=now&data=1"), ""))
+		w.WantStream(t, 1)
+		for _, letter := range []string{"w", "x", "y", "z"} {
+			b.publish("a", strings.Repeat(letter, size))
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			if b.buffered() > size+1000 {
+				t.Errorf("%d bytes are buffered", b.buffered())
+			}
+		}
+		for _, letter := range []string{"w", "z"} {
+			part := ""
+			for !strings.HasSuffix(part, "\n\n") {
+				part += w.ReceivePart(t, 1)
+			}
+			if !strings.Contains(part, strings.Repeat(letter, size)) {
+				t.Errorf("received %.200q, want %q", part, letter)
+			}
+		}
+	})
+}

@@ -146,71 +146,6 @@ func TestSubscriber_ThatIsAStreamIsParkedAndKeepsItsConnection(t *testing.T) {
 	})
 }
 
-// A slow reader costs the memory of one part.
-func TestSubscriber_ThatIsASlowStreamGetsTheLatestState(t *testing.T) {
-	inBubble(t, Options{}, func(t *testing.T, b *bubble) {
-		const size = 100_000
-		w := b.connectWith(1000)
-		w.Send(t, Request(1, Keep, GetStream("subscribed[a]=now&data=1"), ""))
-		w.WantStream(t, 1)
-		for _, letter := range []string{"w", "x", "y", "z"} {
-			b.publish("a", strings.Repeat(letter, size))
-			time.Sleep(2 * time.Second)
-			synctest.Wait()
-			if b.buffered() > size+1000 {
-				t.Errorf("%d bytes are buffered", b.buffered())
-			}
-		}
-		for _, letter := range []string{"w", "z"} {
-			part := ""
-			for !strings.HasSuffix(part, "\n\n") {
-				part += w.ReceivePart(t, 1)
-			}
-			if !strings.Contains(part, strings.Repeat(letter, size)) {
-				t.Errorf("received %.200q, want %q", part, letter)
-			}
-		}
-	})
-}
-
-const largeSize = 300_000 // bytes, more than fit into a socket
-
-// inFullBubble runs a test in a bubble whose bytes are used up by a web server that does not read its answer.
-func inFullBubble(t *testing.T, f func(t *testing.T, b *bubble, slow *webServer)) {
-	t.Helper()
-	inBubble(t, Options{MaxBuffered: largeSize / 2}, func(t *testing.T, b *bubble) {
-		b.publish("large", strings.Repeat("x", largeSize))
-		time.Sleep(time.Second)
-		slow := b.connect()
-		slow.Send(t, largePoll(1, 0))
-		synctest.Wait()
-		if b.unsent < b.options.MaxBuffered {
-			t.Fatalf("%d bytes are buffered", b.buffered())
-		}
-		f(t, b, slow)
-	})
-}
-
-// largePoll returns a poll whose answer is large.
-func largePoll(id uint16, flags byte) []byte {
-	return Request(id, flags, Get("subscribed[large]=1.0&data=1"), "")
-}
-
-// wantHeld checks how many results are held.
-func (b *bubble) wantHeld(n int) {
-	b.t.Helper()
-	synctest.Wait()
-	held := 0
-	for _, c := range b.conns {
-		if c != nil && c.queued > 0 {
-			held++
-		}
-	}
-	if held != n {
-		b.t.Errorf("%d results are held, want %d", held, n)
-	}
-}
-
 func TestSubscriber_HoldsALargeResultUntilThereIsRoom(t *testing.T) {
 	inFullBubble(t, func(t *testing.T, b *bubble, slow *webServer) {
 		var held []*webServer
@@ -353,5 +288,13 @@ func (w *webServer) readSome(t *testing.T) {
 	t.Helper()
 	if _, err := w.Read(make([]byte, 100)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestPop_KeepsNothingInMemory(t *testing.T) {
+	all := []*conn{{fd: 1}, {fd: 2}}
+	queue := all
+	if c := pop(&queue); c.fd != 1 || len(queue) != 1 || queue[0].fd != 2 || all[0] != nil {
+		t.Errorf("%v, %v, %v", c, queue, all)
 	}
 }
