@@ -137,11 +137,13 @@ func (b *bubble) end() {
 	<-b.ended
 	b.endpoint.Close()
 	<-b.endpoint.Ended()
-	left := len(b.timed) + len(b.frames) + b.contenders + len(b.lastReads) + len(b.places) + b.jobs.running + b.system.open()
-	if b.buffered() != 0 || left > 0 {
-		b.t.Errorf("%d bytes are buffered; left are %d deadlines, %d frames, %d results, %d idle connections, %d places, %d jobs, "+
-			"%d descriptors", b.buffered(), len(b.timed), len(b.frames), b.contenders, len(b.lastReads), len(b.places), b.jobs.running,
-			b.system.open())
+	for what, n := range map[string]int{
+		"bytes": b.buffered(), "deadlines": len(b.timed), "frames": len(b.frames), "subscribers in the queue": b.contenders,
+		"idle connections": len(b.lastReads), "places": len(b.places), "jobs": b.jobs.running, "descriptors": b.system.open(),
+	} {
+		if n != 0 {
+			b.t.Errorf("%d %s are left", n, what)
+		}
 	}
 	if n := strings.Count(b.log.String(), "panic="); n != b.panics {
 		b.t.Errorf("%d panics, want %d: %s", n, b.panics, b.log)
