@@ -2,6 +2,8 @@ package main
 
 import (
 	"testing"
+
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 // A client of the socket can claim to be any user at any location.
@@ -26,10 +28,10 @@ func TestAllowlist_RefusesConnectionsFromOtherAddresses(t *testing.T) {
 			})
 			p.waitUntilReady()
 			w := connect(t, address)
-			forged := with(get("publish=a"), "COMET_USER", "root", "REMOTE_ADDR", "127.0.0.1")
-			_, _ = w.Write(requestRecords(1, 0, forged, "")) // The connection may be closed already.
-			if r, err := w.response(1); (r.body == "true") != test.served {
-				t.Errorf("%s, %v", r.body, err)
+			forged := With(Get("publish=a"), "COMET_USER", "root", "REMOTE_ADDR", "127.0.0.1")
+			_, _ = w.Write(Request(1, 0, forged, "")) // The connection may be closed already.
+			if r, err := w.Response(1); (r.Body == "true") != test.served {
+				t.Errorf("%s, %v", r.Body, err)
 			}
 			if !test.served {
 				p.wantMessage("level=WARN", webServersVariable)

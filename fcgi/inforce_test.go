@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 func TestAnnounce_WarnsOfAWaitThatIsTooLongForWebServers(t *testing.T) {
@@ -23,10 +25,10 @@ func TestMaxConnections_LeavesOpenFilesForTheStore(t *testing.T) {
 		role: roleFewFiles, stdin: socket, env: []string{"COMET_REQUEST_TIMEOUT=10m", longPoll},
 	})
 	poll := connect(t, path)
-	poll.send(t, requestRecords(1, 0, get("subscribed[a]=0.0"), ""))
+	poll.Send(t, Request(1, 0, Get("subscribed[a]=0.0"), ""))
 	idle := connectMany(t, path, 2*fewFiles)
 	touch(t, filepath.Join(directory, "a.comet"))
-	poll.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+	poll.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
 	idle.close()
 	wantPublished(t, path, "a")
 	p.terminate()
@@ -54,7 +56,7 @@ func TestInForce_UsesTheWaitOfTheLocation(t *testing.T) {
 			t.Parallel()
 			for range 2 { // The second request finds the location made.
 				begin := time.Now()
-				wantAnswer(t, ask(t, test.path, with(get("subscribed[a]=now"), test.variables...), ""),
+				wantAnswer(t, ask(t, test.path, With(Get("subscribed[a]=now"), test.variables...), ""),
 					http.StatusOK, `{"s":0,"at":{"a":"0.000000"}}`)
 				if took := time.Since(begin); took < test.wait {
 					t.Errorf("the poll waited for %v, want %v", took, test.wait)
@@ -77,9 +79,9 @@ func TestInForce_RefusesEveryRequestOfAnInvalidLocation(t *testing.T) {
 			directory := t.TempDir()
 			p, path := startServer(t, directory, longPoll, "COMET_LOG=error")
 			for _, query := range []string{"publish=a", "subscribed[a]=now", ""} {
-				r := ask(t, path, with(get(query), name, value), "")
-				if r.status != http.StatusInternalServerError || !strings.HasPrefix(r.body, `{"error":"`) {
-					t.Errorf("%q: HTTP %d %s, want 500", query, r.status, r.body)
+				r := ask(t, path, With(Get(query), name, value), "")
+				if r.Status != http.StatusInternalServerError || !strings.HasPrefix(r.Body, `{"error":"`) {
+					t.Errorf("%q: HTTP %d %s, want 500", query, r.Status, r.Body)
 				}
 			}
 			if exists(filepath.Join(directory, "a.comet")) {

@@ -9,9 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"novcomet/core/servertest"
-
 	"golang.org/x/sys/unix"
+
+	"novcomet/core/servertest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 // testLog returns a log without times, with these settings. written closes the log and returns all its lines.
@@ -97,8 +98,8 @@ func TestServerLog_DelaysNoRequestWhenNobodyReadsIt(t *testing.T) {
 		stdin: socket, stderr: stderr, env: []string{"COMET_LOG=debug", "COMET_PUBLISH_ALLOW=none"},
 	})
 	for range lines {
-		if r := ask(t, path, get("publish=a"), ""); r.status != http.StatusForbidden {
-			t.Fatalf("HTTP %d, want 403", r.status)
+		if r := ask(t, path, Get("publish=a"), ""); r.Status != http.StatusForbidden {
+			t.Fatalf("HTTP %d, want 403", r.Status)
 		}
 	}
 	p.terminate()

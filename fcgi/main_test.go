@@ -8,9 +8,10 @@ import (
 	"syscall"
 	"testing"
 
-	"novcomet/core/servertest"
-
 	"go.uber.org/goleak"
+
+	"novcomet/core/servertest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 // The test binary starts itself again as comet-fcgi. This variable has its role.
@@ -85,9 +86,9 @@ func TestMain_IgnoresSIGPIPE(t *testing.T) {
 	socket, path := listeningSocket(t)
 	start(t, t.TempDir(), startOptions{stdin: socket, stderr: stderr})
 	for range 3 {
-		r := ask(t, path, with(get("publish=a"), "COMET_NONSENSE", "1"), "")
-		if r.status != http.StatusInternalServerError { // It is logged.
-			t.Errorf("HTTP %d, want 500", r.status)
+		r := ask(t, path, With(Get("publish=a"), "COMET_NONSENSE", "1"), "")
+		if r.Status != http.StatusInternalServerError { // It is logged.
+			t.Errorf("HTTP %d, want 500", r.Status)
 		}
 	}
 	wantPublished(t, path, "a")

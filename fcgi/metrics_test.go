@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 func TestMetrics_AreShownToPrometheus(t *testing.T) {
@@ -16,7 +18,7 @@ func TestMetrics_AreShownToPrometheus(t *testing.T) {
 	for query, status := range map[string]int{
 		"subscribed[a]=1.x": http.StatusBadRequest, "subscribed[a]=0.0": http.StatusOK,
 	} {
-		if r := ask(t, path, get(query), ""); r.status != status {
+		if r := ask(t, path, Get(query), ""); r.Status != status {
 			t.Fatalf("%s: %+v", query, r)
 		}
 	}
@@ -30,16 +32,16 @@ func TestMetrics_AreShownToPrometheus(t *testing.T) {
 		"text/html,application/xhtml+xml,*/*;q=0.8": "application/json; charset=utf-8",
 	} {
 		r := ask(t, path, getStatus(accept), "")
-		got := r.header.Get("Content-Type")
-		if !strings.HasPrefix(got, contentType) || r.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%q: %v", accept, r.header)
+		got := r.Header.Get("Content-Type")
+		if !strings.HasPrefix(got, contentType) || r.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%q: %v", accept, r.Header)
 		}
-		if isJSON := json.Valid([]byte(r.body)); isJSON != strings.Contains(contentType, "json") {
-			t.Errorf("%q: %s", accept, r.body)
+		if isJSON := json.Valid([]byte(r.Body)); isJSON != strings.Contains(contentType, "json") {
+			t.Errorf("%q: %s", accept, r.Body)
 		}
 	}
 
-	text := ask(t, path, getStatus("text/plain"), "").body
+	text := ask(t, path, getStatus("text/plain"), "").Body
 	for _, line := range []string{
 		`novcomet_polls_total{outcome="changed"} 1`, `novcomet_publications_total{outcome="published"} 1`,
 		`novcomet_http_errors_total{code="400"} 1`, "novcomet_waiting 0", "novcomet_streams 0", "novcomet_events 0",

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"novcomet/core/servertest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 // testStore is one of the three stores.
@@ -80,7 +81,7 @@ func TestPublish_PublishesDataOfAFileOrStandardInput(t *testing.T) {
 			}
 			defer stdin.Close()
 			wantSilent(t, startOptions{args: test.args, env: s.env, stdin: stdin})
-			answer := ask(t, path, get("subscribed[a]=0.000000&data=1"), "").body
+			answer := ask(t, path, Get("subscribed[a]=0.000000&data=1"), "").Body
 			if _, after, _ := strings.Cut(answer, "}"); !strings.HasPrefix(after, test.data+`,"at"`) {
 				t.Errorf("%q: %s; want %s", test.args, answer, test.data)
 			}

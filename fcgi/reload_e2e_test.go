@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"novcomet/core/servertest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 // Another store needs a restart. At the end, the store's connections are closed.
@@ -23,10 +24,10 @@ func TestReload_KeepsTheStore(t *testing.T) {
 	wantText(t, r.reload("tries: 2000\nsleep: 20ms\nfile.directory: "+t.TempDir()+"\n"),
 		"the old settings stay in force", "file.directory, store, redis.addresses need a restart")
 	w := connect(t, r.path)
-	w.send(t, requestRecords(1, 0, get("subscribed[a]=0.000000"), ""))
+	w.Send(t, Request(1, 0, Get("subscribed[a]=0.000000"), ""))
 	wantWaiting(t, r.path, 1)
 	redis.Do("HSET", "novcomet:a", "s", "1763800000123456")
-	w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":1763800000.123456}`)
+	w.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":1763800000.123456}`)
 	r.terminate()
 	servertest.WaitFor(t, "the connections are closed", func() bool { return connections() == unused })
 }

@@ -13,6 +13,7 @@ import (
 
 	"novcomet/conf/conftest"
 	"novcomet/core/servertest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 // reloading is a comet-fcgi whose comet.yaml a test changes.
@@ -63,21 +64,21 @@ func TestReload_AppliesToNewRequests(t *testing.T) {
 	short := "tries: 2\nsleep: 50ms\npublish.allow: a, b\n" + events
 	r := startReloading(t, "tries: 40\nsleep: 1\n"+events)
 	kept, last := connect(t, r.path), connect(t, r.path)
-	kept.send(t, requestRecords(1, keepConn, get("subscribed[a]=0.0"), ""))
-	last.send(t, requestRecords(1, 0, get("subscribed[never]=0.0"), ""))
+	kept.Send(t, Request(1, Keep, Get("subscribed[a]=0.0"), ""))
+	last.Send(t, Request(1, 0, Get("subscribed[never]=0.0"), ""))
 	wantWaiting(t, r.path, 2)
 
 	wantText(t, r.reload(short), "level=INFO", "settings reloaded", `publish="a, b"`)
 	begin := time.Now()
-	wantAnswer(t, ask(t, r.path, get("subscribed[b]=0.0"), ""), http.StatusOK, `{"s":0,"at":{"b":"0.000000"}}`)
+	wantAnswer(t, ask(t, r.path, Get("subscribed[b]=0.0"), ""), http.StatusOK, `{"s":0,"at":{"b":"0.000000"}}`)
 	if took := time.Since(begin); took < 100*time.Millisecond {
 		t.Errorf("a new poll waited for %v, want 100ms", took)
 	}
 	wantWaiting(t, r.path, 2)
 	touch(t, filepath.Join(directory, "a.comet"))
-	kept.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
-	kept.send(t, requestRecords(2, 0, get("publish=c"), "")) // on a connection that is older than the settings
-	kept.wantResponse(t, 2, http.StatusForbidden, "not allowed")
+	kept.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+	kept.Send(t, Request(2, 0, Get("publish=c"), "")) // on a connection that is older than the settings
+	kept.WantResponse(t, 2, http.StatusForbidden, "not allowed")
 
 	wantText(t, r.reload(strings.Replace(short, "tries: 2", "tries: 100000", 1)),
 		"settings reloaded", "level=WARN", "fastcgi_read_timeout")
@@ -88,28 +89,28 @@ func TestReload_AppliesToNewRequests(t *testing.T) {
 		short + "sleep: 1":       {r.yaml, "sleep"},
 	} {
 		wantLine(t, r.reload(yaml), append(words, "level=ERROR", "the old settings stay in force")...)
-		if r := ask(t, r.path, get("publish=c"), ""); r.status != http.StatusForbidden {
-			t.Errorf("HTTP %d %s, want 403", r.status, r.body)
+		if r := ask(t, r.path, Get("publish=c"), ""); r.Status != http.StatusForbidden {
+			t.Errorf("HTTP %d %s, want 403", r.Status, r.Body)
 		}
 	}
 
 	r.terminate()
-	last.wantResponse(t, 1, http.StatusOK, `{"s":0,"at":{"never":"0.000000"}}`)
+	last.WantResponse(t, 1, http.StatusOK, `{"s":0,"at":{"never":"0.000000"}}`)
 }
 
 func TestReload_AppliesToAnIncompleteRequest(t *testing.T) {
 	t.Parallel()
 	events := "file.directory: " + t.TempDir() + "\n"
 	r := startReloading(t, "publish.allow: \"*\"\n"+events)
-	request := requestRecords(1, 0, get("publish=a"), "")
+	request := Request(1, 0, Get("publish=a"), "")
 	w := connect(t, r.path)
-	w.send(t, request[:50])
+	w.Send(t, request[:50])
 	wantPublished(t, r.path, "b")
 	for _, allow := range []string{"b", "none", "c"} {
 		wantText(t, r.reload("publish.allow: "+allow+"\n"+events), "settings reloaded")
 	}
-	w.send(t, request[50:])
-	w.wantResponse(t, 1, http.StatusForbidden, "not allowed")
+	w.Send(t, request[50:])
+	w.WantResponse(t, 1, http.StatusForbidden, "not allowed")
 }
 
 func TestReload_LosesNoPublication(t *testing.T) {
@@ -121,7 +122,7 @@ func TestReload_LosesNoPublication(t *testing.T) {
 	for i := range 20 {
 		id := fmt.Sprint("event-", i)
 		for _, w := range pages.all { // Some polls arrive before the reload, others during it.
-			w.send(t, requestRecords(1, keepConn, get("subscribed["+id+"]=0.0"), ""))
+			w.Send(t, Request(1, Keep, Get("subscribed["+id+"]=0.0"), ""))
 		}
 		file := filepath.Join(directory, id+".comet")
 		if i%2 == 0 {
@@ -132,7 +133,7 @@ func TestReload_LosesNoPublication(t *testing.T) {
 			touch(t, file)
 		}
 		for _, w := range pages.all {
-			w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"`+id+`":`)
+			w.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"`+id+`":`)
 		}
 	}
 	r.terminate()
@@ -154,7 +155,7 @@ func TestReload_ChangesTheLevelOfTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	servertest.WaitFor(t, "the settings are reloaded", func() bool {
-		return ask(t, r.path, get("publish=a"), "").status == http.StatusForbidden
+		return ask(t, r.path, Get("publish=a"), "").Status == http.StatusForbidden
 	})
 	if logged := r.stderr.String()[before:]; logged != "" {
 		t.Errorf("logged %q", logged)
@@ -167,16 +168,16 @@ func TestReload_EndsStreamsWithTheirNextPart(t *testing.T) {
 	yaml := "stream.comment: 0.2\nfile:\n  directory: " + t.TempDir() + "\n"
 	r := startReloading(t, yaml)
 	w := connect(t, r.path)
-	w.send(t, requestRecords(1, keepConn, getStream("subscribed[a]=now"), ""))
-	w.wantStream(t, 1)
+	w.Send(t, Request(1, Keep, GetStream("subscribed[a]=now"), ""))
+	w.WantStream(t, 1)
 	for range 3 {
-		if got := w.receivePart(t, 1); got != ":\n\n" {
+		if got := w.ReceivePart(t, 1); got != ":\n\n" {
 			t.Errorf("received %q", got)
 		}
 	}
 	wantText(t, r.reload(yaml+"subscribe.allow: none\n"), "level=INFO", "settings reloaded")
 	for {
-		kind, _, content, err := w.receive()
+		kind, _, content, err := w.Receive()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,8 +188,8 @@ func TestReload_EndsStreamsWithTheirNextPart(t *testing.T) {
 			t.Errorf("received %q", content)
 		}
 	}
-	w.send(t, requestRecords(2, 0, getStream("subscribed[a]=now"), ""))
-	w.wantResponse(t, 2, http.StatusForbidden, "not allowed")
+	w.Send(t, Request(2, 0, GetStream("subscribed[a]=now"), ""))
+	w.WantResponse(t, 2, http.StatusForbidden, "not allowed")
 }
 
 // Neither a reload nor a start with a damaged file permits a publication that was forbidden.
@@ -214,7 +215,7 @@ func TestReload_OfADamagedFileAllowsNothing(t *testing.T) {
 			}
 			wantForbidden := func() {
 				t.Helper()
-				wantAnswer(t, ask(t, path, get("publish=a"), ""), http.StatusForbidden,
+				wantAnswer(t, ask(t, path, Get("publish=a"), ""), http.StatusForbidden,
 					`{"error":"publishing \"a\" is not allowed without a login"}`)
 			}
 			p := start(t, "", options)
@@ -274,8 +275,8 @@ func TestReload_RefusesAnotherStore(t *testing.T) {
 		"publish.allow: a\nredis.addresses: a:1\nstore_timeout: 2\n" + events: "store_timeout, redis.addresses",
 	} {
 		wantText(t, r.reload(yaml), "level=ERROR", "the old settings stay in force", keys+" need a restart")
-		if response := ask(t, r.path, get("publish=a"), ""); response.status != http.StatusForbidden {
-			t.Errorf("%q: HTTP %d %s, want 403", yaml, response.status, response.body)
+		if response := ask(t, r.path, Get("publish=a"), ""); response.Status != http.StatusForbidden {
+			t.Errorf("%q: HTTP %d %s, want 403", yaml, response.Status, response.Body)
 		}
 	}
 	wantText(t, r.reload("publish.allow: a\n"+events), "settings reloaded")

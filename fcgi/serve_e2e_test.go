@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"novcomet/core/store/files/coarsetest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 func TestServe_DeliversPublicationsOfAnotherProcess(t *testing.T) {
@@ -15,10 +16,10 @@ func TestServe_DeliversPublicationsOfAnotherProcess(t *testing.T) {
 		_, one := startServer(t, "", env...)
 		_, other := startServer(t, "", env...)
 		w := connect(t, one)
-		w.send(t, requestRecords(1, 0, get("subscribed[a]=0.000000"), ""))
+		w.Send(t, Request(1, 0, Get("subscribed[a]=0.000000"), ""))
 		wantWaiting(t, one, 1)
 		wantPublished(t, other, "a")
-		w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+		w.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"novcomet/core/event"
 	"novcomet/core/servertest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 func TestServe_RefusesInvalidSettings(t *testing.T) {
@@ -54,12 +55,12 @@ func TestServe_ChecksPeriodicallyWithoutInotify(t *testing.T) {
 	for _, id := range []string{"a", "b", "c"} {
 		polls := connectMany(t, path, 10)
 		for _, w := range polls.all {
-			w.send(t, requestRecords(1, 0, get("subscribed["+id+"]=0.0"), ""))
+			w.Send(t, Request(1, 0, Get("subscribed["+id+"]=0.0"), ""))
 		}
 		wantWaiting(t, path, 10)
 		touch(t, filepath.Join(directory, id+".comet"))
 		for _, w := range polls.all {
-			w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"`+id+`":`)
+			w.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"`+id+`":`)
 		}
 	}
 	wantPublished(t, path, "d")
@@ -73,8 +74,8 @@ func TestServe_StartsWithoutTheServerOfItsStore(t *testing.T) {
 		{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=127.0.0.1:1"},
 	} {
 		p, path := startServer(t, t.TempDir(), env...)
-		wantAnswer(t, ask(t, path, get("publish=a"), ""), http.StatusServiceUnavailable, "false")
-		wantAnswer(t, ask(t, path, get("subscribed[a]=now"), ""), http.StatusOK, `{"s":0,"at":{"a":"now"}}`)
+		wantAnswer(t, ask(t, path, Get("publish=a"), ""), http.StatusServiceUnavailable, "false")
+		wantAnswer(t, ask(t, path, Get("subscribed[a]=now"), ""), http.StatusOK, `{"s":0,"at":{"a":"now"}}`)
 		p.waitUntilLogged("store check failed")
 		wantText(t, p.stderr.String(), "127.0.0.1:1")
 	}
@@ -89,28 +90,28 @@ func TestServe_AnswersWaitingPollsOnSIGTERM(t *testing.T) {
 		variables  map[string]string
 		body, want string
 	}{
-		{get(legacy), "", `{"s":0}`},
-		{get("subscribed[a]=0&subscribed[b]="), "", `{"s":0}`},
-		{get("subscribed[a]=now"), "", `{"s":0,"at":{"a":"0.000000"}}`},
-		{post(len(form)), form, `{"s":0,"at":{"a":"0.000000"}}`},
+		{Get(legacy), "", `{"s":0}`},
+		{Get("subscribed[a]=0&subscribed[b]="), "", `{"s":0}`},
+		{Get("subscribed[a]=now"), "", `{"s":0,"at":{"a":"0.000000"}}`},
+		{Post(len(form)), form, `{"s":0,"at":{"a":"0.000000"}}`},
 	}
-	var waiting []*webServer
+	var waiting []*WebServer
 	for _, poll := range polls {
 		w := connect(t, path)
-		w.send(t, requestRecords(1, 0, poll.variables, poll.body))
+		w.Send(t, Request(1, 0, poll.variables, poll.body))
 		waiting = append(waiting, w)
 	}
 	kept := connect(t, path)
-	kept.send(t, requestRecords(1, keepConn, get("publish=kept"), ""))
-	kept.wantResponse(t, 1, http.StatusOK, "true")
+	kept.Send(t, Request(1, Keep, Get("publish=kept"), ""))
+	kept.WantResponse(t, 1, http.StatusOK, "true")
 	// The server has accepted all connections when it answers this one, and it reads what it has accepted.
 	wantPublished(t, path, "other")
 
 	p.terminate()
-	kept.wantClosed(t)
+	kept.WantClosed(t)
 	for i, poll := range polls {
-		waiting[i].wantResponse(t, 1, http.StatusOK, poll.want)
-		waiting[i].wantClosed(t)
+		waiting[i].WantResponse(t, 1, http.StatusOK, poll.want)
+		waiting[i].WantClosed(t)
 	}
 	if log := p.stderr.String(); strings.Contains(log, "ERROR") {
 		t.Errorf("an error was logged: %s", log)
@@ -135,13 +136,13 @@ func TestServe_EndsInTime(t *testing.T) {
 	run("with idle connections", cutOff-time.Second, func(t *testing.T, path string, _ *os.File) {
 		for range 20 {
 			w := connect(t, path)
-			w.send(t, requestRecords(1, keepConn, get("publish=kept"), ""))
-			w.wantResponse(t, 1, http.StatusOK, "true")
+			w.Send(t, Request(1, Keep, Get("publish=kept"), ""))
+			w.WantResponse(t, 1, http.StatusOK, "true")
 		}
 	})
 	run("with an incomplete request", cutOff+time.Second, func(t *testing.T, path string, _ *os.File) {
 		w := connect(t, path)
-		w.send(t, requestRecords(1, keepConn, get("publish=never"), "")[:50])
+		w.Send(t, Request(1, Keep, Get("publish=never"), "")[:50])
 		wantPublished(t, path, "other")
 	})
 	// Another process that shares the socket may make it blocking. Then accept cannot be interrupted.
@@ -170,13 +171,13 @@ func TestServe_SharesItsSocketWithOtherProcesses(t *testing.T) {
 	wantAllAnswered := func(polls *webServers) {
 		t.Helper()
 		for _, w := range polls.all {
-			w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+			w.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
 		}
 	}
 	sendAll := func(n int) *webServers {
 		polls := connectMany(t, path, n)
 		for _, w := range polls.all {
-			w.send(t, requestRecords(1, 0, get("subscribed[a]=0.0"), ""))
+			w.Send(t, Request(1, 0, Get("subscribed[a]=0.0"), ""))
 		}
 		return polls
 	}
@@ -221,22 +222,22 @@ func TestServe_SharesASocketThatAnotherProcessMakesBlocking(t *testing.T) {
 			missing[status] = true
 		}
 		servertest.WaitFor(t, fmt.Sprintf("answers %v", statuses), func() bool {
-			delete(missing, ask(t, path, get("publish=a"), "").status)
+			delete(missing, ask(t, path, Get("publish=a"), "").Status)
 			return len(missing) == 0
 		})
 	}
 	wantFrom(first, second)
 	polls := connectMany(t, path, 20)
 	for _, w := range polls.all {
-		w.send(t, requestRecords(1, 0, get("subscribed[a]=now"), ""))
+		w.Send(t, Request(1, 0, Get("subscribed[a]=now"), ""))
 	}
 	wantFrom(first, second) // They have accepted the polls, too.
 	one.terminate()
 	wantFrom(second)
 	other.terminate()
 	for _, w := range polls.all {
-		w.wantResponse(t, 1, http.StatusOK, `{"s":`)
-		w.wantClosed(t)
+		w.WantResponse(t, 1, http.StatusOK, `{"s":`)
+		w.WantClosed(t)
 	}
 }
 
@@ -271,12 +272,12 @@ func TestServe_FindsAPublicationAmongManyWritesOfOtherPrograms(t *testing.T) {
 		if info, err := os.Stat(news); err == nil {
 			cursor = event.StampOf(info.ModTime())
 		}
-		w.all[0].send(t, requestRecords(1, 0, get("subscribed[news]="+cursor.String()), ""))
+		w.all[0].Send(t, Request(1, 0, Get("subscribed[news]="+cursor.String()), ""))
 		servertest.WaitFor(t, "the poll waits", func() bool { return s.waiting() == 1 })
 		writeOften()
 		touch(t, news)
 		writeOften()
-		w.all[0].wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
+		w.all[0].WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
 	}
 	closed := func() bool { return s.reactor.Connections() == 0 }
 	round()

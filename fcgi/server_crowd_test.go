@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"novcomet/core/servertest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 // crowd is many clients of one event, in a process of its own: one process may not open the files of both
@@ -150,7 +151,7 @@ func (c *crowdClient) ask(path string) bool {
 	}
 	poll := crowdPolls[c.cursor]
 	if poll == nil {
-		poll = requestRecords(1, 0, get("subscribed[a]="+c.cursor), "")
+		poll = Request(1, 0, Get("subscribed[a]="+c.cursor), "")
 		crowdPolls[c.cursor] = poll
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -197,7 +198,7 @@ func (c *crowdClient) receive() bool {
 // cursorOf returns the present cursor of the event of a crowd.
 func cursorOf(t testing.TB, path string) string {
 	t.Helper()
-	_, cursor, _ := strings.Cut(ask(t, path, get("subscribed[a]=0.000000&wait=0"), "").body, `"at":{"a":"`)
+	_, cursor, _ := strings.Cut(ask(t, path, Get("subscribed[a]=0.000000&wait=0"), "").Body, `"at":{"a":"`)
 	cursor, _, _ = strings.Cut(cursor, `"`)
 	return cursor
 }

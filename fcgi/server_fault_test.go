@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"novcomet/core/servertest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 func TestServer_PublishesAtOnceWhileThousandsOfPollsWait(t *testing.T) {
@@ -25,8 +27,8 @@ func TestServer_PublishesAtOnceWhileThousandsOfPollsWait(t *testing.T) {
 	polls := connectMany(t, path, 2*each)
 	posts, kept := polls.all[:each], polls.all[each:]
 	for i := range each {
-		posts[i].send(t, requestRecords(1, 0, post(len(form)), form))
-		kept[i].send(t, requestRecords(1, keepConn, get("subscribed[news]=0.0"), ""))
+		posts[i].Send(t, Request(1, 0, Post(len(form)), form))
+		kept[i].Send(t, Request(1, Keep, Get("subscribed[news]=0.0"), ""))
 	}
 	servertest.WaitFor(t, "all polls wait", func() bool { return s.waiting() == 2*each })
 
@@ -47,17 +49,17 @@ func TestServer_PublishesAtOnceWhileThousandsOfPollsWait(t *testing.T) {
 	}
 	publish("news")
 	for _, w := range posts {
-		w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
-		w.wantClosed(t)
+		w.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
+		w.WantClosed(t)
 	}
 	for _, w := range kept {
-		w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
-		w.send(t, requestRecords(2, keepConn, get("subscribed[again]=0.0"), ""))
+		w.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
+		w.Send(t, Request(2, Keep, Get("subscribed[again]=0.0"), ""))
 	}
 	servertest.WaitFor(t, "polls wait on the kept connections", func() bool { return s.waiting() == each })
 	wantPublished(t, path, "again")
 	for _, w := range kept {
-		w.wantResponse(t, 2, http.StatusOK, `{"s":1,"k":{"again":`)
+		w.WantResponse(t, 2, http.StatusOK, `{"s":1,"k":{"again":`)
 	}
 	polls.close()
 	servertest.WaitFor(t, "all connections are closed", func() bool { return s.reactor.Connections() == 0 })
@@ -70,7 +72,7 @@ func TestServer_GoesOnAfterTooManyOpenFiles(t *testing.T) {
 	directory := t.TempDir()
 	p, path := startServer(t, directory, "COMET_REQUEST_TIMEOUT=10m", "COMET_TRIES=400", "COMET_SLEEP=100ms")
 	waiting := connect(t, path)
-	waiting.send(t, requestRecords(1, keepConn, get("subscribed[a]=0.0"), ""))
+	waiting.Send(t, Request(1, Keep, Get("subscribed[a]=0.0"), ""))
 	wantPublished(t, path, "b")
 	limit := &unix.Rlimit{Cur: fewFiles, Max: 1024}
 	if err := unix.Prlimit(p.Process.Pid, unix.RLIMIT_NOFILE, limit, nil); err != nil {
@@ -84,11 +86,11 @@ func TestServer_GoesOnAfterTooManyOpenFiles(t *testing.T) {
 	time.Sleep(duration)
 	touch(t, filepath.Join(directory, "a.comet"))
 	late := connect(t, path)
-	late.send(t, requestRecords(1, 0, get("subscribed[a]=0.0"), ""))
+	late.Send(t, Request(1, 0, Get("subscribed[a]=0.0"), ""))
 	idle.close()
 	took := time.Since(begin)
-	late.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
-	waiting.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+	late.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
+	waiting.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"a":`)
 	wantPublished(t, path, "c")
 	p.terminate()
 	if n := strings.Count(p.stderr.String(), failure); n > 2 { // once, and the number of further failures at the end
@@ -108,12 +110,12 @@ func TestServer_GoesOnAfterTooManyOpenFiles(t *testing.T) {
 // publishLarge publishes an event with this much data by URL.
 func publishLarge(t *testing.T, path, id string, size int) {
 	t.Helper()
-	variables := with(get("publish="+id), "REQUEST_METHOD", "PUT", "CONTENT_LENGTH", strconv.Itoa(size))
+	variables := With(Get("publish="+id), "REQUEST_METHOD", "PUT", "CONTENT_LENGTH", strconv.Itoa(size))
 	wantAnswer(t, ask(t, path, variables, strings.Repeat("x", size)), http.StatusOK, "true")
 }
 
 // readBytewise reads one byte each second, until the connection is closed.
-func (w *webServer) readBytewise(read *atomic.Int64) {
+func readBytewise(w io.Reader, read *atomic.Int64) {
 	for b := make([]byte, 1); ; time.Sleep(time.Second) {
 		if _, err := w.Read(b); err != nil {
 			return
@@ -130,21 +132,21 @@ func TestServer_ServesThousandsWhileAReaderIsSlow(t *testing.T) {
 	publishLarge(t, path, "large", size)
 	polls := connectMany(t, path, n)
 	for _, w := range polls.all {
-		w.send(t, requestRecords(1, keepConn, get("subscribed[news]=now"), ""))
+		w.Send(t, Request(1, Keep, Get("subscribed[news]=now"), ""))
 	}
 	servertest.WaitFor(t, "all polls wait", func() bool { return s.waiting() == n })
 	slow := connect(t, path)
 	begin := time.Now()
-	slow.send(t, requestRecords(1, keepConn, get("subscribed[large]=0.0&data=1"), ""))
+	slow.Send(t, Request(1, Keep, Get("subscribed[large]=0.0&data=1"), ""))
 	var read atomic.Int64
-	go slow.readBytewise(&read)
+	go readBytewise(slow, &read)
 	servertest.WaitFor(t, "the slow one reads", func() bool { return read.Load() > 1 })
 
 	const limit = 10 * time.Second // on a busy machine
 	published := time.Now()
 	wantPublished(t, path, "news")
 	for _, w := range polls.all {
-		w.wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
+		w.WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
 	}
 	if took := time.Since(published); took > limit {
 		t.Errorf("%d polls were answered after %v", n, took)
@@ -168,7 +170,7 @@ func TestServer_ServesOthersWhileManyReadNothing(t *testing.T) {
 	sendAll := func(n int, query string) *webServers {
 		many := connectMany(t, path, n)
 		for i, w := range many.all { // Each id has an answer of its own.
-			w.send(t, requestRecords(uint16(1+i), 0, get(query), ""))
+			w.Send(t, Request(uint16(1+i), 0, Get(query), ""))
 		}
 		return many
 	}
@@ -180,9 +182,9 @@ func TestServer_ServesOthersWhileManyReadNothing(t *testing.T) {
 	for i, w := range now.all {
 		answered = append(answered, make(chan error, 1))
 		go func() {
-			r, err := w.response(uint16(1 + i))
-			if err == nil && !strings.HasPrefix(r.body, `{"s":1,"k":{"large":`) {
-				err = fmt.Errorf("HTTP %d %.100q", r.status, r.body)
+			r, err := w.Response(uint16(1 + i))
+			if err == nil && !strings.HasPrefix(r.Body, `{"s":1,"k":{"large":`) {
+				err = fmt.Errorf("HTTP %d %.100q", r.Status, r.Body)
 			}
 			answered[i] <- err
 		}()
@@ -190,7 +192,7 @@ func TestServer_ServesOthersWhileManyReadNothing(t *testing.T) {
 	publishLarge(t, path, "large", size)
 	wantPublished(t, path, "news")
 	for i, w := range polls.all {
-		w.wantResponse(t, uint16(1+i), http.StatusOK, `{"s":1,"k":{"news":`)
+		w.WantResponse(t, uint16(1+i), http.StatusOK, `{"s":1,"k":{"news":`)
 	}
 	if s.reactor.Connections() == 0 {
 		t.Log("the machine is too slow to show that others are served meanwhile")
@@ -209,8 +211,8 @@ func TestServer_ForgetsConnectionsThatCloseAtOnce(t *testing.T) {
 	directory := t.TempDir()
 	s, path := startInProcess(t, directory)
 	tcp := s.listenOn(t, "tcp", "127.0.0.1:0").Addr().String()
-	poll := requestRecords(1, 0, get("subscribed[a]=now"), "")
-	publication := requestRecords(1, 0, get("publish=b"), "")
+	poll := Request(1, 0, Get("subscribed[a]=now"), "")
+	publication := Request(1, 0, Get("publish=b"), "")
 	closeAll := func() {
 		for i := range n {
 			address := path
@@ -247,9 +249,9 @@ func TestServer_SetsTheOptionsOfTCP(t *testing.T) {
 	address := s.listenOn(t, "tcp", "127.0.0.1:0").Addr().String()
 	wantPublished(t, address, "a")
 	w := connect(t, address)
-	w.send(t, requestRecords(1, keepConn, get("publish=a"), ""))
-	w.wantResponse(t, 1, http.StatusOK, "true")
-	accepted := fileOfPeer(t, w.LocalAddr().(*net.TCPAddr).Port)
+	w.Send(t, Request(1, Keep, Get("publish=a"), ""))
+	w.WantResponse(t, 1, http.StatusOK, "true")
+	accepted := fileOfPeer(t, w.ReadWriteCloser.(net.Conn).LocalAddr().(*net.TCPAddr).Port)
 	for name, o := range map[string]struct{ level, option, want int }{
 		"TCP_NODELAY":   {unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 		"SO_KEEPALIVE":  {unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"novcomet/core/servertest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 func TestServer_AnswersEighteenThousandThatAskAgainAtOnce(t *testing.T) {
@@ -18,7 +19,7 @@ func TestServer_AnswersEighteenThousandThatAskAgainAtOnce(t *testing.T) {
 func TestServer_LeaksNothingInAHundredThousandConnections(t *testing.T) {
 	const n = 100_000
 	s, path := startInProcess(t, t.TempDir())
-	poll := requestRecords(1, 0, get("subscribed[a]=now&wait=0"), "")
+	poll := Request(1, 0, Get("subscribed[a]=now&wait=0"), "")
 	requestAll := func(n int) {
 		t.Helper()
 		for range n {
@@ -26,9 +27,9 @@ func TestServer_LeaksNothingInAHundredThousandConnections(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w := newWebServer(conn)
-			w.send(t, poll)
-			w.wantResponse(t, 1, http.StatusOK, `{"s":0`)
+			w := NewWebServer(conn)
+			w.Send(t, poll)
+			w.WantResponse(t, 1, http.StatusOK, `{"s":0`)
 			conn.Close()
 		}
 		servertest.WaitFor(t, "all connections are closed", func() bool { return s.reactor.Connections() == 0 })

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"novcomet/core/servertest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 // footprint is what this process needs. It can be compared only in a test that runs alone: one that is not
@@ -64,15 +65,15 @@ func TestServer_ReleasesMemoryWhenTwoThousandPollsLeaveAtOnce(t *testing.T) {
 	needOpenFiles(t, 2*n+200)
 	s, path := startInProcess(t, t.TempDir(), "COMET_MAX_SERVING=1", "COMET_MAX_WAITING=5000")
 	requests := [][]byte{
-		requestRecords(1, 0, get("subscribed[a]=now"), ""),
-		requestRecords(1, keepConn, get("subscribed[b]=now&subscribed[c]=now"), ""),
-		requestRecords(1, 0, get("subscribed[a]=1&1763800000000"), ""),
+		Request(1, 0, Get("subscribed[a]=now"), ""),
+		Request(1, Keep, Get("subscribed[b]=now&subscribed[c]=now"), ""),
+		Request(1, 0, Get("subscribed[a]=1&1763800000000"), ""),
 	}
 	var before footprint
 	for round := range rounds {
 		polls := connectMany(t, path, n)
 		for i, w := range polls.all {
-			w.send(t, requests[i%len(requests)])
+			w.Send(t, requests[i%len(requests)])
 		}
 		servertest.WaitFor(t, "all polls wait", func() bool { return s.waiting() == n })
 		begin := time.Now()
@@ -95,31 +96,31 @@ func TestServer_ReleasesMemoryAfterAThousandIncompleteRequests(t *testing.T) {
 	needOpenFiles(t, 2*n+200)
 	directory := t.TempDir()
 	s, path := startInProcess(t, directory, "COMET_MAX_SERVING=1", "COMET_REQUEST_TIMEOUT="+timeout.String())
-	whole := requestRecords(1, 0, get("subscribed[a]=now"), "")
+	whole := Request(1, 0, Get("subscribed[a]=now"), "")
 	parts := [][]byte{
 		nil,
 		whole[:3],
 		whole[:len(whole)-1],
-		append(beginRecord(1, 1, 0), 1, 4, 0, 1, 255, 255, 0, 0, 'x'), // It announces 64 KiB.
+		append(Begin(1, 1, 0), 1, 4, 0, 1, 255, 255, 0, 0, 'x'), // It announces 64 KiB.
 	}
 	round := func() {
 		begin := time.Now()
 		incomplete := connectMany(t, path, n)
 		for i, w := range incomplete.all {
-			w.send(t, parts[i%len(parts)])
+			w.Send(t, parts[i%len(parts)])
 		}
 		poll := connectMany(t, path, 1)
 		defer poll.close()
-		poll.all[0].send(t, requestRecords(1, 0, get("subscribed[news]=now"), ""))
+		poll.all[0].Send(t, Request(1, 0, Get("subscribed[news]=now"), ""))
 		servertest.WaitFor(t, "the poll waits", func() bool { return s.waiting() == 1 })
 		wantPublished(t, path, "other")
 		touch(t, filepath.Join(directory, "news.comet"))
-		poll.all[0].wantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
+		poll.all[0].WantResponse(t, 1, http.StatusOK, `{"s":1,"k":{"news":`)
 		if open := s.reactor.Connections(); open < n {
 			t.Logf("the machine is too slow to show that others are served meanwhile: %v", time.Since(begin))
 		}
 		for _, w := range incomplete.all {
-			w.wantClosed(t)
+			w.WantClosed(t)
 		}
 		const delay = 15 * time.Second // on a busy machine
 		if took := time.Since(begin); took < timeout || took > timeout+delay {

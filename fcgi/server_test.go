@@ -14,6 +14,7 @@ import (
 	"novcomet/conf"
 	"novcomet/core/servertest"
 	"novcomet/core/store"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 // startInProcess starts a server in the process of the test, which can see its state. Polls wait longer
@@ -87,71 +88,71 @@ func TestServer_ServesOneRequestAfterAnother(t *testing.T) {
 	w := connect(t, path)
 	for i := range 2000 {
 		id := uint16(1 + i%3)
-		w.send(t, requestRecords(id, keepConn, get("publish=kept"), ""))
-		w.wantResponse(t, id, http.StatusOK, "true")
+		w.Send(t, Request(id, Keep, Get("publish=kept"), ""))
+		w.WantResponse(t, id, http.StatusOK, "true")
 	}
-	w.send(t, requestRecords(1, 0, get("publish=kept"), ""))
-	w.wantResponse(t, 1, http.StatusOK, "true")
-	w.wantClosed(t)
+	w.Send(t, Request(1, 0, Get("publish=kept"), ""))
+	w.WantResponse(t, 1, http.StatusOK, "true")
+	w.WantClosed(t)
 }
 
 func TestServer_AnswersGetValuesAtAnyTime(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	_, path := startServer(t, directory, longPoll)
-	getValues := record(9, 0, append(pair("FCGI_MPXS_CONNS", ""), pair("FCGI_NONSENSE", "")...), 0)
+	getValues := Record(9, 0, append(Pair("FCGI_MPXS_CONNS", ""), Pair("FCGI_NONSENSE", "")...), 0)
 	w := connect(t, path)
 	wantValues := func() {
 		t.Helper()
-		w.wantRecord(t, 10, 0, pair("FCGI_MPXS_CONNS", "0"))
+		w.WantRecord(t, 10, 0, Pair("FCGI_MPXS_CONNS", "0"))
 	}
-	request := requestRecords(1, keepConn, get("subscribed[a]=0.0"), "")
-	w.send(t, getValues)
+	request := Request(1, Keep, Get("subscribed[a]=0.0"), "")
+	w.Send(t, getValues)
 	wantValues()
-	w.send(t, request[:16], getValues)
+	w.Send(t, request[:16], getValues)
 	wantValues()
-	w.send(t, request[16:], getValues)
+	w.Send(t, request[16:], getValues)
 	wantValues() // while the poll waits
 	touch(t, filepath.Join(directory, "a.comet"))
-	w.wantResponse(t, 1, http.StatusOK, `{"s":1`)
-	w.send(t, getValues)
+	w.WantResponse(t, 1, http.StatusOK, `{"s":1`)
+	w.Send(t, getValues)
 	wantValues() // between two requests
-	w.send(t, requestRecords(1, keepConn, get("publish=a"), ""))
-	w.wantResponse(t, 1, http.StatusOK, "true")
+	w.Send(t, Request(1, Keep, Get("publish=a"), ""))
+	w.WantResponse(t, 1, http.StatusOK, "true")
 }
 
 func TestServer_RefusesUnknownRecordsAndRolesAndGoesOn(t *testing.T) {
 	t.Parallel()
 	_, path := startServer(t, t.TempDir())
 	w := connect(t, path)
-	w.send(t, record(77, 0, []byte("?"), 7))
-	w.wantRecord(t, 11, 0, []byte{77, 0, 0, 0, 0, 0, 0, 0}) // FCGI_UNKNOWN_TYPE
+	w.Send(t, Record(77, 0, []byte("?"), 7))
+	w.WantRecord(t, 11, 0, []byte{77, 0, 0, 0, 0, 0, 0, 0}) // FCGI_UNKNOWN_TYPE
 	for _, role := range []byte{0, 2, 3, 9} {               // 2: authorizer, 3: filter
-		w.send(t, beginRecord(5, role, keepConn), streamRecords(4, 5, pairs(get("publish=role")), 0),
-			streamRecords(5, 5, nil, 0))
-		w.wantRefusal(t, 5, 3) // FCGI_UNKNOWN_ROLE
+		w.Send(t, Begin(5, role, Keep), Stream(4, 5, Pairs(Get("publish=role")), 0),
+			Stream(5, 5, nil, 0))
+		w.WantRefusal(t, 5, 3) // FCGI_UNKNOWN_ROLE
 	}
-	w.send(t, record(5, 8, []byte("of no request"), 0), record(2, 8, nil, 0), record(8, 8, nil, 0))
-	w.send(t, requestRecords(6, keepConn, get("publish=after"), ""))
-	w.wantResponse(t, 6, http.StatusOK, "true")
+	w.Send(t, Record(5, 8, []byte("of no request"), 0), Record(2, 8, nil, 0), Record(8, 8, nil, 0))
+	w.Send(t, Request(6, Keep, Get("publish=after"), ""))
+	w.WantResponse(t, 6, http.StatusOK, "true")
 }
 
 func TestServer_RefusesASecondRequestBeforeTheFirstIsAnswered(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	_, path := startServer(t, directory, longPoll)
-	first := requestRecords(1, keepConn, get("subscribed[a]=0.0"), "")
-	second := requestRecords(2, keepConn, get("publish=second"), "")
+	first := Request(1, Keep, Get("subscribed[a]=0.0"), "")
+	second := Request(2, Keep, Get("publish=second"), "")
 	const cannotMultiplex = 1
 	w := connect(t, path)
-	w.send(t, first[:16], second)
-	w.wantRefusal(t, 2, cannotMultiplex) // while the first one is incomplete
-	w.send(t, first[16:], second)
-	w.wantRefusal(t, 2, cannotMultiplex) // while the first one waits
+	w.Send(t, first[:16], second)
+	w.WantRefusal(t, 2, cannotMultiplex) // while the first one is incomplete
+	w.Send(t, first[16:], second)
+	w.WantRefusal(t, 2, cannotMultiplex) // while the first one waits
 	touch(t, filepath.Join(directory, "a.comet"))
-	w.wantResponse(t, 1, http.StatusOK, `{"s":1`)
-	w.send(t, second)
-	w.wantResponse(t, 2, http.StatusOK, "true")
+	w.WantResponse(t, 1, http.StatusOK, `{"s":1`)
+	w.Send(t, second)
+	w.WantResponse(t, 2, http.StatusOK, "true")
 }
 
 // Only HTTP gets a message, and only once, because anybody who can connect can repeat it.
@@ -166,18 +167,18 @@ func TestServer_ClosesAConnectionThatDoesNotSpeakFastCGI(t *testing.T) {
 		{"HTTP again", []byte("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")},
 		{"HTTP/2", []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")},
 		{"TLS", []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")},
-		{"another version", append([]byte{2}, beginRecord(1, 1, 0)[1:]...)},
-		{"a short begin", record(1, 1, []byte{0, 1, 0}, 0)},
-		{"two begins of a request", append(beginRecord(1, 1, 0), beginRecord(1, 1, 0)...)},
-		{"a body before the variables", append(beginRecord(1, 1, 0), record(5, 1, nil, 0)...)},
+		{"another version", append([]byte{2}, Begin(1, 1, 0)[1:]...)},
+		{"a short begin", Record(1, 1, []byte{0, 1, 0}, 0)},
+		{"two begins of a request", append(Begin(1, 1, 0), Begin(1, 1, 0)...)},
+		{"a body before the variables", append(Begin(1, 1, 0), Record(5, 1, nil, 0)...)},
 		{"variables after their end",
-			slices.Concat(beginRecord(1, 1, 0), streamRecords(4, 1, pairs(get("")), 0), record(4, 1, nil, 0))},
-		{"an abort of an incomplete request", append(beginRecord(1, 1, 0), record(2, 1, nil, 0)...)},
+			slices.Concat(Begin(1, 1, 0), Stream(4, 1, Pairs(Get("")), 0), Record(4, 1, nil, 0))},
+		{"an abort of an incomplete request", append(Begin(1, 1, 0), Record(2, 1, nil, 0)...)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := connect(t, path)
-			w.send(t, test.sent)
-			w.wantClosed(t)
+			w.Send(t, test.sent)
+			w.WantClosed(t)
 		})
 	}
 	wantPublished(t, path, "after")
@@ -188,11 +189,11 @@ func TestServer_ReadsARequestHoweverItsBytesArrive(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	_, path := startServer(t, directory, "COMET_MAX_REQUEST=2097152")
-	whole := requestRecords(1, 0, get("publish=split"), "")
-	variables := get("publish=first")
+	whole := Request(1, 0, Get("publish=split"), "")
+	variables := Get("publish=first")
 	variables["HTTP_COOKIE"] = strings.Repeat("c", 5000)
 	variables["HTTP_"+strings.Repeat("X", 200)] = "1"
-	twice := append(pairs(variables), pair("QUERY_STRING", "publish=last")...)
+	twice := append(Pairs(variables), Pair("QUERY_STRING", "publish=last")...)
 	form := strings.Repeat("padding=1&", 1<<20/10) + "publish=at-the-end"
 	singleBytes := func(b []byte) (all [][]byte) {
 		for i := range b {
@@ -201,35 +202,35 @@ func TestServer_ReadsARequestHoweverItsBytesArrive(t *testing.T) {
 		return all
 	}
 	var singleParams [][]byte
-	for _, b := range singleBytes(pairs(get("publish=torn"))) {
-		singleParams = append(singleParams, record(4, 1, b, 0))
+	for _, b := range singleBytes(Pairs(Get("publish=torn"))) {
+		singleParams = append(singleParams, Record(4, 1, b, 0))
 	}
 	for name, writes := range map[string][][]byte{
 		"byte by byte": singleBytes(whole),
-		"with padding": {record(1, 1, []byte{0, 1, 0, 0, 0, 0, 0, 0}, 255),
-			streamRecords(4, 1, pairs(get("publish=padded")), 3), streamRecords(5, 1, nil, 8)},
-		"a variable in several records": slices.Concat([][]byte{beginRecord(1, 1, 0)}, singleParams,
-			[][]byte{record(4, 1, nil, 0), record(5, 1, nil, 0)}),
-		"long names and values, and one name twice": {beginRecord(1, 1, 0), streamRecords(4, 1, twice, 0),
-			streamRecords(5, 1, nil, 0)},
-		"a form of a megabyte": {requestRecords(1, 0, post(len(form)), form)},
+		"with padding": {Record(1, 1, []byte{0, 1, 0, 0, 0, 0, 0, 0}, 255),
+			Stream(4, 1, Pairs(Get("publish=padded")), 3), Stream(5, 1, nil, 8)},
+		"a variable in several records": slices.Concat([][]byte{Begin(1, 1, 0)}, singleParams,
+			[][]byte{Record(4, 1, nil, 0), Record(5, 1, nil, 0)}),
+		"long names and values, and one name twice": {Begin(1, 1, 0), Stream(4, 1, twice, 0),
+			Stream(5, 1, nil, 0)},
+		"a form of a megabyte": {Request(1, 0, Post(len(form)), form)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := connect(t, path)
 			for _, b := range writes {
-				w.send(t, b)
+				w.Send(t, b)
 			}
-			w.wantResponse(t, 1, http.StatusOK, "true")
-			w.wantClosed(t)
+			w.WantResponse(t, 1, http.StatusOK, "true")
+			w.WantClosed(t)
 		})
 	}
 	t.Run("in two parts", func(t *testing.T) {
 		for at := 1; at < len(whole); at += 17 {
 			w := connect(t, path)
-			w.send(t, whole[:at])
-			w.send(t, whole[at:])
-			w.wantResponse(t, 1, http.StatusOK, "true")
-			w.wantClosed(t)
+			w.Send(t, whole[:at])
+			w.Send(t, whole[at:])
+			w.WantResponse(t, 1, http.StatusOK, "true")
+			w.WantClosed(t)
 		}
 	})
 	for id, want := range map[string]bool{

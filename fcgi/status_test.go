@@ -8,18 +8,19 @@ import (
 	"testing"
 
 	"novcomet/core/servertest"
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 // getStatus returns the variables of a request to a status location.
 func getStatus(accept string) map[string]string {
-	return with(get("publish=nothing"), "COMET_STATUS", "on", "HTTP_ACCEPT", accept)
+	return With(Get("publish=nothing"), "COMET_STATUS", "on", "HTTP_ACCEPT", accept)
 }
 
 // wantWaiting waits until n polls and streams wait in the process that listens on the path.
 func wantWaiting(t *testing.T, path string, n int) {
 	t.Helper()
 	servertest.WaitFor(t, fmt.Sprintf("%d polls wait", n), func() bool {
-		return strings.Contains(ask(t, path, getStatus("*/*"), "").body, fmt.Sprintf(`"waiting":%d,`, n))
+		return strings.Contains(ask(t, path, getStatus("*/*"), "").Body, fmt.Sprintf(`"waiting":%d,`, n))
 	})
 }
 
@@ -27,7 +28,7 @@ func TestStatus_ShowsTheFiguresOfTheProcess(t *testing.T) {
 	t.Parallel()
 	_, path := startServer(t, t.TempDir(), longPoll)
 	poll := connect(t, path)
-	poll.send(t, requestRecords(1, 0, get("subscribed[a]=now&subscribed[b]=now"), ""))
+	poll.Send(t, Request(1, 0, Get("subscribed[a]=now&subscribed[b]=now"), ""))
 	wantPublished(t, path, "c")
 	servertest.WaitFor(t, "the status shows the waiting poll", func() bool {
 		var s struct {
@@ -41,7 +42,7 @@ func TestStatus_ShowsTheFiguresOfTheProcess(t *testing.T) {
 			Checks             struct{ Count int }
 			Version, Go, Began string
 		}
-		body := ask(t, path, getStatus("*/*"), "").body
+		body := ask(t, path, getStatus("*/*"), "").Body
 		if err := json.Unmarshal([]byte(body), &s); err != nil {
 			t.Fatalf("%v: %s", err, body)
 		}
@@ -58,6 +59,6 @@ func TestStatus_IsNotShownBecauseOfARequestHeader(t *testing.T) {
 	t.Parallel()
 	_, path := startServer(t, t.TempDir())
 	for _, variable := range []string{"HTTP_COMET_STATUS", "comet_status", "REDIRECT_COMET_STATUS"} {
-		wantAnswer(t, ask(t, path, with(get("publish=a"), variable, "on"), ""), http.StatusOK, "true")
+		wantAnswer(t, ask(t, path, With(Get("publish=a"), variable, "on"), ""), http.StatusOK, "true")
 	}
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"testing"
+
+	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
 // A web server passes a query without "=" as arguments, so they are a visitor's.
@@ -13,11 +15,11 @@ func TestWrongProgram_IgnoresTheArgumentsOfACGIRequest(t *testing.T) {
 		env := []string{"GATEWAY_INTERFACE=CGI/1.1", "REQUEST_METHOD=GET", "COMET_NONSENSE=1"}
 		p := start(t, t.TempDir(), startOptions{args: args, env: env})
 		p.wantExit(1)
-		r, err := parseResponse(0, []byte(p.stdout.String()))
-		if err != nil || r.status != 500 || r.header.Get("Content-Type") != "application/json; charset=utf-8" {
+		r, err := ParseResponse(0, []byte(p.stdout.String()))
+		if err != nil || r.Status != 500 || r.Header.Get("Content-Type") != "application/json; charset=utf-8" {
 			t.Errorf("%q: %v, %s", args, err, p.stdout)
 		}
-		wantText(t, r.body, `{"error":"`, "comet.cgi")
+		wantText(t, r.Body, `{"error":"`, "comet.cgi")
 		wantOnly(t, p.stderr, "")
 	}
 }
