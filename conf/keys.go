@@ -20,7 +20,8 @@ type key struct {
 type scope int
 
 const (
-	restart  scope = iota // at the next start of comet-fcgi
+	ofStore  scope = iota // at the next start of comet-fcgi; a reload that changes it is refused
+	restart               // at the next start of comet-fcgi
 	reload                // at the next reload
 	location              // at the next reload; and a web server can set the key for one location
 )
@@ -30,10 +31,10 @@ var keys = []key{
 	{"tries", "20", location, number("", 1, 100_000), `Checks of a poll before "nothing changed".`},
 	{"sleep", "2", location, duration("", "10ms", "1h"), "Pause between two checks. A poll waits tries × sleep."},
 
-	{"file.directory", "/dev/shm", restart, text("an absolute path such as /dev/shm", isPath), "Directory of the events."},
-	{"file.mode", "0664", restart, octalMode(), "Mode of new files."},
-	{"file.create", "true", restart, boolean("true or false"), "Publishing creates the file of a new event."},
-	{"file.notify", "true", restart, boolean("true or false"), "Watch the directory (inotify)."},
+	{"file.directory", "/dev/shm", ofStore, text("an absolute path such as /dev/shm", isPath), "Directory of the events."},
+	{"file.mode", "0664", ofStore, octalMode(), "Mode of new files."},
+	{"file.create", "true", ofStore, boolean("true or false"), "Publishing creates the file of a new event."},
+	{"file.notify", "true", ofStore, boolean("true or false"), "Watch the directory (inotify)."},
 
 	{"listen", "", restart, text("unix: and an absolute path of at most 107 bytes (unix:/run/novcomet/comet.sock), "+
 		"a host and a port from 1 to 65535 (127.0.0.1:9000), or nothing if another program passes the socket",
@@ -51,23 +52,23 @@ var keys = []key{
 	{"origins", "none", location, listOf("sites such as https://example.com or https://example.com:8443, "+
 		`separated by commas; "*" for all; or none`, access.ParseOrigins), "Other sites whose pages may publish and read."},
 
-	{"store", "files", restart, oneOf("files", "memcached", "redis"), "Where events are kept."},
-	{"store_timeout", "1", restart, duration("", "10ms", "1m"),
+	{"store", "files", ofStore, oneOf("files", "memcached", "redis"), "Where events are kept."},
+	{"store_timeout", "1", ofStore, duration("", "10ms", "1m"),
 		"How long a memcached or Redis server may take to answer."},
-	{"store_prefix", "novcomet:", restart, textOrNothing("at most 40 bytes without spaces and control characters",
+	{"store_prefix", "novcomet:", ofStore, textOrNothing("at most 40 bytes without spaces and control characters",
 		isPrefix), "Beginning of each key in memcached or Redis."},
-	{"memcached.servers", "127.0.0.1:11211", restart, list("a host and a port (127.0.0.1:11211), or unix: and an "+
+	{"memcached.servers", "127.0.0.1:11211", ofStore, list("a host and a port (127.0.0.1:11211), or unix: and an "+
 		"absolute path, for each server, at least one", 1, isAddress), "The servers, the same list on each machine."},
-	{"memcached.skew", "1", restart, duration("", "0", "2s"), "How far the clocks of the machines may differ."},
-	{"redis.addresses", "127.0.0.1:6379", restart, list("a host and a port (127.0.0.1:6379) for each server, "+
+	{"memcached.skew", "1", ofStore, duration("", "0", "2s"), "How far the clocks of the machines may differ."},
+	{"redis.addresses", "127.0.0.1:6379", ofStore, list("a host and a port (127.0.0.1:6379) for each server, "+
 		"at least one", 1, isHostAndPort), "A server, servers of a Cluster, or Sentinels."},
-	{"redis.master", "", restart, textOrNothing("the name by which the Sentinels know the master", isName),
+	{"redis.master", "", ofStore, textOrNothing("the name by which the Sentinels know the master", isName),
 		"Name of the master for Sentinels."},
-	{"redis.username", "", restart, textOrNothing("a name", isName), "User, since Redis 6."},
-	{"redis.password_file", "", restart, textOrNothing("an absolute path such as /etc/novcomet/redis-password", isPath),
+	{"redis.username", "", ofStore, textOrNothing("a name", isName), "User, since Redis 6."},
+	{"redis.password_file", "", ofStore, textOrNothing("an absolute path such as /etc/novcomet/redis-password", isPath),
 		"File with the password."},
-	{"redis.tls", "false", restart, boolean("true or false"), "Use TLS."},
-	{"redis.expire", "0", restart, duration("0 for never, or ", "1m", "87600h"),
+	{"redis.tls", "false", ofStore, boolean("true or false"), "Use TLS."},
+	{"redis.expire", "0", ofStore, duration("0 for never, or ", "1m", "87600h"),
 		"When Redis may forget an event after its last publication."},
 
 	{"data.max_bytes", "65536", reload, number("bytes, ", 1, 16<<20),

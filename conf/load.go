@@ -92,14 +92,19 @@ func (l Loaded) File() string { return l.file.path }
 // Sets reports whether the file, the environment or a flag sets the key.
 func (l Loaded) Sets(name string) bool { return l.origins[name] != "" }
 
-// RestartKeys returns the keys that next sets to another value and that only a restart applies.
-func (l Loaded) RestartKeys(next Loaded) (names []string) {
+// RestartKeys returns the keys that next sets to another value and that only a restart applies, and those of
+// them that choose or configure the store.
+func (l Loaded) RestartKeys(next Loaded) (names, store []string) {
 	for _, k := range keys {
-		if k.scope == restart && !reflect.DeepEqual(l.viper.Get(k.name), next.viper.Get(k.name)) {
-			names = append(names, k.name)
+		if k.scope > restart || reflect.DeepEqual(l.viper.Get(k.name), next.viper.Get(k.name)) {
+			continue
+		}
+		names = append(names, k.name)
+		if k.scope == ofStore {
+			store = append(store, k.name)
 		}
 	}
-	return names
+	return names, store
 }
 
 // fromDefault is the From of a value that nothing sets.
@@ -155,7 +160,7 @@ func (s Source) collect(f file) (Loaded, error) {
 		return Loaded{}, fmt.Errorf("environment variable %s: only a web server can set it, for a location: "+
 			"in the environment it would make every visitor this user", cgienv.UserVariable)
 	}
-	if err := l.setVariables("environment variable", variables, restart); err != nil {
+	if err := l.setVariables("environment variable", variables, ofStore); err != nil {
 		return Loaded{}, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Flags)) {

@@ -266,9 +266,19 @@ func TestLoaded_RestartKeysAreThoseThatChange(t *testing.T) {
 		if strings.Contains(text, long) { // longer than a message shows
 			before = "memcached.servers: " + long
 		}
-		if names := read(before).RestartKeys(read(text)); !slices.Equal(names, want) {
+		if names, _ := read(before).RestartKeys(read(text)); !slices.Equal(names, want) {
 			t.Errorf("%s: %q, want %q", text, names, want)
 		}
+	}
+}
+
+func TestLoaded_RestartKeysNameThoseOfTheStore(t *testing.T) {
+	before := must(Read(Source{File: write(t, "tries: 2")}))
+	after := must(Read(Source{File: write(t, "store: redis\nfile.mode: 0600\nredis.tls: true\nlog_format: json")}))
+	names, store := before.RestartKeys(after)
+	want := []string{"file.mode", "store", "redis.tls"}
+	if !slices.Equal(store, want) || !slices.Equal(names, append(want, "log_format")) {
+		t.Errorf("%q, of the store %q", names, store)
 	}
 }
 

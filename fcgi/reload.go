@@ -24,13 +24,12 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		case <-signals:
 		}
 		next, err := settings.Again()
-		var restart []string
+		var restart, store []string
 		if err == nil {
 			next.Config = withMaxWaiting(next.Config, s.limit)
-			restart = s.started.RestartKeys(next)
 			// The new rules may be meant for the new store: with the old one, they could allow too much.
-			if changed := storeKeys(restart); changed != nil {
-				err = fmt.Errorf("%s need a restart", strings.Join(changed, ", "))
+			if restart, store = s.started.RestartKeys(next); store != nil {
+				err = fmt.Errorf("%s need a restart", strings.Join(store, ", "))
 			}
 		}
 		if err != nil {
@@ -48,15 +47,4 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		log.verbatim.Info("settings reloaded")
 		settings = next
 	}
-}
-
-// storeKeys returns the keys that choose or configure the store.
-func storeKeys(keys []string) (ofStore []string) {
-	for _, key := range keys {
-		switch group, _, _ := strings.Cut(key, "."); group {
-		case "store", "store_timeout", "store_prefix", "file", "memcached", "redis":
-			ofStore = append(ofStore, key)
-		}
-	}
-	return ofStore
 }
