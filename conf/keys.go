@@ -89,7 +89,7 @@ var keys = []key{
 	{"max_events", "100000", reload, number("", 0, 10_000_000), "Different events that clients wait for. 0: no limit."},
 	{"max_serving", "32", restart, number("", 1, 10_000), "Publications and other requests in progress."},
 	{"max_buffered", "67108864", restart, number("bytes, ", 1<<20, 1<<30),
-		"Bytes that wait for slow web servers."},
+		"Bytes of requests that are incomplete or queue; as many of answers that are not read."},
 	{"request_timeout", "10", reload, duration("", "100ms", "10m"),
 		"How long the web server may take to send a request or to accept more of an answer."},
 }
