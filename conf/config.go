@@ -53,7 +53,7 @@ type Config struct {
 	MaxWaiting     int           `mapstructure:"max_waiting"` // 0: as many as the limit of open files allows
 	MaxEvents      int           `mapstructure:"max_events"`  // 0: no limit
 	MaxServing     int           `mapstructure:"max_serving"`
-	MaxBuffered    int           `mapstructure:"max_buffered"`
+	MaxBuffered    int           `mapstructure:"max_buffered"` // bytes of requests, and as many of answers
 	RequestTimeout time.Duration `mapstructure:"request_timeout"`
 }
 

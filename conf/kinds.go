@@ -65,7 +65,7 @@ func octalMode() kind {
 }
 
 // isNumber reports whether strconv has parsed a number. For one that is too large for the type, strconv
-// returns the nearest one. It is out of range; a number that wraps around might be within.
+// returns the nearest one, which no range includes. A number that wraps around might be in the range.
 func isNumber(err error) bool { return err == nil || errors.Is(err, strconv.ErrRange) }
 
 // duration is a duration, or 0 if the message begins with what 0 means.
@@ -150,9 +150,9 @@ func listOf[T any](allowed string, parse func([]string) (T, error)) kind {
 	}}
 }
 
-func patterns[T any](example string, parser func([]string) (T, error)) kind {
+func patterns[T any](example string, parse func([]string) (T, error)) kind {
 	return listOf("patterns of ids, separated by commas, such as news, chat-*, "+example+`; "*" for all; or none`,
-		parser)
+		parse)
 }
 
 func isPath(s string) bool { return filepath.IsAbs(s) && isShort(s, 4095) }

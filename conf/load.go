@@ -42,10 +42,10 @@ func Load(from Source) (Config, error) {
 // Loaded is the settings that [Read] returns. They can be read again.
 type Loaded struct {
 	Config
-	source  Source
-	file    file
-	viper   *viper.Viper      // has the value of each key: a text or a list of texts; after decode, what it means
-	origins map[string]string // where a key is set; without the keys that have their default
+	source Source
+	file   file
+	viper  *viper.Viper      // has the value of each key: a text or a list of texts; after decode, it is parsed
+	setBy  map[string]string // by key: the file, the variable or the flag that sets it
 }
 
 // Read is [Load] for a program that reads the settings again later.
@@ -57,8 +57,8 @@ func Read(from Source) (Loaded, error) {
 	return from.load(f)
 }
 
-// restrictions are the keys that restrict who may do what. If a reload misses one, the file has probably been
-// cut.
+// restrictions are the keys that restrict who may do what. If one is set no longer after a reload, the file
+// has probably been cut.
 var restrictions = []string{"publish.allow", "publish.methods", "publish.rate", "subscribe.allow", "subscribe.signed"}
 
 // Again reads the same file again. It does not search for a file, because another one may allow more. It is
@@ -90,7 +90,7 @@ func (l Loaded) Again() (Loaded, error) {
 func (l Loaded) File() string { return l.file.path }
 
 // Sets reports whether the file, the environment or a flag sets the key.
-func (l Loaded) Sets(name string) bool { return l.origins[name] != "" }
+func (l Loaded) Sets(name string) bool { return l.setBy[name] != "" }
 
 // RestartKeys returns the keys that next sets to another value and that only a restart applies, and those of
 // them that choose or configure the store.
@@ -132,7 +132,7 @@ func Explain(from Source) (values []Value, path string, err error) {
 	}
 	for _, k := range keys {
 		text := strings.Trim(format(l.viper.Get(k.name)), `"`)
-		values = append(values, Value{k.name, text, cmp.Or(l.origins[k.name], fromDefault)})
+		values = append(values, Value{k.name, text, cmp.Or(l.setBy[k.name], fromDefault)})
 	}
 	return values, f.path, nil
 }
@@ -151,7 +151,7 @@ func (s Source) load(f file) (Loaded, error) {
 // collect returns what is set, before it is decoded. For each key, viper prefers the flag and the variable to
 // the file, and the file to the default.
 func (s Source) collect(f file) (Loaded, error) {
-	l := Loaded{source: s, file: f, viper: viper.New(), origins: map[string]string{}}
+	l := Loaded{source: s, file: f, viper: viper.New(), setBy: map[string]string{}}
 	for _, k := range keys {
 		l.viper.SetDefault(k.name, k.initial)
 	}
@@ -177,7 +177,7 @@ func (s Source) collect(f file) (Loaded, error) {
 		return Loaded{}, fmt.Errorf("%s: %w", f.path, err)
 	}
 	for name := range values {
-		l.origins[name] = cmp.Or(l.origins[name], f.path)
+		l.setBy[name] = cmp.Or(l.setBy[name], f.path)
 	}
 	return l, pkgerrors.Wrap(l.viper.MergeConfigMap(values), f.path)
 }
@@ -193,8 +193,8 @@ func (s Source) variables() map[string]string {
 }
 
 // setVariables sets the keys of variables. Every unknown COMET_* is an error, also an empty one: it may be a
-// misspelt restriction. A key of a smaller scope is an error unless its variable is empty. An empty variable
-// sets nothing.
+// misspelt restriction. A key whose scope is below least is an error unless its variable is empty. An empty
+// variable sets nothing.
 func (l *Loaded) setVariables(noun string, variables map[string]string, least scope) error {
 	for _, name := range slices.Sorted(maps.Keys(variables)) { // Of two errors, the same one is returned each time.
 		k, ok := byVariable[name]
@@ -215,9 +215,9 @@ func (l *Loaded) setVariables(noun string, variables map[string]string, least sc
 
 // set gives a key the text of a variable or a flag. viper.BindEnv would read the environment of this process
 // only, not the variables of a location.
-func (l *Loaded) set(name, text, origin string) {
+func (l *Loaded) set(name, text, by string) {
 	l.viper.Set(name, text)
-	l.origins[name] = origin
+	l.setBy[name] = by
 }
 
 // decode parses the values that are set, sets their fields, and reads the file of secrets if it is set.
@@ -246,7 +246,7 @@ func (l *Loaded) decode() error {
 func (l *Loaded) refuse(name string, err error) error {
 	err = fmt.Errorf("%s: %w: give %s", name, err, Allowed(name))
 	if l.Sets(name) {
-		err = fmt.Errorf("%s: %w", l.origins[name], err)
+		err = fmt.Errorf("%s: %w", l.setBy[name], err)
 	}
 	return err
 }

@@ -20,7 +20,7 @@ func IsSetting(variable string) bool {
 // The caller must then refuse the request, because c may allow more than the location does. A key whose
 // variable is empty is not set.
 func (c Config) Locate(variables map[string]string) (Config, error) {
-	l := Loaded{Config: c, viper: viper.New(), origins: map[string]string{}}
+	l := Loaded{Config: c, viper: viper.New(), setBy: map[string]string{}}
 	err := l.setVariables("variable", variables, location)
 	if err == nil {
 		err = l.decode()

@@ -49,6 +49,7 @@ func (e *Endpoint) authorizePublication(r *http.Request, id event.ID, rules *acc
 	return nil
 }
 
+// permitPublication is authorizePublication without the rate.
 func permitPublication(r *http.Request, id event.ID, rules *access.Rules, c Client) *refusal {
 	method := r.Method
 	switch method {

@@ -89,7 +89,8 @@ func NewEndpoint(s store.Store, o Options) *Endpoint {
 // Metrics returns the counters of the endpoint.
 func (e *Endpoint) Metrics() *metrics.Metrics { return e.metrics }
 
-// SetLimits replaces the limits. They apply to requests that arrive from now on.
+// SetLimits replaces the limits. They apply to requests that arrive from now on; those of data apply to all
+// answers from now on.
 func (e *Endpoint) SetLimits(l Limits) {
 	limits := l.withDefaults()
 	e.limits.Store(limits)

@@ -24,8 +24,8 @@ type Opened struct {
 	Subscriber *Subscriber
 }
 
-// Open decides what becomes of a request. Only for a form, it reads the body, and it has no effect. A poll is
-// checked once, when it is opened; a stream is checked again at each of its parts.
+// Open decides what becomes of a request. It publishes nothing, and reads the body only if that is a form. It
+// decides whether a subscriber may subscribe. A stream's tokens are examined again at each of its parts.
 func (e *Endpoint) Open(r *http.Request) Opened {
 	location, client := e.locationOf(r.Context())
 	if location.Status {
@@ -59,7 +59,7 @@ func (e *Endpoint) open(r *http.Request, l *Location, client Client, c cors) (Qu
 	if !query.Publish.IsZero() {
 		return query, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if hasForm {
-				r.Body = http.NoBody // It was the form, and is no data.
+				r.Body = http.NoBody // The body was the form, and is not data.
 			}
 			e.publishAuthorized(w, r, query.Publish, &l.Access, client)
 		})
@@ -116,7 +116,8 @@ func (e *Endpoint) readQuery(r *http.Request) (query Query, hasForm bool, err er
 	return query, hasForm, nil
 }
 
-// readData reads the data of a publication: the body of the request. It is nil if the request carries none.
+// readData reads the data of a publication: the body of the request. The data is nil if there is none to
+// publish.
 func (e *Endpoint) readData(r *http.Request) ([]byte, error) {
 	if r.Method != http.MethodPost && r.Method != http.MethodPut {
 		return nil, nil

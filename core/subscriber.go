@@ -30,10 +30,10 @@ type Subscriber struct {
 
 // stream is the state of a stream.
 type stream struct {
-	end       time.Time // when it ends
-	due       time.Time // when the next part is due, events or not
-	started   bool      // A part was made.
-	overLimit bool      // There are too many streams.
+	end     time.Time // when it ends
+	due     time.Time // when the next part is due, events or not
+	started bool      // A part was made.
+	onePart bool      // It ends after its first part: there are too many streams, or it cannot be flushed.
 }
 
 func (e *Endpoint) newSubscriber(r *http.Request, q Query, l *Location, c cors) *Subscriber {
@@ -59,7 +59,7 @@ func (e *Endpoint) newSubscriber(r *http.Request, q Query, l *Location, c cors) 
 // IsStream reports whether the response has several parts, and begins before the first one.
 func (s *Subscriber) IsStream() bool { return s.stream != nil }
 
-// mayWait reports whether the response may not be ready at once.
+// mayWait reports whether the subscriber may wait for a publication.
 func (s *Subscriber) mayWait() bool {
 	return s.stream != nil || s.location.Wait() > 0 && s.query.MaxWait != 0
 }
@@ -81,13 +81,13 @@ func (s *Subscriber) Begin(h http.Header) (preamble []byte) {
 	setStreamHeader(h)
 	e := s.endpoint
 	limit := e.limits.Load().MaxStreams
-	s.stream.overLimit = e.metrics.Streams.Add(1) > int64(limit) && limit > 0
+	s.stream.onePart = e.metrics.Streams.Add(1) > int64(limit) && limit > 0
 	e.metrics.StreamsTotal.Add(1)
 	s.stream.end = time.Now().Add(cmp.Or(s.location.StreamEnd, 10*time.Minute))
 	return streamPreamble()
 }
 
-// Close ends the response, after the last part or after Cancel.
+// Close ends the response. It must be called after the last part, or after Cancel.
 func (s *Subscriber) Close() {
 	if s.stream != nil {
 		s.endpoint.metrics.Streams.Add(-1)
@@ -135,10 +135,10 @@ func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
 	}
 	now := time.Now()
 	unchanged := len(r.Changed) == 0
-	// A part without events that comes too early means that the endpoint is full, or about to end.
+	// A part without events before its time means that the endpoint is full, or drains.
 	early := st.started && now.Before(st.due) &&
 		unchanged // rule: stream-goes-on-after-an-event
-	last = st.overLimit || s.isReplaced() || s.isExpired(now) ||
+	last = st.onePart || s.isReplaced() || s.isExpired(now) ||
 		early || // rule: stream-ends-after-an-unchanged-answer-too-soon
 		!now.Before(st.end) // rule: stream-ends-when-it-is-old
 	s.query.Subscriptions = r.Cursors // rule: stream-goes-on-from-the-cursors-of-the-last-part
@@ -177,7 +177,7 @@ func (s *Subscriber) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if !out.canFlush() { // Nothing arrives before the end, so one part is all that makes sense.
-			s.stream.overLimit = true
+			s.stream.onePart = true
 		}
 	}
 	results := make(receiver, 1)

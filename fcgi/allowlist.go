@@ -35,7 +35,8 @@ func allowlistOf(environ []string) (allowlist, error) {
 	return allowed, nil
 }
 
-// normalize returns an address in one form. 127.0.0.1 can also be written as an IPv6 address.
+// normalize returns the form in which addresses are compared. 127.0.0.1 can also be written as an IPv6
+// address.
 func normalize(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
 // check returns a function that reports whether an address may connect; nil: all may. It logs who may not.

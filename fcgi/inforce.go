@@ -13,8 +13,8 @@ import (
 	"novcomet/fcgi/reactor"
 )
 
-// inForce is what a request gets from the settings. A reload replaces it; it also sets the limits of the
-// endpoint and the level of the log.
+// inForce is what a request gets from the settings. A reload replaces it, and sets the limits of the endpoint
+// and the level of the log.
 type inForce struct {
 	locations *build.Locations
 	limits    reactor.Limits
@@ -39,8 +39,8 @@ func withMaxWaiting(c conf.Config, connections int) conf.Config {
 }
 
 // maxConnections returns how many connections there may be: the limit of open files, minus what the store and
-// the process need. Without a descriptor for the directory, the store could not be checked. Go has raised the
-// soft limit to the hard one at the start.
+// the process need. For example, the files store needs a descriptor of its directory. Go has raised the soft
+// limit to the hard one at the start.
 func maxConnections() (int, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

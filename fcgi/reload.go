@@ -26,9 +26,9 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		next, err := settings.Again()
 		var restart, store []string
 		if err == nil {
-			next.Config = withMaxWaiting(next.Config, s.limit)
+			next.Config = withMaxWaiting(next.Config, s.maxConnections)
 			// The new rules may be meant for the new store: with the old one, they could allow too much.
-			if restart, store = s.started.RestartKeys(next); store != nil {
+			if restart, store = s.startSettings.RestartKeys(next); store != nil {
 				err = fmt.Errorf("%s need a restart", strings.Join(store, ", "))
 			}
 		}

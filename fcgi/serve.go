@@ -19,8 +19,8 @@ import (
 
 var errNoSocket = errors.New("no socket to listen on")
 
-// serve reads the settings, opens the store and the sockets, and serves until ctx ends: on SIGTERM, all
-// waiting requests are answered first. SIGHUP reloads the settings (reload.go).
+// serve reads the settings, opens the store and the sockets, and serves until ctx ends, as on SIGTERM. Before
+// it returns, all waiting requests are answered. SIGHUP reloads the settings (reload.go).
 func serve(ctx context.Context, c commandLine, environ []string, stderr io.Writer) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // before the first line of the log; until then, SIGHUP ends the process
@@ -40,7 +40,7 @@ func serve(ctx context.Context, c commandLine, environ []string, stderr io.Write
 	if err != nil {
 		return err
 	}
-	// A missing directory is a mistake. A server that cannot be reached may still start.
+	// A missing directory is a mistake. But a memcached or Redis server may start later.
 	if s, ok := opened.(*files.Store); ok {
 		if err := s.Probe(); err != nil {
 			return fmt.Errorf("file.directory: %w", err)

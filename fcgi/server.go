@@ -19,27 +19,29 @@ import (
 
 // server is the endpoint and the reactor that holds its connections.
 type server struct {
-	endpoint *core.Endpoint
-	store    store.Store
-	handler  *cgienv.Handler
-	metrics  metrics.Metrics
-	inForce  atomic.Pointer[inForce]
-	started  conf.Loaded // the settings of the start
-	reactor  *reactor.Reactor
-	limit    int // of connections
-	began    time.Time
-	log      *slog.Logger
+	endpoint       *core.Endpoint
+	store          store.Store
+	handler        *cgienv.Handler
+	metrics        metrics.Metrics
+	inForce        atomic.Pointer[inForce]
+	startSettings  conf.Loaded
+	reactor        *reactor.Reactor
+	maxConnections int
+	began          time.Time
+	log            *slog.Logger
 
 	running   sync.WaitGroup // the reactor
-	accepting sync.WaitGroup
+	accepting sync.WaitGroup // the acceptors
 	listeners []net.Listener
 	acceptors []*reactor.Acceptor
 }
 
-// newServer starts a server that accepts no connections yet.
+// newServer starts a server. It accepts no connections until accept is called.
 func newServer(opened store.Store, settings conf.Loaded, connections int, log *slog.Logger) (*server, error) {
 	c := settings.Config
-	s := &server{store: opened, started: settings, limit: connections, log: log, began: time.Now()}
+	s := &server{
+		store: opened, startSettings: settings, maxConnections: connections, log: log, began: time.Now(),
+	}
 	var err error
 	s.reactor, err = reactor.New(s, reactor.Options{
 		MaxConnections: connections, MaxServing: c.MaxServing, MaxBuffered: c.MaxBuffered, Log: log,
@@ -60,7 +62,7 @@ func (s *server) location(variables map[string]string) (*core.Location, error) {
 	return s.inForce.Load().locations.Of(variables)
 }
 
-// accept begins to accept connections.
+// accept begins to accept the connections of a socket.
 func (s *server) accept(l net.Listener, allowed allowlist) error {
 	a, err := s.reactor.NewAcceptor(l, allowed.check(s.log))
 	if err != nil {
@@ -71,15 +73,16 @@ func (s *server) accept(l net.Listener, allowed allowlist) error {
 	return nil
 }
 
-// stop answers all waiting requests, serves those that have arrived, and closes all connections. When ctx
-// ends, it closes the rest.
+// stop answers all waiting requests, serves those that have arrived, and closes each connection afterwards.
+// When ctx ends, it closes those that are left.
 func (s *server) stop(ctx context.Context) {
 	s.endpoint.Drain()
 	for i, l := range s.listeners {
 		go s.acceptors[i].Close()
 		l.Close()
 	}
-	// An accept cannot be interrupted if another process has made the shared socket a blocking one.
+	// An acceptor may end later: if it waits for a place, or if another process has made the shared socket a
+	// blocking one, so that accept cannot be interrupted.
 	waitFor(done(&s.accepting), 200*time.Millisecond)
 	s.reactor.Stop()
 	finished := done(&s.running)

@@ -160,7 +160,7 @@ func TestServer_ServesThousandsWhileAReaderIsSlow(t *testing.T) {
 	}
 }
 
-// One answer is larger than the buffers of a socket, and four are all that may be held.
+// One answer is larger than the buffers of a socket, and there is room for four.
 func TestServer_ServesOthersWhileManyReadNothing(t *testing.T) {
 	t.Parallel()
 	const slow, size = 20, 1 << 20

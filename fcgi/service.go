@@ -16,7 +16,7 @@ var _ reactor.Service = (*server)(nil)
 // Open implements [reactor.Service].
 func (s *server) Open(r *fastcgi.Request, mayBlock bool) reactor.Opened {
 	if !mayBlock && !s.inForce.Load().locations.Knows(r.Variables) {
-		return reactor.Opened{Blocks: true} // The location may name a file of secrets.
+		return reactor.Opened{Blocks: true} // The location may name a file of secrets, which must be read.
 	}
 	return reactor.Opened{Opened: s.open(r)}
 }

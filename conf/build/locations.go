@@ -22,8 +22,8 @@ func Limits(c conf.Config) core.Limits {
 	}
 }
 
-// Locations are the settings of each location. They are made once for each set of COMET_* variables: to parse
-// lists of patterns takes longer than the rest of a request.
+// Locations are the settings of all locations. They are made once for each set of COMET_* variables, because
+// parsing lists of patterns takes longer than the rest of a request.
 type Locations struct {
 	config   conf.Config
 	replaced atomic.Bool
@@ -75,7 +75,7 @@ func (l *Locations) Of(variables map[string]string) (*core.Location, error) {
 	return made, nil
 }
 
-// Knows reports whether Of returns at once. Otherwise, it makes a location, and perhaps reads a file.
+// Knows reports whether Of returns at once. Otherwise, Of makes a location, and perhaps reads a file.
 func (l *Locations) Knows(variables map[string]string) bool { return l.known(keyOf(variables)) != nil }
 
 func (l *Locations) known(key string) *core.Location {

@@ -29,8 +29,8 @@ func (h *Handler) Serve(ctx context.Context, w http.ResponseWriter, variables ma
 	h.guard(h.Endpoint, request, variables).ServeHTTP(w, request)
 }
 
-// Open decides what becomes of the request. The returned Handler takes only the body and the context from the
-// request that it is called with.
+// Open decides what becomes of the request. From the request that the returned Handler is called with, it
+// takes only the body and the context.
 func (h *Handler) Open(variables map[string]string, body io.Reader) (opened core.Opened) {
 	defer func() {
 		if problem := recover(); problem != nil {

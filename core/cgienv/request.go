@@ -16,12 +16,13 @@ import (
 	"novcomet/core"
 )
 
-// UserVariable is the variable with which a location names the authenticated user itself.
+// UserVariable is the variable by which the settings of a location name the authenticated user.
 const UserVariable = "COMET_USER"
 
-// Acceptable returns a copy of the variables that net/http/fcgi accepts. That package answers no request
-// whose protocol, host, path or Content-Length it cannot parse. comet.php answers such a request, or refuses
-// it with a status, and so must a program in its place.
+// Acceptable returns a copy of the variables, changed so that net/http/fcgi accepts them. That package
+// answers no request whose protocol, host, path or Content-Length it cannot parse. comet.php answers such a
+// request, or refuses it with a status, and so must a program in its place. A [Handler] needs the original
+// variables.
 func Acceptable(variables map[string]string) map[string]string {
 	accepted := map[string]string{}
 	maps.Copy(accepted, variables)
@@ -44,7 +45,8 @@ var headers = map[string]string{
 	"HTTP_SEC_FETCH_SITE":   "Sec-Fetch-Site",
 }
 
-// NewRequest makes a request of the variables and the body. It has only the headers that NovComet reads.
+// NewRequest returns the request that the variables and the body describe. It has only the headers that
+// NovComet reads.
 //
 // cgi.RequestFromMap would take a quarter of the time that a poll needs in all. It also takes the query from
 // REQUEST_URI, which lacks what a rewrite added (golang.org/issue/54961), and refuses a request whose

@@ -152,8 +152,8 @@ func (h *Hub) nextTimeLocked(w *Waiter, now time.Time, storeNow event.Stamp) tim
 		return w.deadline
 	}
 	release := now.Add(w.releaseTime(storeNow).Sub(storeNow))
-	if h.draining && !w.precise && h.drained.Before(release) {
-		release = h.drained // A precise answer is held for some milliseconds at most.
+	if h.draining && !w.precise && h.drainEnd.Before(release) {
+		release = h.drainEnd // A precise answer is held for some milliseconds at most.
 	}
 	switch {
 	case release.After(now):

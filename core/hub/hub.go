@@ -72,16 +72,16 @@ type Hub struct {
 	entries   entries
 	waiting   schedule
 	pauses    map[time.Duration]int // how many waiters have each pause
-	dirty     []*entry
-	nextCheck time.Time // of all entries
-	count     int       // of waiters
-	running   bool      // The loop runs. It does while a request waits.
+	dirty     []*entry              // those whose dirty is true
+	nextCheck time.Time             // of all entries
+	count     int                   // of waiters
+	running   bool                  // The loop runs. It does while a request waits.
 	draining  bool
-	drained   time.Time // when, while draining, no answer is held any longer
+	drainEnd  time.Time // when, while draining, no answer is held any longer
 	closed    bool
-	ending    bool          // The loop has ended after Close.
-	ended     chan struct{} // closed when, after Close, the loop has ended
-	interest  *interestDelta
+	ending    bool               // The loop has ended after Close.
+	ended     chan struct{}      // closed when, after Close, the loop has ended
+	interest  *interestDelta     // for a store that asks what is waited for; nil: it does not ask
 	stopWatch context.CancelFunc // stops watching the store; nil: it is not watched
 	unwatched bool               // The store cannot be watched.
 
@@ -101,7 +101,8 @@ func New(s store.Store, limits Limits, m *metrics.Metrics, log *slog.Logger) *Hu
 	}
 }
 
-// SetLimits replaces the limits. They apply to requests that arrive from now on.
+// SetLimits replaces the limits. Those of waiting apply to requests that arrive from now on, those of data to
+// all answers from now on.
 func (h *Hub) SetLimits(limits Limits) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -116,13 +117,14 @@ func (h *Hub) Wait(w *Waiter, request Request, receiver Receiver) {
 	h.add(w)
 }
 
-// Resume lets a request wait on whose result was dropped, as if it had not been answered. What has changed
-// since it arrived is delivered at once.
+// Resume lets a request whose result was dropped go on waiting, as if it had not been answered. What has
+// changed since it arrived is delivered at once.
 func (h *Hub) Resume(w *Waiter) {
 	w.resume()
 	h.add(w)
 }
 
+// add registers the waiter. Its first check is due at once.
 func (h *Hub) add(w *Waiter) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -151,7 +153,7 @@ func (h *Hub) isFullLocked() bool {
 }
 
 // Cancel ends the wait of a request whose client has gone. It reports whether it was in time. If so, the
-// result is not delivered. Otherwise it has been, or is being delivered.
+// result is not delivered. Otherwise, it has been delivered or is being delivered.
 func (h *Hub) Cancel(w *Waiter) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -190,7 +192,7 @@ func (h *Hub) Drain() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
-	h.draining, h.drained = true, now.Add(longest)
+	h.draining, h.drainEnd = true, now.Add(longest)
 	for i, w := range h.waiting {
 		end := now
 		if len(h.waiting) > few {
@@ -199,16 +201,16 @@ func (h *Hub) Drain() {
 		if end.Before(w.deadline) {
 			w.deadline, w.next = end, end
 		}
-		if h.drained.Before(w.next) {
-			w.next = h.drained
+		if h.drainEnd.Before(w.next) {
+			w.next = h.drainEnd
 		}
 	}
 	heap.Init(&h.waiting)
 	h.signal()
 }
 
-// Close ends the hub when the last request has been answered: it stops watching the store. It returns at
-// once.
+// Close makes the hub end when the last request has been answered: it then stops watching the store. Close
+// returns at once.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

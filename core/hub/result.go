@@ -12,8 +12,8 @@ import (
 // Result is what a request is answered with. Requests with the same content share one, so it must not be
 // changed.
 type Result struct {
-	// Changed are the events that were published, in the order of the request. It is empty if the wait is
-	// over.
+	// Changed are the events that were published, in the order of the request. It is empty if the request is
+	// answered unchanged.
 	Changed []Event
 	// Cursors are what the client should send with its next poll, one for each subscription. Only precise
 	// requests have them.

@@ -18,7 +18,7 @@ type Waiter struct {
 	next     time.Time // when it is due: on arrival, at its deadline, when its hold is over
 	index    int       // in the schedule; -1: it is not there
 
-	unchecked bool // It was not in a batch so far.
+	unchecked bool // It was in no batch since it began to wait.
 	inBatch   bool
 	partial   bool // Since its last full check, only some of its events were checked.
 	done      bool // It was answered or canceled.
@@ -40,7 +40,7 @@ func (w *Waiter) start(r Request, receiver Receiver, d delivery) {
 	w.deadline = now.Add(r.Wait) // rule: unchanged-answer-comes-after-all-tries
 }
 
-// resume makes the waiter as it was before its first check, but for what it knows of its events.
+// resume makes the waiter as it was before its first check, but keeps what it knows of its events.
 func (w *Waiter) resume() {
 	w.reset()
 	for i := range w.watches {

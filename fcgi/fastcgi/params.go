@@ -7,11 +7,11 @@ import (
 	"slices"
 )
 
-// ErrParams means that a list of params ends in the middle of one.
+// ErrParams means that a list of names and values ends in the middle of one.
 var ErrParams = errors.New("the web server's variables end in the middle of one")
 
-// ParseParams reads a list of names and values. The last value of a name counts, because web servers put the
-// settings of a location behind the general ones.
+// ParseParams reads a list of names and values. The last value of a name counts, because web servers send the
+// settings of a location after the general ones.
 func ParseParams(b []byte) (map[string]string, error) {
 	params := make(map[string]string, 32) // nginx sends about thirty.
 	for text := string(b); len(text) > 0; {

@@ -102,7 +102,7 @@ func AppendRequest(b []byte, id uint16, params map[string]string, body []byte) [
 	return AppendRecord(b, Stdin, id, nil)
 }
 
-// AppendUnknownType appends the answer to a record of a type that is not known.
+// AppendUnknownType appends the answer to a record about the connection whose type is not known.
 func AppendUnknownType(b []byte, t Type) []byte {
 	return AppendRecord(b, UnknownType, 0, []byte{byte(t), 0, 0, 0, 0, 0, 0, 0})
 }

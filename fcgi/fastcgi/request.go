@@ -11,11 +11,11 @@ type Request struct {
 	Keep      bool // keep the connection for another request
 	Variables map[string]string
 	Body      []byte
-	Refused   error // why the request cannot be served; nil: it can be
+	Refused   error // why the request is not served; nil: it is served
 
 	params     []byte // until they are complete
 	paramsDone bool
-	size       int
+	size       int // of params or Variables, and of Body, in bytes as they were received
 }
 
 // Limits bound what a [Request] keeps, in bytes.
@@ -84,7 +84,8 @@ func (r *Request) addBody(content []byte, limit int) {
 	}
 }
 
-// Refuse drops what was received of the body, and of incomplete variables. The rest is read and ignored.
+// Refuse refuses the request. It drops the body and incomplete variables. What arrives of them later is read
+// and ignored.
 func (r *Request) Refuse(reason error) {
 	if r.Refused == nil {
 		r.Refused = reason

@@ -13,7 +13,7 @@ import (
 )
 
 // read adds the records in sent to a request that the first one begins. It returns the request if it is
-// complete, and the bytes behind it.
+// complete, and the bytes after it.
 func read(sent []byte, limits fastcgi.Limits) (r *fastcgi.Request, rest []byte, err error) {
 	for len(sent) >= fastcgi.HeaderLength {
 		h, ok := fastcgi.ParseHeader(sent)

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Acceptor accepts the connections of a listening socket, and hands them to the loop. It is not the loop's
-// work: while the loop answers thousands, their next polls must not overflow the backlog of the socket.
+// Acceptor accepts the connections of a listening socket, and hands them to the loop. The loop itself does
+// not accept: while it answers thousands, their next polls would overflow the backlog of the socket.
 type Acceptor struct {
 	reactor *Reactor
 	socket  *os.File
@@ -22,8 +22,8 @@ type Acceptor struct {
 	closed  atomic.Bool
 }
 
-// NewAcceptor returns an acceptor, which has a copy of the listening socket. allowed reports whether a TCP
-// address may connect; nil: all may.
+// NewAcceptor returns an acceptor, which has a duplicate of the listening socket's descriptor. allowed
+// reports whether a TCP address may connect; nil: all may.
 func (r *Reactor) NewAcceptor(l net.Listener, allowed func(netip.AddrPort) bool) (*Acceptor, error) {
 	socket, err := l.(interface{ File() (*os.File, error) }).File()
 	if err != nil {
@@ -36,7 +36,8 @@ func (r *Reactor) NewAcceptor(l net.Listener, allowed func(netip.AddrPort) bool)
 	return &Acceptor{reactor: r, socket: socket, raw: raw, allowed: allowed}, nil
 }
 
-// Close ends Serve. It waits for an accept that another process has made a blocking one.
+// Close ends Serve. If another process has made the shared socket a blocking one, Close waits until accept
+// returns.
 func (a *Acceptor) Close() {
 	a.closed.Store(true)
 	a.socket.Close()
@@ -63,21 +64,21 @@ func (a *Acceptor) Serve() {
 	}
 }
 
-// acceptMany waits for a connection, and accepts connections while there are some and there is place. It
-// returns their number. The caller has taken a place for the first one.
+// acceptMany waits for a connection. Then it accepts connections while any wait in the backlog and there is a
+// place for them. It returns their number. The caller has taken a place for the first one.
 func (a *Acceptor) acceptMany() (n int, err error) {
-	placed := true
-	failed := a.raw.Read(func(listener uintptr) (done bool) {
-		for placed || a.reactor.takePlace() {
-			placed = true
+	hasPlace := true
+	readErr := a.raw.Read(func(listener uintptr) (done bool) {
+		for hasPlace || a.reactor.takePlace() {
+			hasPlace = true
 			var fd int
 			var from unix.Sockaddr
 			fd, from, err = unix.Accept4(int(listener), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 			switch {
 			case err == nil && a.admit(fd, from):
-				a.reactor.inbox.post(func(in *messages) { in.accepted = append(in.accepted, fd) })
+				a.reactor.inbox.post(func(m *messages) { m.accepted = append(m.accepted, fd) })
 				n++
-				placed = false
+				hasPlace = false
 			case err == nil, err == unix.ECONNABORTED, err == unix.EINTR:
 			case err == unix.EAGAIN:
 				return n > 0
@@ -87,17 +88,17 @@ func (a *Acceptor) acceptMany() (n int, err error) {
 		}
 		return true
 	})
-	if placed {
+	if hasPlace {
 		<-a.reactor.places
 	}
-	if failed != nil {
-		return n, errors.WithStack(failed)
+	if readErr != nil {
+		return n, errors.WithStack(readErr)
 	}
 	return n, errors.Wrap(err, "accept4")
 }
 
-// admit prepares a TCP connection. It closes one from an address that is not allowed, without reading from
-// it.
+// admit prepares a connection, and reports whether it is allowed. It closes a TCP connection from an address
+// that is not allowed, without reading from it.
 func (a *Acceptor) admit(fd int, from unix.Sockaddr) bool {
 	var address netip.AddrPort
 	switch from := from.(type) {
@@ -114,7 +115,7 @@ func (a *Acceptor) admit(fd int, from unix.Sockaddr) bool {
 	}
 	// If an option cannot be set, the connection works, but slower.
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	// Without its times, a machine that has gone would be noticed after two hours, instead of minutes.
+	// With the kernel's default times, a machine that has gone would be noticed after two hours, not minutes.
 	const keepalive = 15 // seconds, as in package net
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepalive)

@@ -63,7 +63,7 @@ type webServer struct {
 	*socketEnd
 }
 
-// Read, Write and Close are those of both.
+// Read, Write and Close are methods of both embedded types.
 func (w *webServer) Read(b []byte) (int, error)  { return w.WebServer.Read(b) }
 func (w *webServer) Write(b []byte) (int, error) { return w.WebServer.Write(b) }
 func (w *webServer) Close() error                { return w.WebServer.Close() }
@@ -81,11 +81,11 @@ func (b *bubble) connectWith(size int) *webServer {
 	return w
 }
 
-// acceptWith is connectWith while the loop runs.
+// acceptWith is connectWith, but does not wait until the loop has handled the connection.
 func (b *bubble) acceptWith(size int) *webServer {
 	b.places <- struct{}{}
 	fd, end := b.system.connect(size)
-	b.inbox.post(func(in *messages) { in.accepted = append(in.accepted, fd) })
+	b.inbox.post(func(m *messages) { m.accepted = append(m.accepted, fd) })
 	w := &webServer{NewWebServer(end), end}
 	b.ends = append(b.ends, w)
 	return w
@@ -112,7 +112,7 @@ func (b *bubble) wantConnections(connections, waiting int) {
 	}
 }
 
-// wantBuffered checks how many bytes are counted.
+// wantBuffered checks how many bytes of requests and answers are counted.
 func (b *bubble) wantBuffered(want int) {
 	b.t.Helper()
 	synctest.Wait()
@@ -138,7 +138,7 @@ func (b *bubble) end() {
 	b.endpoint.Close()
 	<-b.endpoint.Ended()
 	for what, n := range map[string]int{
-		"bytes": b.buffered(), "deadlines": len(b.timed), "frames": len(b.frames), "subscribers in the queue": b.contenders,
+		"bytes": b.buffered(), "deadlines": len(b.timed), "frames": len(b.frames), "subscribers in the queue": b.queued,
 		"idle connections": len(b.lastReads), "places": len(b.places), "jobs": b.jobs.running, "descriptors": b.system.open(),
 	} {
 		if n != 0 {
@@ -161,12 +161,13 @@ func wantAfter(t testing.TB, what string, begin time.Time, want time.Duration) {
 	}
 }
 
-// buffered returns what the reactor holds for slow web servers, in bytes.
+// buffered returns how many bytes of requests and answers are counted.
 func (b *bubble) buffered() int { return b.received + b.unsent }
 
 const largeSize = 300_000 // bytes, more than fit into a socket
 
-// inFullBubble runs a test in a bubble whose bytes are used up by a web server that does not read its answer.
+// inFullBubble runs a test in a bubble in which MaxBuffered is reached: a web server does not read its
+// answer.
 func inFullBubble(t *testing.T, f func(t *testing.T, b *bubble, slow *webServer)) {
 	t.Helper()
 	inBubble(t, Options{MaxBuffered: largeSize / 2}, func(t *testing.T, b *bubble) {
@@ -187,17 +188,17 @@ func largePoll(id uint16, flags byte) []byte {
 	return Request(id, flags, Get("subscribed[large]=1.0&data=1"), "")
 }
 
-// wantHeld checks how many results are held.
-func (b *bubble) wantHeld(n int) {
+// wantQueued checks how many subscribers wait for room.
+func (b *bubble) wantQueued(n int) {
 	b.t.Helper()
 	synctest.Wait()
-	held := 0
+	queued := 0
 	for _, c := range b.conns {
-		if c != nil && c.queued > 0 {
-			held++
+		if c != nil && c.awaits > 0 {
+			queued++
 		}
 	}
-	if held != n {
-		b.t.Errorf("%d results are held, want %d", held, n)
+	if queued != n {
+		b.t.Errorf("%d subscribers wait for room, want %d", queued, n)
 	}
 }

@@ -13,24 +13,24 @@ import (
 // (FCGI_KEEP_CONN), the connection is kept for another request.
 type conn struct {
 	reactor        *Reactor
-	fd, generation int32
+	fd, generation int32 // Connections that had the same descriptor before have other generations.
 
 	state   state
 	id      uint16 // of the request
 	keep    bool   // Keep the connection when the request has been answered.
 	aborted bool   // The web server aborted the subscriber, whose result is on the way.
 	inHub   bool   // The subscriber waits in the hub.
-	queued  int    // about the size of the subscriber's answer, which waits for room; 0: it does not
+	awaits  int    // while the subscriber waits for room: about how many bytes its answer needs; otherwise 0
 
 	partial []byte         // bytes that were not handled so far, such as a part of a header
-	content fastcgi.Header // of the record whose content is arriving; its lengths are what is missing
-	counted int            // how many bytes of this connection Reactor.received contains
+	content fastcgi.Header // of the record whose content is arriving; its lengths are what is still missing
+	counted int            // how many bytes of this connection are counted in Reactor.received
 
 	request    *fastcgi.Request        // while it is being read
 	subscriber *core.Subscriber        // while a poll or a stream waits
 	cancel     context.CancelCauseFunc // while the request is served outside the loop
 
-	unsent *frame    // what the web server has not read; nil: nothing
+	unsent *frame    // what the web server has not read completely; nil: nothing
 	sent   int       // bytes of unsent that it has read
 	since  time.Time // when the current deadline began to run; zero: there is none
 }
@@ -41,7 +41,7 @@ type state uint8
 const (
 	idle    state = iota // It was kept, and no byte of the next request has arrived.
 	reading              // A request is expected or incomplete.
-	waiting              // A poll or stream waits for a result, or a part of it is being sent.
+	waiting              // A poll or stream waits, or a part of the stream is being sent.
 	working              // The request is served outside the loop.
 	ending               // The last bytes of the answer are being sent.
 	closed
@@ -58,8 +58,8 @@ var (
 // ErrFull refuses a request, or drops an answer, when Options.MaxBuffered is reached.
 var ErrFull = errors.New("too many bytes wait for slow web servers (max_buffered)")
 
-// accept begins to serve a connection.
-func (r *Reactor) accept(fd int) {
+// addConn begins to serve a connection that was accepted.
+func (r *Reactor) addConn(fd int) {
 	r.generation++
 	c := &conn{reactor: r, fd: int32(fd), generation: r.generation}
 	if fd >= len(r.conns) {
@@ -90,7 +90,7 @@ func (c *conn) ready(e readiness) {
 	}
 }
 
-// serve continues with a request that has been opened.
+// serve parks a subscriber, or lets a job serve the request.
 func (c *conn) serve(request *fastcgi.Request, opened Opened) {
 	if opened.Subscriber != nil {
 		c.subscribe(opened.Subscriber)
@@ -100,7 +100,7 @@ func (c *conn) serve(request *fastcgi.Request, opened Opened) {
 	c.reactor.jobs.add(c, request, opened)
 }
 
-// abort ends the request because the web server asks for it.
+// abort ends the request because the web server has aborted it.
 func (c *conn) abort() error {
 	switch c.state {
 	case waiting:
@@ -121,8 +121,8 @@ func (c *conn) finish(f *frame) {
 	c.send(f)
 }
 
-// finished continues when the answer has been sent.
-func (c *conn) finished() {
+// answered closes the connection, or keeps it for another request, when the answer has been sent.
+func (c *conn) answered() {
 	if !c.keep {
 		c.close()
 		return
@@ -134,7 +134,7 @@ func (c *conn) finished() {
 	}
 }
 
-// readLast reads from an idle connection once more before it closes it: the next request may have arrived.
+// readLast closes an idle connection, unless its next request has arrived.
 func (c *conn) readLast() {
 	if c.state == idle {
 		c.read()
@@ -144,10 +144,10 @@ func (c *conn) readLast() {
 	}
 }
 
-// fail closes the connection because of an error.
+// fail closes the connection because of an error, which it logs.
 func (c *conn) fail(err error) {
-	if errors.Is(err, errHTTP) && !c.reactor.spokenHTTP { // Once, because anybody who can connect can repeat it.
-		c.reactor.spokenHTTP = true
+	if errors.Is(err, errHTTP) && !c.reactor.warnedHTTP { // Once, because anybody who can connect can repeat it.
+		c.reactor.warnedHTTP = true
 		c.reactor.options.Log.Warn(speaksHTTP)
 	}
 	c.reactor.options.Log.Debug("a connection ended without another request", "why", err)
@@ -167,7 +167,7 @@ func (c *conn) close() {
 		c.cancel(errGone)
 	}
 	c.request, c.partial, c.cancel = nil, nil, nil
-	c.count()
+	c.countReceived()
 	c.setUnsent(nil)
 	c.setState(closed)
 	r := c.reactor

@@ -109,7 +109,7 @@ var clientStates = map[string]struct {
 		},
 		func(c *conn) bool { return c.state == working && len(c.reactor.jobs.publications) == 1 },
 	},
-	"a result is held": {
+	"a poll waits for room": {
 		socketSize, func(t *testing.T, b *bubble, w *webServer) {
 			b.options.MaxBuffered = 1
 			b.publish("large", strings.Repeat("x", largeSize))
@@ -118,7 +118,7 @@ var clientStates = map[string]struct {
 			synctest.Wait()
 			w.Send(t, largePoll(1, 0))
 		},
-		func(c *conn) bool { return c.state == waiting && !c.inHub && c.queued > 0 },
+		func(c *conn) bool { return c.state == waiting && !c.inHub && c.awaits > 0 },
 	},
 }
 
@@ -196,7 +196,7 @@ func TestConn_ServesOneRequestAfterAnother(t *testing.T) {
 	})
 }
 
-// What is unsent is sent before.
+// What is unsent is sent first.
 func TestConn_IsClosedIfTheWebServerSendsNothingMore(t *testing.T) {
 	for name, state := range clientStates {
 		t.Run(name, func(t *testing.T) {

@@ -6,10 +6,12 @@ import (
 	"novcomet/core"
 )
 
-// A connection has a deadline while its request is incomplete, and while an answer is unsent. Parked polls
-// and idle connections have none, so the loop looks at all deadlines when the first one may be over.
+// A connection has a deadline while its request is incomplete, and while something is unsent. Parked polls
+// and idle connections have none. So there are few deadlines, and the loop checks all of them when the
+// first one may be over.
 
-// updateDeadline lets the deadline of a connection begin to run, go on, or end.
+// updateDeadline sets or removes the deadline as the state of the connection requires. A deadline that is set
+// already goes on.
 func (c *conn) updateDeadline() {
 	needed := c.state == reading || c.unsent != nil
 	switch {
@@ -27,19 +29,20 @@ func (c *conn) restartDeadline() {
 	c.reactor.dueBy(c.deadline())
 }
 
-// deadline returns when the connection is closed. Each byte that the web server reads restarts it.
+// deadline returns when the connection is closed. While something is unsent, each byte that the web server
+// reads restarts the deadline, and it is short if subscribers wait for room.
 func (c *conn) deadline() time.Time {
 	limit := c.reactor.service.Limits().Time
 	if c.unsent != nil && c.subscriber != nil && c.subscriber.IsStream() {
 		limit = core.StreamWriteTimeout
 	}
-	if c.unsent != nil && c.reactor.contenders > 0 {
+	if c.unsent != nil && c.reactor.queued > 0 {
 		limit = min(limit, time.Second)
 	}
 	return c.since.Add(limit)
 }
 
-// dueBy lets the loop look at the deadlines at that time, or earlier.
+// dueBy makes the loop check the deadlines at that time, or earlier.
 func (r *Reactor) dueBy(t time.Time) {
 	if r.due.IsZero() || t.Before(r.due) {
 		r.due = t
@@ -58,7 +61,7 @@ func (r *Reactor) pause() time.Duration {
 	return max(0, time.Until(due))
 }
 
-// closeLate closes the connections whose deadline is over. It looks at all deadlines, but not too often.
+// closeLate closes the connections whose deadline is over. It checks all deadlines, but not too often.
 func (r *Reactor) closeLate() {
 	const interval = 50 * time.Millisecond
 	now := time.Now()

@@ -81,7 +81,7 @@ func TestDeadline_BeginsAgainAfterAnAnswerIfThereIsAPartOfARecord(t *testing.T) 
 	})
 }
 
-// After a part of a record, nothing can follow.
+// If a record was sent only in part, no answer can follow. So the connection must be closed.
 func TestDeadline_ClosesAConnectionWhoseWebServerReadsNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		variables map[string]string
@@ -156,7 +156,7 @@ func TestDeadline_LetsASlowReaderGetEverything(t *testing.T) {
 	const size, bufferSize = 1 << 20, 64 << 10
 	for name, test := range map[string]struct {
 		pause    time.Duration // between two reads of 64 KiB
-		held     bool
+		queued   bool
 		complete bool
 	}{
 		"slow":                       {4900 * time.Millisecond, false, true},
@@ -170,7 +170,7 @@ func TestDeadline_LetsASlowReaderGetEverything(t *testing.T) {
 				poll := Request(1, 0, Get("subscribed[large]=1.0&data=1"), "")
 				slow := b.connectWith(bufferSize)
 				slow.Send(t, poll)
-				if test.held {
+				if test.queued {
 					b.connect().Send(t, poll)
 				}
 				received, buffer := 0, make([]byte, bufferSize)

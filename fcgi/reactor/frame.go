@@ -9,19 +9,20 @@ import (
 	"novcomet/fcgi/fastcgi"
 )
 
-// frame is bytes to send: records. Connections with equal answers share one, and it is counted once.
+// frame is records to send. Connections with equal answers share one, and its bytes are counted once.
 type frame struct {
 	bytes   []byte
 	holders int // connections on which it is unsent
 }
 
+// privateFrame returns a frame that no other connection shares.
 func privateFrame(records []byte) *frame { return &frame{bytes: records} }
 
-// frames are those of the results that the loop is handling.
+// frames are the shared frames of the results that the loop is handling.
 type frames map[frameKey]*frame
 
 type frameKey struct {
-	body   *byte // The same result has the same memory.
+	body   *byte // its first byte: equal results share their memory
 	id     uint16
 	last   bool
 	header core.HeaderKey // of the answer to a poll
@@ -54,7 +55,7 @@ func (fs frames) of(id uint16, s *core.Subscriber, body []byte, last bool) *fram
 	return f
 }
 
-// response returns the beginning of a response as CGI has it.
+// response returns a response in the form of CGI, up to the end of this body.
 func response(header http.Header, body []byte) []byte {
 	var b bytes.Buffer
 	b.WriteString("Status: 200 OK\r\n")
@@ -85,7 +86,7 @@ func (c *conn) send(f *frame) {
 	}
 }
 
-// flush goes on with the unsent frame.
+// flush goes on writing the unsent frame.
 func (c *conn) flush() {
 	rest := c.unsent.bytes[c.sent:]
 	n, err := c.reactor.system.write(c.fd, rest)
@@ -103,12 +104,12 @@ func (c *conn) flush() {
 	}
 }
 
-// allSent continues when nothing is unsent.
+// allSent goes on when everything has been sent: with the next request, or the next part of a stream.
 func (c *conn) allSent() {
 	switch {
 	case c.state == ending:
-		c.finished()
-	case c.state == waiting && !c.inHub && c.queued == 0:
+		c.answered()
+	case c.state == waiting && !c.inHub && c.awaits == 0:
 		c.wait()
 	}
 }

@@ -178,7 +178,7 @@ func FuzzRealSockets(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent, pieces []byte) {
 		fd, end := socketPair(t)
 		r.places <- struct{}{}
-		r.inbox.post(func(in *messages) { in.accepted = append(in.accepted, int(fd)) })
+		r.inbox.post(func(m *messages) { m.accepted = append(m.accepted, int(fd)) })
 		w := NewWebServer(end)
 		got := make(chan string, len(sent)+2)
 		go func() {

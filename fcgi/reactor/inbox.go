@@ -15,7 +15,7 @@ type inbox struct {
 	ended  bool // The loop has ended, and wake must not be called.
 }
 
-// messages are handled together.
+// messages are what was posted since the loop last took the messages.
 type messages struct {
 	accepted []int // descriptors
 	results  []delivery
@@ -25,14 +25,14 @@ type messages struct {
 	any      bool // There is a message, so the loop is awake or about to be.
 }
 
-// delivery is the result of a poll, or of a part of a stream.
+// delivery is the result for a poll, or for a part of a stream.
 type delivery struct {
 	conn   *conn
 	result *hub.Result
 }
 
-// post adds to the messages. It wakes the loop only for the first one, because thousands can be posted at
-// the same time.
+// post adds a message. It wakes the loop only for the first one, because thousands can be posted at the same
+// time.
 func (i *inbox) post(add func(*messages)) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -43,7 +43,7 @@ func (i *inbox) post(add func(*messages)) {
 	i.posted.any = true
 }
 
-// take returns the messages.
+// take returns the messages, and removes them from the inbox.
 func (i *inbox) take() messages {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -21,14 +21,14 @@ type job struct {
 	opened  Opened
 }
 
-// jobs are the requests outside the loop. A limited number of them run. At most half of these publish,
-// because a store that does not answer must leave room for other requests.
+// jobs are the requests that are served outside the loop. At most MaxServing run at the same time, and at
+// most half of these publish, because a store that does not answer must leave room for other requests.
 type jobs struct {
-	publications, others []*job // that wait
+	publications, others []*job // that do not run so far
 	running, publishing  int
 }
 
-// add adds the request of a connection. Its bytes are counted until end.
+// add adds the request of a connection. Its bytes are counted until end is called.
 func (js *jobs) add(c *conn, request *fastcgi.Request, opened Opened) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c.cancel = cancel
@@ -57,9 +57,9 @@ func (js *jobs) start(r *Reactor) {
 // outcome is what became of a job.
 type outcome struct {
 	*job
-	opened  Opened // if the job was only to open the request
-	records []byte // the answer
-	failed  bool
+	reopened Opened // if the job was only to open the request
+	records  []byte // of the answer, otherwise
+	failed   bool   // It ended in a panic.
 }
 
 func (js *jobs) run(j *job) {
@@ -75,17 +75,17 @@ func (js *jobs) run(j *job) {
 			r.inbox.post(func(m *messages) { m.outcomes = append(m.outcomes, done) })
 		}()
 		if j.opened.Blocks {
-			done.opened = r.service.Open(j.request, true)
+			done.reopened = r.service.Open(j.request, true)
 		} else {
 			done.records = j.serve()
 		}
 	}()
 }
 
-// end continues on the loop with what became of a job.
+// end goes on, in the loop, with the outcome of a job.
 func (js *jobs) end(o outcome) {
 	js.running--
-	if o.job.opened.Publishes {
+	if o.opened.Publishes {
 		js.publishing--
 	}
 	c := o.conn
@@ -94,18 +94,18 @@ func (js *jobs) end(o outcome) {
 	case c.state == closed:
 	case o.failed:
 		c.close()
-	case !o.job.opened.Blocks:
+	case !o.opened.Blocks:
 		c.finish(privateFrame(o.records))
 	case o.ctx.Err() != nil:
 		c.finish(endFrame(c.id))
 	default:
 		c.cancel = nil
-		c.serve(o.request, o.opened)
+		c.serve(o.request, o.reopened)
 	}
 }
 
-// serve lets net/http/fcgi serve the request, and returns the records of its answer. net/http/fcgi reads the
-// request's own records, but for variables that it does not accept.
+// serve lets net/http/fcgi serve the request, and returns the records of its answer. The Handler has the
+// variables already, so net/http/fcgi gets changed ones, which it accepts.
 func (j *job) serve() []byte {
 	variables := cgienv.Acceptable(j.request.Variables)
 	records := fastcgi.AppendRequest(nil, j.request.ID, variables, j.request.Body)
@@ -149,7 +149,7 @@ func (m *memoryConn) Close() error {
 	return nil
 }
 
-// oneConn is a listener that yields one connection.
+// oneConn is a listener that accepts one connection.
 type oneConn struct{ conn net.Conn }
 
 func (l *oneConn) Accept() (net.Conn, error) {

@@ -7,8 +7,8 @@
 //
 // A request goes through these files: accept.go, record.go, then subscriber.go or job.go, then frame.go.
 //
-// Only the loop reads, writes, registers or closes a descriptor. Other goroutines post to the loop
-// (inbox.go).
+// Once accept.go has posted the descriptor of a connection, only the loop reads, writes, registers or closes
+// it. Other goroutines post to the loop (inbox.go).
 package reactor
 
 import (
@@ -29,19 +29,19 @@ type Service interface {
 	Limits() Limits
 }
 
-// Opened is what becomes of a request. The loop answers a subscriber. A handler runs outside the loop; it
+// Opened is what becomes of a request. The loop answers a Subscriber. A Handler runs outside the loop; it
 // gets the body and the context of the request from net/http/fcgi.
 type Opened struct {
 	core.Opened
-	// Blocks reports that Open has to be called again, with mayBlock.
+	// Blocks reports that Open must be called again, with mayBlock. Nothing else is set.
 	Blocks bool
 }
 
 // Limits are those of one request.
 type Limits struct {
 	fastcgi.Limits
-	// Time limits how long a request may take to arrive, on a new connection since it was accepted. It also
-	// limits how long an answer waits for a web server that reads nothing.
+	// Time limits how long a request may take to arrive, counted from its first byte, or on a new connection
+	// from when it was accepted. It also limits how long an answer waits for a web server that reads nothing.
 	Time time.Duration
 }
 
@@ -49,7 +49,7 @@ type Limits struct {
 type Options struct {
 	MaxConnections int // further ones wait in the backlog of the socket
 	MaxServing     int // handlers that run at the same time; half of them may publish
-	MaxBuffered    int // bytes of requests that are not served so far; as many of answers that are not read
+	MaxBuffered    int // bytes of requests that are arriving or being served; as many of answers that are not read
 	Log            *slog.Logger
 }
 
@@ -62,7 +62,7 @@ type Reactor struct {
 	places  chan struct{} // a semaphore: each connection has taken one
 
 	connections atomic.Int64
-	waiting     atomic.Int64 // polls and streams
+	waiting     atomic.Int64 // parked polls and streams
 	serving     atomic.Int64
 
 	// Only the loop uses the following.
@@ -71,16 +71,16 @@ type Reactor struct {
 	timed      map[*conn]struct{} // connections that have a deadline
 	due        time.Time          // when the next deadline may be over; zero: there is none
 	frames     frames
-	queue      []*conn // whose answers wait for room; also some that have left it
-	contenders int     // connections in the queue
+	queue      []*conn // whose subscribers wait for room; also some that wait no more
+	queued     int     // connections of the queue whose subscribers still wait
 	lastReads  []*conn // idle ones, to be closed after one last read
 	jobs       jobs
 	scavenger  scavenger
-	received   int // bytes of requests that are not served so far
+	received   int // bytes of requests that are arriving or being served
 	unsent     int // bytes of answers that are not read
 	stopping   bool
 	closing    bool
-	spokenHTTP bool // A warning that a client speaks HTTP was logged.
+	warnedHTTP bool // The warning that a client speaks HTTP was logged.
 	buffer     [64 << 10]byte
 }
 
@@ -103,20 +103,20 @@ func newReactor(service Service, o Options, s system) *Reactor {
 // Connections returns how many connections there are.
 func (r *Reactor) Connections() int { return int(r.connections.Load()) }
 
-// Waiting returns how many polls and streams wait.
+// Waiting returns how many polls and streams are parked.
 func (r *Reactor) Waiting() int { return int(r.waiting.Load()) }
 
 // Serving returns how many requests are being served outside the loop.
 func (r *Reactor) Serving() int { return int(r.serving.Load()) }
 
-// Stop closes each connection after the answer to its request, and idle connections at once. It returns at
-// once. Run returns when the last connection is closed.
-func (r *Reactor) Stop() { r.inbox.post(func(in *messages) { in.stop = true }) }
+// Stop closes each connection after the answer to its request, and idle connections after one last read. It
+// returns at once. Run returns when the last connection is closed.
+func (r *Reactor) Stop() { r.inbox.post(func(m *messages) { m.stop = true }) }
 
 // Close closes all connections. Run then returns.
-func (r *Reactor) Close() { r.inbox.post(func(in *messages) { in.close = true }) }
+func (r *Reactor) Close() { r.inbox.post(func(m *messages) { m.close = true }) }
 
-// Run is the loop. It returns when, after Stop, no connection and no request is left.
+// Run is the loop. It returns after Close, or when, after Stop, no connection and no request is left.
 func (r *Reactor) Run() {
 	defer r.end()
 	ready := make([]readiness, 512)
@@ -151,7 +151,7 @@ func (r *Reactor) connOf(e readiness) *conn {
 	return nil
 }
 
-// guard lets a panic cost one connection.
+// guard makes a panic end only its own connection.
 func (r *Reactor) guard(c *conn, f func()) {
 	defer func() {
 		if problem := recover(); problem != nil {
@@ -170,7 +170,7 @@ func (r *Reactor) logPanic(problem any) {
 func (r *Reactor) receive() int {
 	in := r.inbox.take()
 	for _, fd := range in.accepted {
-		r.accept(fd)
+		r.addConn(fd)
 	}
 	for _, d := range in.results {
 		r.guard(d.conn, func() { d.conn.deliver(d.result) })
@@ -198,10 +198,10 @@ func (r *Reactor) closeIdle() {
 	}
 }
 
-// end closes all connections, and what was accepted too late.
+// end closes all connections, those included that were accepted too late.
 func (r *Reactor) end() {
 	for _, fd := range r.inbox.end().accepted {
-		r.accept(fd)
+		r.addConn(fd)
 	}
 	for _, c := range r.conns {
 		if c != nil {

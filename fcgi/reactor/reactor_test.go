@@ -108,11 +108,11 @@ func TestReactor_IgnoresEventsOfAnEarlierConnectionWithTheSameDescriptor(t *test
 	})
 }
 
-func TestReactor_StopWaitsForSlowAndHeldAnswers(t *testing.T) {
+func TestReactor_StopWaitsForSlowAndQueuedAnswers(t *testing.T) {
 	inFullBubble(t, func(t *testing.T, b *bubble, slow *webServer) {
 		w := b.connect()
 		w.Send(t, largePoll(1, Keep))
-		b.wantHeld(1)
+		b.wantQueued(1)
 		b.Stop()
 		slow.WantResponse(t, 1, http.StatusOK, "xxx")
 		w.WantResponse(t, 1, http.StatusOK, "xxx")

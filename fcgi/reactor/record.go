@@ -16,8 +16,8 @@ func (c *conn) read() {
 	c.handle(c.reactor.buffer[:n])
 }
 
-// handle handles the records that have arrived. While something is unsent, the rest waits: a web server that
-// reads nothing must not cause more answers.
+// handle handles the records that have arrived. While something is unsent, further records wait: a web server
+// that reads nothing must not cause more answers.
 func (c *conn) handle(arrived []byte) {
 	in := arrived
 	if len(c.partial) > 0 {
@@ -25,7 +25,7 @@ func (c *conn) handle(arrived []byte) {
 	}
 	c.partial = nil
 	for len(in) > 0 && c.unsent == nil && c.state != closed {
-		used, err := c.next(in)
+		used, err := c.handleRecord(in)
 		if err != nil {
 			c.fail(err)
 			return
@@ -44,14 +44,14 @@ func (c *conn) handle(arrived []byte) {
 	if c.request != nil && c.reactor.received >= c.reactor.options.MaxBuffered {
 		c.request.Refuse(ErrFull)
 	}
-	c.count()
+	c.countReceived()
 	if c.state == idle && (c.request != nil || len(in) > 0) {
 		c.setState(reading)
 	}
 }
 
-// count counts the bytes that the connection holds of its request.
-func (c *conn) count() {
+// countReceived counts the bytes that the connection keeps of its request.
+func (c *conn) countReceived() {
 	size := len(c.partial)
 	if c.request != nil {
 		size += c.request.Size()
@@ -60,9 +60,9 @@ func (c *conn) count() {
 	c.counted = size
 }
 
-// next handles a record, or a part of one. It returns its length; 0: more has to arrive first. The content of
-// a request is handled as it arrives. Other records are short, and handled as a whole.
-func (c *conn) next(in []byte) (used int, err error) {
+// handleRecord handles a record, or a part of one. It returns how many bytes it used; 0: more must arrive
+// first. The content of a request is handled as it arrives. Other records are short, and handled as a whole.
+func (c *conn) handleRecord(in []byte) (used int, err error) {
 	const longest = 4096 // bytes of the content of a short record
 	switch arriving := &c.content; {
 	case arriving.Content > 0:
@@ -86,7 +86,7 @@ func (c *conn) next(in []byte) (used int, err error) {
 	}
 	if !isShort {
 		c.content = h
-		if h.Content == 0 { // This ends a part of the request.
+		if h.Content == 0 { // This ends the variables or the body.
 			err = c.add(h, nil)
 		}
 		return fastcgi.HeaderLength, err
@@ -98,8 +98,8 @@ func (c *conn) next(in []byte) (used int, err error) {
 	return used, c.handleShort(h, in[fastcgi.HeaderLength:end])
 }
 
-// add adds content to the request. When the request is complete, add opens and serves it. Content of another
-// request is ignored: that one was refused, or has ended.
+// add adds content to the request. When the request is complete, add opens and serves it. Content of any
+// other request is ignored, because that request was refused or has ended.
 func (c *conn) add(h fastcgi.Header, content []byte) error {
 	if c.request == nil || h.ID != c.id {
 		return nil
@@ -119,7 +119,7 @@ func (c *conn) add(h fastcgi.Header, content []byte) error {
 	return nil
 }
 
-// handleShort handles a record that is not content of a request.
+// handleShort handles a record that begins or aborts a request, or is about the connection.
 func (c *conn) handleShort(h fastcgi.Header, content []byte) error {
 	isFree := c.request == nil && c.state <= reading
 	switch {

@@ -122,7 +122,7 @@ func TestRecord_IsReadWithoutBeingKeptBeyondMaxBuffered(t *testing.T) {
 	}
 }
 
-// Another web server's requests may be refused only if this one keeps much.
+// If ignored content were kept until the end of its record, requests of other web servers could be refused.
 func TestRecord_OfManyBytesIsHandledAsItArrives(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, b *bubble) {
 		w := b.connect()

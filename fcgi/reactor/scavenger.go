@@ -8,16 +8,16 @@ import (
 // scavenger returns memory to the system after a burst of work. Without it, what was needed to answer
 // thousands within a moment stays allocated for minutes, 3 KB for each.
 type scavenger struct {
-	work  int       // events and results since the last release or pause
-	last  time.Time // when there was work
-	freed time.Time // when memory was released
+	work  int       // events and results since the last release or quiet time
+	last  time.Time // when there was work last
+	freed time.Time // when memory was released last
 }
 
 // A release takes some milliseconds of CPU, so there is one only after a burst, and not too often.
 const (
-	burst    = 500
-	quiet    = 500 * time.Millisecond
-	interval = 2 * time.Second // between two releases, at least
+	burst        = 500                    // events and results, at least
+	quiet        = 500 * time.Millisecond // without work, before a release
+	releasePause = 2 * time.Second        // between two releases, at least
 )
 
 func (s *scavenger) note(work int) {
@@ -37,7 +37,7 @@ func (s *scavenger) due() time.Time {
 	if s.work < burst {
 		return time.Time{}
 	}
-	due, earliest := s.last.Add(quiet), s.freed.Add(interval)
+	due, earliest := s.last.Add(quiet), s.freed.Add(releasePause)
 	if due.Before(earliest) {
 		return earliest
 	}

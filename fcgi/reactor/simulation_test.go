@@ -8,7 +8,7 @@ import (
 )
 
 // simulation is a system whose sockets are in memory. It reports events as epoll does: again and again, as
-// long as a descriptor is ready. As in the kernel, a descriptor that was closed is used again first.
+// long as a descriptor is ready. As in the kernel, a new connection gets the lowest free descriptor.
 type simulation struct {
 	mu      sync.Mutex
 	changed sync.Cond
@@ -18,7 +18,7 @@ type simulation struct {
 	closing func(fd int32) // is called when the loop has closed a descriptor, unless it is nil
 	most    int            // events that wait reports at once; 0: as many as fit
 	paused  bool           // wait does not return, as if the loop were late.
-	woken   bool
+	woken   bool           // wake was called, and wait has not returned since.
 }
 
 // socket is the loop's end of a connection.
@@ -26,15 +26,15 @@ type socket struct {
 	system     *simulation
 	fd         int32
 	generation int32
-	watched    bool // wait reports it: that it can be written, or else read.
-	write      bool
+	watched    bool // wait reports it.
+	write      bool // wait reports that it can be written; otherwise, that it can be read.
 	closed     bool
 
 	in, out []byte // sent by the web server; received by it
 	size    int    // of each of the two buffers, in bytes
 	gone    bool   // The web server has closed its end.
 	shut    bool   // The web server sends nothing more.
-	reset   bool   // It closed it with unread bytes.
+	reset   bool   // It has closed its end with unread bytes.
 }
 
 func newSimulation() *simulation {

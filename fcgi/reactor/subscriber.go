@@ -29,13 +29,13 @@ func (c *conn) wait() {
 	c.subscriber.Wait(c)
 }
 
-// Deliver is called by the hub when there is a result.
+// Deliver implements [hub.Receiver].
 func (c *conn) Deliver(result *hub.Result) {
 	c.reactor.inbox.post(func(m *messages) { m.results = append(m.results, delivery{c, result}) })
 }
 
-// deliver handles the result on the loop. While too many bytes are unsent, a large result is dropped, and its
-// subscriber waits for room. Then it resumes its wait in the hub, which finds what has changed at once.
+// deliver handles the result in the loop. While too many bytes are unsent, a large result is dropped, and its
+// subscriber waits for room. Then it resumes its wait in the hub, which finds at once what has changed.
 func (c *conn) deliver(result *hub.Result) {
 	const large = 64 << 10 // bytes; a smaller answer fits into the buffer of a socket
 	c.inHub = false
@@ -44,17 +44,17 @@ func (c *conn) deliver(result *hub.Result) {
 	case c.aborted:
 		c.finish(endFrame(c.id))
 	case result.Size() > large && r.unsent >= r.options.MaxBuffered:
-		c.queued = result.Size()
+		c.awaits = result.Size()
 		r.queue = append(r.queue, c)
-		r.contenders++
+		r.queued++
 		r.dueBy(time.Now()) // Slow web servers have less time from now on.
 	default:
 		c.answer(result)
 	}
 }
 
-// answer sends the result. A stream waits for the next one only when this one has been sent. So a slow reader
-// costs the memory of one part, and then gets the latest state of each event.
+// answer sends the result. A stream waits for its next result only when this one has been sent. So a slow
+// reader costs the memory of one part, and then gets the latest state of each event.
 func (c *conn) answer(result *hub.Result) {
 	body, last := c.subscriber.Part(result)
 	f := c.reactor.frames.of(c.id, c.subscriber, body, last)
@@ -68,8 +68,8 @@ func (c *conn) answer(result *hub.Result) {
 // releaseQueue lets subscribers resume their wait in the hub as far as there is room for their answers.
 func (r *Reactor) releaseQueue() {
 	for room := r.options.MaxBuffered - r.unsent; room > 0 && len(r.queue) > 0; {
-		if c := pop(&r.queue); c.queued > 0 {
-			room -= c.queued
+		if c := pop(&r.queue); c.awaits > 0 {
+			room -= c.awaits
 			c.leaveQueue()
 			c.inHub = true
 			c.subscriber.Resume()
@@ -78,9 +78,9 @@ func (r *Reactor) releaseQueue() {
 }
 
 func (c *conn) leaveQueue() {
-	if c.queued > 0 {
-		c.queued = 0
-		c.reactor.contenders--
+	if c.awaits > 0 {
+		c.awaits = 0
+		c.reactor.queued--
 	}
 }
 
@@ -114,7 +114,7 @@ func endFrame(id uint16) *frame {
 	return privateFrame(fastcgi.AppendEnd(nil, id, fastcgi.RequestComplete))
 }
 
-// pop removes the first element of a queue, and keeps nothing of it in memory.
+// pop removes and returns the first element of a queue. The queue keeps nothing of it in memory.
 func pop[T any](queue *[]T) T {
 	first := (*queue)[0]
 	clear((*queue)[:1])

@@ -146,24 +146,24 @@ func TestSubscriber_ThatIsAStreamIsParkedAndKeepsItsConnection(t *testing.T) {
 	})
 }
 
-func TestSubscriber_HoldsALargeResultUntilThereIsRoom(t *testing.T) {
+func TestSubscriber_WaitsForRoomForALargeResult(t *testing.T) {
 	inFullBubble(t, func(t *testing.T, b *bubble, slow *webServer) {
-		var held []*webServer
+		var queued []*webServer
 		for range 3 {
 			w := b.connect()
 			w.Send(t, largePoll(1, Keep))
-			held = append(held, w)
+			queued = append(queued, w)
 		}
 		stream := b.connect()
 		stream.Send(t, Request(1, Keep, GetStream("subscribed[large]=1.0&data=1"), ""))
-		b.wantHeld(4)
+		b.wantQueued(4)
 		begin := time.Now()
 		slow.WantResponse(t, 1, http.StatusOK, "xxx")
-		for i, w := range held {
-			b.wantHeld(3 - i) // Their order is kept.
+		for i, w := range queued {
+			b.wantQueued(3 - i) // Their order is kept.
 			w.WantResponse(t, 1, http.StatusOK, "xxx")
 		}
-		b.wantHeld(0)
+		b.wantQueued(0)
 		wantAfter(t, "all were answered", begin, 0)
 		for part := ""; !strings.HasSuffix(part, "\n\n") || !strings.Contains(part, "\nid: "); {
 			part += stream.ReceivePart(t, 1)
@@ -189,10 +189,10 @@ func TestSubscriber_WaitsForRoomWhileOtherRecordsAreAnswered(t *testing.T) {
 	inFullBubble(t, func(t *testing.T, b *bubble, slow *webServer) {
 		w := b.connect()
 		w.Send(t, largePoll(1, Keep))
-		b.wantHeld(1)
+		b.wantQueued(1)
 		w.Send(t, GetValues())
 		w.WantValues(t)
-		b.wantHeld(1)
+		b.wantQueued(1)
 		slow.Close()
 		w.WantResponse(t, 1, http.StatusOK, "xxx")
 		w.Send(t, GetValues())
@@ -200,19 +200,19 @@ func TestSubscriber_WaitsForRoomWhileOtherRecordsAreAnswered(t *testing.T) {
 	})
 }
 
-func TestSubscriber_IsForgottenWhileItsResultIsHeld(t *testing.T) {
+func TestSubscriber_IsForgottenWhileItWaitsForRoom(t *testing.T) {
 	inFullBubble(t, func(t *testing.T, b *bubble, slow *webServer) {
 		closed, aborted, last := b.connect(), b.connect(), b.connect()
 		for i, w := range []*webServer{closed, aborted, last} {
 			w.Send(t, largePoll(1, Keep))
-			b.wantHeld(i + 1)
+			b.wantQueued(i + 1)
 		}
 		closed.Close()
 		aborted.Send(t, Abort(1))
 		aborted.WantRefusal(t, 1, 0)
-		b.wantHeld(1)
+		b.wantQueued(1)
 		aborted.Send(t, largePoll(2, Keep))
-		b.wantHeld(2)
+		b.wantQueued(2)
 		slow.Close()
 		aborted.WantResponse(t, 2, http.StatusOK, "xxx")
 		last.WantResponse(t, 1, http.StatusOK, "xxx")
@@ -220,7 +220,7 @@ func TestSubscriber_IsForgottenWhileItsResultIsHeld(t *testing.T) {
 	})
 }
 
-func TestSubscriber_HoldsNoSmallResult(t *testing.T) {
+func TestSubscriber_DoesNotWaitForRoomForASmallResult(t *testing.T) {
 	inFullBubble(t, func(t *testing.T, b *bubble, _ *webServer) {
 		const small = "subscribed[large]=1.0" // without data
 		w := b.connect()
@@ -269,7 +269,7 @@ func TestSubscriber_IsAnsweredAsIfItHadNotWaitedForRoom(t *testing.T) {
 						b.publish(fmt.Sprint(i), "")
 					}
 				}
-				for synctest.Wait(); b.contenders == 0; synctest.Wait() {
+				for synctest.Wait(); b.queued == 0; synctest.Wait() {
 					slow.readSome(t)
 					time.Sleep(100 * time.Millisecond)
 				}

@@ -14,7 +14,7 @@ type system interface {
 	wait(ready []readiness, limit time.Duration) (n int)
 	// wake makes the current or the next wait return. Any goroutine may call it.
 	wake()
-	// add lets wait report a descriptor that can be read or was closed by the other side.
+	// add makes wait report when a descriptor can be read, or was closed by the other side.
 	add(fd, generation int32) error
 	// watch selects what wait reports: that the descriptor can be read, or written.
 	watch(fd, generation int32, write bool) error
@@ -35,9 +35,9 @@ type readiness struct {
 
 // epoll is the real system.
 type epoll struct {
-	fd     int
-	event  int // eventfd, written by wake
-	events []unix.EpollEvent
+	fd      int
+	eventfd int // written by wake
+	events  []unix.EpollEvent
 }
 
 func newEpoll() (*epoll, error) {
@@ -45,37 +45,38 @@ func newEpoll() (*epoll, error) {
 	if err != nil {
 		return nil, errors.Wrap(err, "epoll_create1")
 	}
-	event, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	eventfd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err == nil {
 		// With EPOLLET, each write is reported once, so the counter need not be read.
-		err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, event, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: -1})
+		woken := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: -1}
+		err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, eventfd, &woken)
 	}
 	if err != nil {
 		unix.Close(fd)
 		return nil, errors.Wrap(err, "eventfd")
 	}
-	return &epoll{fd: fd, event: event}, nil
+	return &epoll{fd: fd, eventfd: eventfd}, nil
 }
 
-func (e *epoll) wait(ready []readiness, limit time.Duration) (at int) {
+func (e *epoll) wait(ready []readiness, limit time.Duration) (n int) {
 	if len(e.events) < len(ready) {
 		e.events = make([]unix.EpollEvent, len(ready))
 	}
-	n, err := unix.EpollWait(e.fd, e.events[:len(ready)], milliseconds(limit))
+	reported, err := unix.EpollWait(e.fd, e.events[:len(ready)], milliseconds(limit))
 	if err != nil && err != unix.EINTR {
 		panic(errors.Wrap(err, "epoll_wait")) // The arguments are wrong.
 	}
-	for _, event := range e.events[:max(n, 0)] {
+	for _, event := range e.events[:max(reported, 0)] {
 		if event.Fd < 0 { // wake was called
 			continue
 		}
-		ready[at] = readiness{
+		ready[n] = readiness{
 			fd: event.Fd, generation: event.Pad, write: event.Events&unix.EPOLLOUT != 0,
 			gone: event.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0,
 		}
-		at++
+		n++
 	}
-	return at
+	return n
 }
 
 // milliseconds rounds up, so that the time is over when wait returns.
@@ -87,7 +88,7 @@ func milliseconds(d time.Duration) int {
 }
 
 func (e *epoll) wake() {
-	_, _ = unix.Write(e.event, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // It fails only if the loop has not yet seen 2⁶⁴ calls.
+	_, _ = unix.Write(e.eventfd, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // It fails only after 2⁶⁴ calls.
 }
 
 func (e *epoll) add(fd, generation int32) error {
@@ -134,6 +135,6 @@ func (e *epoll) write(fd int32, b []byte) (int, error) {
 func (e *epoll) close(fd int32) { unix.Close(int(fd)) }
 
 func (e *epoll) end() {
-	unix.Close(e.event)
+	unix.Close(e.eventfd)
 	unix.Close(e.fd)
 }

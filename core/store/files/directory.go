@@ -12,17 +12,18 @@ import (
 	"novcomet/core/store"
 )
 
-// directory is the events' directory. It stays open between calls. Only the holder of the lock may use it.
+// directory is the events' directory. It stays open between calls. If goroutines share it, only the holder of
+// the lock may use it.
 type directory struct {
 	sync.Mutex
 	file          *os.File // nil: it is not open
 	device, inode uint64
-	moved         atomic.Bool // The path once led to another file system than at first.
+	moved         atomic.Bool // The path has led to more than one file system.
 }
 
-// at returns the descriptor of the directory that the path leads to. If that is not the open one, which was
-// then replaced, moved away, removed or hidden by a mount, at opens it. No other directory has the device and
-// the inode of one that is open.
+// at returns the descriptor of the directory that the path leads to. It opens that directory unless it is
+// open already: the earlier one may have been replaced, moved away, removed or hidden by a mount. No other
+// directory has the device and the inode of one that is open.
 func (d *directory) at(path string) (fd int, err error) {
 	if d.isAt(path) {
 		return int(d.file.Fd()), nil
@@ -44,6 +45,7 @@ func (d *directory) at(path string) (fd int, err error) {
 	return fd, nil
 }
 
+// isAt reports whether the path leads to the open directory.
 func (d *directory) isAt(path string) bool {
 	if d.file == nil {
 		return false

@@ -132,7 +132,7 @@ func touchAfter(directory int, name string, before event.Stamp) (event.Stamp, er
 
 // ensureLater sets the stamp to before plus 1 µs if the kernel's time is not later than before. That happens
 // within one tick of the kernel's clock, when the clock was set back, and when a program has set the file's
-// time ahead. A stamp that was more than 2 s ahead is ignored; the delivery rules handle that.
+// time ahead. If before was more than 2 s ahead, it is ignored; the delivery rules handle that.
 func ensureLater(directory int, name string, before event.Stamp) (event.Stamp, error) {
 	const ignoredAhead = 2 * time.Second
 	stamp, err := stampAt(directory, name)

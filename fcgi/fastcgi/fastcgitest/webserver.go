@@ -92,7 +92,7 @@ func (w *WebServer) Response(id uint16) (Response, error) {
 	}
 }
 
-// ParseResponse returns the response of which all output was received.
+// ParseResponse returns the response that was received: the protocol status at its end, and all output.
 func ParseResponse(ended byte, out []byte) (Response, error) {
 	r := Response{Ended: ended}
 	if ended != 0 || len(out) == 0 { // refused or aborted

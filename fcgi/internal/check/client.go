@@ -18,7 +18,7 @@ type client struct {
 	http *http.Client
 }
 
-// quick bounds a request that need not wait.
+// quick is the time limit of a request that need not wait.
 const quick = 10 * time.Second
 
 func newClient(address string) (*client, error) {
@@ -40,7 +40,7 @@ type answer struct {
 	took   time.Duration
 	err    error
 
-	// If the body is a JSON object, it may have these keys:
+	// Keys of the body, if that is a JSON object:
 	S     *int
 	At    map[string]string
 	Error string

@@ -167,7 +167,7 @@ func skipTo(lines *bufio.Scanner, prefix string) error {
 	return cmp.Or(lines.Err(), io.EOF)
 }
 
-// checkTimeout waits for the end of the long poll, and judges it.
+// checkTimeout waits for the answer to the long poll, and judges it.
 func (c *checker) checkTimeout() {
 	c.topic = "time-out"
 	const raise = "let the web server wait longer than tries × sleep: nginx fastcgi_read_timeout, " +
