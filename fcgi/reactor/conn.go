@@ -56,7 +56,7 @@ var (
 )
 
 // ErrFull refuses a request, or drops an answer, when Options.MaxBuffered is reached.
-var ErrFull = errors.New("too many bytes wait for slow web servers (max_buffered)")
+var ErrFull = errors.New("too many bytes of requests and answers are held (max_buffered)")
 
 // addConn begins to serve a connection that was accepted.
 func (r *Reactor) addConn(fd int) {
