@@ -70,8 +70,8 @@ func TestClient_PollsIfServerBuffersStream(t *testing.T) {
 	const timeout = "fastcgi_read_timeout 75s;"
 	browser := startBrowser(t)
 	site := launchPages(t, launch.Options{
-		Server: launch.Nginx,
-		Extra:  "gzip on; gzip_types text/event-stream;",
+		Server: launch.Nginx, Blocks: []string{metrics},
+		Extra: "gzip on; gzip_types text/event-stream;",
 		Replace: map[string]string{
 			timeout: timeout + " fastcgi_ignore_headers X-Accel-Buffering; fastcgi_buffering on;",
 		},
