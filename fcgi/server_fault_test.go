@@ -167,6 +167,10 @@ func TestServer_ServesOthersWhileManyReadNothing(t *testing.T) {
 	s, path := startInProcess(t, t.TempDir(), "COMET_MAX_SERVING=2", "COMET_REQUEST_TIMEOUT=2s",
 		fmt.Sprint("COMET_MAX_BUFFERED=", 4*size), fmt.Sprint("COMET_DATA_MAX_BYTES=", size))
 	publishLarge(t, path, "large", size)
+	servertest.WaitFor(t, "the publication is older than a poll", func() bool {
+		r := ask(t, path, Get("subscribed[large]=now&wait=0"), "")
+		return strings.HasPrefix(r.Body, `{"s":0`)
+	})
 	sendAll := func(n int, query string) *webServers {
 		many := connectMany(t, path, n)
 		for i, w := range many.all { // Each id has an answer of its own.

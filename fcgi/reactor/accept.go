@@ -71,6 +71,9 @@ func (a *Acceptor) acceptMany() (n int, err error) {
 	readErr := a.raw.Read(func(listener uintptr) (done bool) {
 		for hasPlace || a.reactor.takePlace() {
 			hasPlace = true
+			if a.closed.Load() { // Another process may have made the socket a blocking one.
+				return true
+			}
 			var fd int
 			var from unix.Sockaddr
 			fd, from, err = unix.Accept4(int(listener), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)

@@ -144,6 +144,69 @@ func TestAcceptor_AcceptsUnixConnectionsWithoutAskingForTheirAddress(t *testing.
 	servertest.WaitFor(t, "a connection is accepted", func() bool { return r.Connections() == 1 })
 }
 
+// Another process that shares the socket may make it a blocking one. Then accept never reports that no
+// connection waits, and the connections of the other process must not be accepted for ever.
+func TestAcceptor_EndsAfterAtMostOneMoreConnectionOfABlockingSocket(t *testing.T) {
+	r := startReactor(t, Options{MaxConnections: 10, MaxServing: 1, MaxBuffered: 1 << 20})
+	l, err := net.Listen("unix", t.TempDir()+"/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	a, err := r.NewAcceptor(l, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := l.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	setNonblock := func(nonblocking bool) {
+		t.Helper()
+		err := raw.Control(func(fd uintptr) {
+			if err := unix.SetNonblock(int(fd), nonblocking); err != nil {
+				t.Error(err)
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		a.Serve()
+	}()
+	setNonblock(false)
+	dial(t, l)
+	servertest.WaitFor(t, "a connection is accepted", func() bool { return r.Connections() == 1 })
+	closed := make(chan struct{})
+	a.closed.Store(true)
+	go func() {
+		defer close(closed)
+		a.Close()
+	}()
+	const further = 3
+	for range further {
+		dial(t, l)
+	}
+	servertest.WaitFor(t, "Serve ends, or accepts all", func() bool {
+		select {
+		case <-served:
+			return true
+		default:
+			return r.Connections() == 1+further
+		}
+	})
+	if n := r.Connections(); n > 2 {
+		t.Errorf("%d connections were accepted, want 2 at most", n)
+		setNonblock(true)
+		dial(t, l)
+	}
+	<-served
+	<-closed
+}
+
 // failingSocket fails several times, as with too many open files. Then it waits until it is closed.
 type failingSocket struct {
 	syscall.RawConn
