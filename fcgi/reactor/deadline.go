@@ -73,10 +73,22 @@ func (r *Reactor) closeLate() {
 		if end := c.deadline(); now.Before(end) {
 			r.dueBy(end)
 		} else {
-			c.fail(errLate)
+			r.guard(c, c.late)
 		}
 	}
 	if earliest := now.Add(interval); !r.due.IsZero() && r.due.Before(earliest) {
 		r.due = earliest
+	}
+}
+
+// late closes the connection, unless its web server has read something meanwhile. The system reports that the
+// connection can be written only when a large part of its buffer is free. So the loop tries to write.
+func (c *conn) late() {
+	since := c.since
+	if c.unsent != nil {
+		c.flush()
+	}
+	if c.since.Equal(since) {
+		c.fail(errLate)
 	}
 }

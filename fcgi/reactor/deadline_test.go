@@ -153,9 +153,9 @@ func wantClosedAfter(t *testing.T, w *webServer, begin time.Time, want time.Dura
 }
 
 func TestDeadline_LetsASlowReaderGetEverything(t *testing.T) {
-	const size, bufferSize = 1 << 20, 64 << 10
+	const size, part, bufferSize = 1 << 20, 64 << 10, 256 << 10
 	for name, test := range map[string]struct {
-		pause    time.Duration // between two reads of 64 KiB
+		pause    time.Duration // between two reads of a part
 		queued   bool
 		complete bool
 	}{
@@ -173,7 +173,7 @@ func TestDeadline_LetsASlowReaderGetEverything(t *testing.T) {
 				if test.queued {
 					b.connect().Send(t, poll)
 				}
-				received, buffer := 0, make([]byte, bufferSize)
+				received, buffer := 0, make([]byte, part)
 				for {
 					time.Sleep(test.pause)
 					n, err := io.ReadFull(slow, buffer)

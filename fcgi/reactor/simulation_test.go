@@ -135,7 +135,8 @@ func (s *simulation) readyLocked(ready []readiness) (n int) {
 	return n
 }
 
-func (s *socket) isWritableLocked() bool { return s.gone || len(s.out) < s.size }
+// isWritableLocked reports whether wait reports the socket. As in the kernel, there can be room before that.
+func (s *socket) isWritableLocked() bool { return s.gone || len(s.out) <= s.size/4 }
 
 func (s *socket) isReadyLocked() bool {
 	return s.watched && (s.gone || s.write && s.isWritableLocked() || !s.write && (s.shut || len(s.in) > 0))
