@@ -48,14 +48,22 @@ func (r *Result) Encoded(form Encoding, encode func(*Result) []byte) []byte {
 	return e.bytes
 }
 
-// Size returns about how many bytes the encoded result has.
+// Size returns how many bytes the encoded result has at most.
 func (r *Result) Size() int {
-	const perEvent = 100 // for an id and a cursor
-	n := 0
+	const (
+		frame    = 100 // around all events
+		perEvent = 100 // for stamps, cursors and punctuation
+		perByte  = 6   // JSON may write a byte of an id as \u003c.
+		perID    = 3   // A changed event's id is repeated for its data and its cursor.
+	)
+	n := frame
 	for _, e := range r.Changed {
-		n += len(e.Data)
+		n += len(e.Data) + perEvent + perID*perByte*len(e.ID.String())
 	}
-	return n + (len(r.Changed)+len(r.Cursors))*perEvent
+	for _, c := range r.Cursors {
+		n += perEvent + perByte*len(c.ID.String())
+	}
+	return n
 }
 
 // results makes the results of one batch. Waiters whose content is equal get the same one.

@@ -1,8 +1,11 @@
 package hub_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
+	"novcomet/core/event"
 	"novcomet/core/hub"
 	"novcomet/core/internal/coretest"
 )
@@ -50,5 +53,30 @@ func TestResult_IsEncodedOnceInEachForm(t *testing.T) {
 	}
 	if calls != 2 {
 		t.Errorf("encoded %d times, want once in each form", calls)
+	}
+}
+
+// What is larger than its size could be sent when there is no room for it, and be lost.
+func TestResult_IsNotLongerThanItsSize(t *testing.T) {
+	for _, name := range []string{"a", strings.Repeat("<", event.MaxID), strings.Repeat("\u2028", event.MaxID/3)} {
+		id, err := event.ParseID(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const stamp = 1<<53 - 1
+		r := &hub.Result{
+			Changed: []hub.Event{{id, stamp, json.RawMessage(`"xxx"`)}},
+			Cursors: []event.Subscription{{ID: id, Cursor: event.At(stamp)}},
+		}
+		encoded, err := json.Marshal(map[string]any{
+			"s": 1, "k": map[string]string{name: event.Stamp(stamp).String()},
+			"d": map[string]any{name: r.Changed[0].Data}, "at": map[string]string{name: r.Cursors[0].Cursor.String()},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Size() < len(encoded) {
+			t.Errorf("the size is %d, want at least %d: %s", r.Size(), len(encoded), encoded)
+		}
 	}
 }

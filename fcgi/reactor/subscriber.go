@@ -43,7 +43,7 @@ func (c *conn) deliver(result *hub.Result) {
 	case c.state == closed:
 	case c.aborted:
 		c.finish(endFrame(c.id))
-	case result.Size() > large && r.unsent >= r.options.MaxBuffered:
+	case r.unsent >= r.options.MaxBuffered && result.Size() > large:
 		c.awaits = result.Size()
 		r.queue = append(r.queue, c)
 		r.queued++
