@@ -71,6 +71,22 @@ func (r *Reactor) addConn(fd int) {
 	if err := r.system.add(c.fd, c.generation); err != nil {
 		c.fail(err)
 	}
+	if r.isCrowded() {
+		r.makePlace()
+	}
+}
+
+// isCrowded reports whether there is no place for another connection.
+func (r *Reactor) isCrowded() bool { return len(r.places) == cap(r.places) }
+
+// makePlace lets an idle connection be closed. Otherwise, those that web servers keep could take all places.
+func (r *Reactor) makePlace() {
+	for _, c := range r.conns {
+		if c != nil && c.state == idle {
+			r.lastReads = append(r.lastReads, c)
+			return
+		}
+	}
 }
 
 func (c *conn) setState(s state) {
@@ -129,7 +145,7 @@ func (c *conn) answered() {
 	}
 	c.setState(idle)
 	c.handle(nil) // A part of the next request may have arrived.
-	if c.reactor.stopping {
+	if c.reactor.stopping || c.reactor.isCrowded() {
 		c.reactor.lastReads = append(c.reactor.lastReads, c)
 	}
 }

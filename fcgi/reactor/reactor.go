@@ -190,7 +190,7 @@ func (r *Reactor) receive() int {
 	return len(in.results)
 }
 
-// closeIdle closes idle connections while the reactor stops.
+// closeIdle closes idle connections, because the reactor stops, or others need their places.
 func (r *Reactor) closeIdle() {
 	for len(r.lastReads) > 0 {
 		c := pop(&r.lastReads)

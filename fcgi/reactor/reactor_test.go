@@ -211,3 +211,23 @@ func TestReactor_CountsItsConnectionsAndRequests(t *testing.T) {
 		}
 	})
 }
+
+// Web servers keep idle connections for as long as they like.
+func TestReactor_ClosesAnIdleConnectionForAnother(t *testing.T) {
+	inBubble(t, Options{MaxConnections: 2}, func(t *testing.T, b *bubble) {
+		request := Request(1, Keep, Get("publish=a"), "")
+		first := b.connect()
+		first.Send(t, request)
+		first.WantResponse(t, 1, http.StatusOK, "true")
+		second := b.connect() // It takes the last place.
+		first.WantClosed(t)
+		third := b.connect()
+		second.Send(t, request)
+		second.WantResponse(t, 1, http.StatusOK, "true")
+		second.WantClosed(t)
+		third.Send(t, request)
+		third.WantResponse(t, 1, http.StatusOK, "true")
+		third.Send(t, request) // There is a place again.
+		third.WantResponse(t, 1, http.StatusOK, "true")
+	})
+}

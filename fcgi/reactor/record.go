@@ -45,6 +45,9 @@ func (c *conn) handle(arrived []byte) {
 		c.request.Refuse(ErrFull)
 	}
 	c.countReceived()
+	if c.unsent != nil && len(c.partial) > 0 && c.reactor.received >= c.reactor.options.MaxBuffered {
+		c.fail(ErrFull)
+	}
 	if c.state == idle && (c.request != nil || len(in) > 0) {
 		c.setState(reading)
 	}
