@@ -83,7 +83,7 @@ func (s *server) stop(ctx context.Context) {
 	}
 	// An acceptor may end later: if it waits for a place, or if another process has made the shared socket a
 	// blocking one, so that accept cannot be interrupted.
-	waitFor(done(&s.accepting), 200*time.Millisecond)
+	waitFor(done(&s.accepting), time.Second)
 	s.reactor.Stop()
 	finished := done(&s.running)
 	select {
