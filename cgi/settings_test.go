@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"novcomet/conf/conftest"
 	"novcomet/core/servertest"
@@ -58,6 +59,16 @@ func TestSettings_InADamagedFileAllowNothing(t *testing.T) {
 }
 
 // The user belongs to the request, and is not a setting.
+func TestSettings_AreNotTakenFromARequestHeader(t *testing.T) {
+	t.Parallel()
+	headers := []string{"HTTP_COMET_TRIES=1", "HTTP_COMET_SLEEP=10ms", "HTTP_COMET_NONSENSE=1"}
+	a := request(t, t.TempDir(), "", get("subscribed[a]=now", headers...)...)
+	a.want(t, 200, `{"s":0,"at":{"a":"0.000000"}}`)
+	if a.took < 200*time.Millisecond {
+		t.Errorf("the poll waited only %v", a.took)
+	}
+}
+
 func TestRequestVariables_NameTheUser(t *testing.T) {
 	t.Parallel()
 	variables := get("publish=user:ann:mail", "COMET_PUBLISH_ALLOW=user:<user>:*")

@@ -143,7 +143,7 @@ func TestLoad_WithoutSettings(t *testing.T) {
 	if c.Wait() != 40*time.Second || c.Data.MaxAnswer() != 1<<20 {
 		t.Errorf("a poll waits %v, an answer carries %d bytes", c.Wait(), c.Data.MaxAnswer())
 	}
-	others := []string{"TRIES=5", "HTTP_COMET_TRIES=5", "comet_tries=5", "XCOMET_TRIES=5", "COMET_TRIES=",
+	others := []string{"TRIES=5", "HTTP_COMET_TRIES=5", "comet_tries=5", "XCOMET_TRIES=5", "COMET_SLEEP=",
 		"COMET_FILE_MODE=", "NOVALUE", ""}
 	if got := load(t, Source{File: os.DevNull, Environ: others}); !reflect.DeepEqual(got, c) {
 		t.Errorf("variables of other programs and empty ones change the settings: %+v", got)
