@@ -48,7 +48,7 @@ func run(environ []string, stdin io.Reader, stderr io.Writer) int {
 		return 2
 	}
 	log := slog.New(build.LogHandler(stderr, slog.LevelError, "text", true)) // Warnings would come with each request.
-	if err := serve(handler(environ, variables, stdin, log)); err != nil {
+	if err := serve(handler(environ, variables, stdin, log), variables); err != nil {
 		log.Error("comet.cgi could not answer", "error", err)
 		return 1
 	}

@@ -59,13 +59,12 @@ func probe(s store.Store) error {
 	return nil
 }
 
-// serve lets net/http/cgi write the answer. cgi.Serve answers no request whose protocol, host, path or
-// Content-Length it cannot parse. comet.php answers it, or refuses it with a status, and comet.cgi must do
-// the same. Therefore cgi.Serve gets values that it accepts; the handler has the request's own variables.
-func serve(handler http.Handler) error {
-	os.Setenv("SERVER_PROTOCOL", "HTTP/1.1")
-	os.Setenv("REQUEST_URI", "/")
-	os.Unsetenv("HTTP_HOST")
-	os.Unsetenv("CONTENT_LENGTH")
+// serve lets net/http/cgi write the answer. cgi.Serve reads the environment, so the environment gets
+// variables that it accepts. The handler has the request's own variables.
+func serve(handler http.Handler, variables map[string]string) error {
+	os.Clearenv()
+	for name, value := range cgienv.Acceptable(variables) {
+		os.Setenv(name, value)
+	}
 	return errors.Wrap(cgi.Serve(handler), "write the answer")
 }

@@ -46,15 +46,15 @@ func serve(ctx context.Context, c commandLine, environ []string, stderr io.Write
 			return fmt.Errorf("file.directory: %w", err)
 		}
 	}
-	server, err := newServer(opened, settings, connections, log.Logger)
-	if err != nil {
-		return err
-	}
 	allowed, err := allowlistOf(environ)
 	if err != nil {
 		return err
 	}
 	listeners, err := listen(settings.Config, c.keys["listen"] != "")
+	if err != nil {
+		return err
+	}
+	server, err := newServer(opened, settings, connections, log.Logger)
 	if err != nil {
 		return err
 	}

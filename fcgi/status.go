@@ -36,7 +36,7 @@ func (s *server) status() status {
 	return status{
 		Program: "comet-fcgi", Version: build.Version(), Go: runtime.Version(), Began: s.began.UTC().Truncate(time.Second),
 		Snapshot: s.metrics.Snapshot(),
-		Parked:   int64(s.reactor.Waiting()), Serving: s.reactor.Serving(), MaxServing: s.startSettings.MaxServing,
+		Parked:   int64(s.reactor.Parked()), Serving: s.reactor.Serving(), MaxServing: s.startSettings.MaxServing,
 		Connections: s.reactor.Connections(), MaxConnections: s.maxConnections,
 		Resident: residentMemory(), Heap: heapMemory(), Goroutines: runtime.NumGoroutine(),
 	}

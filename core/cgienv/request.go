@@ -19,10 +19,10 @@ import (
 // UserVariable is the variable by which the settings of a location name the authenticated user.
 const UserVariable = "COMET_USER"
 
-// Acceptable returns a copy of the variables, changed so that net/http/fcgi accepts them. That package
-// answers no request whose protocol, host, path or Content-Length it cannot parse. comet.php answers such a
-// request, or refuses it with a status, and so must a program in its place. A [Handler] needs the original
-// variables.
+// Acceptable returns a copy of the variables, changed so that net/http/cgi and net/http/fcgi accept them.
+// These packages answer no request whose protocol, host, path or Content-Length they cannot parse. comet.php
+// answers such a request, or refuses it with a status, and so must a program in its place. A [Handler] needs
+// the original variables.
 func Acceptable(variables map[string]string) map[string]string {
 	accepted := map[string]string{}
 	maps.Copy(accepted, variables)

@@ -3,33 +3,13 @@
 package servertest
 
 import (
-	"bytes"
 	"errors"
 	"os"
-	"sync"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
-
-// Output is what a program has written so far.
-type Output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *Output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *Output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
 
 // OpenDirectory returns a directory that every user can write. Its path is short enough for that of a socket.
 // A directory of t.TempDir is closed to other users, and its path may be too long.

@@ -107,7 +107,7 @@ func (b *bubble) publish(name, data string) {
 func (b *bubble) wantConnections(connections, waiting int) {
 	b.t.Helper()
 	synctest.Wait()
-	if c, w := b.Connections(), b.Waiting(); c != connections || w != waiting {
+	if c, w := b.Connections(), b.Parked(); c != connections || w != waiting {
 		b.t.Errorf("%d connections, %d polls and streams; want %d, %d", c, w, connections, waiting)
 	}
 }
@@ -176,7 +176,7 @@ func inFullBubble(t *testing.T, f func(t *testing.T, b *bubble, slow *webServer)
 		slow := b.connect()
 		slow.Send(t, largePoll(1, 0))
 		synctest.Wait()
-		if b.unsent < b.options.MaxBuffered {
+		if !b.unsentIsFull() {
 			t.Fatalf("%d bytes are buffered", b.buffered())
 		}
 		f(t, b, slow)

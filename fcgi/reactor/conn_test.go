@@ -122,7 +122,9 @@ var clientStates = map[string]struct {
 	},
 }
 
-func TestConn_IsForgottenAtOnceInEachStateIfTheWebServerCloses(t *testing.T) {
+// inEachState runs a test with the first connection of a bubble in each state.
+func inEachState(t *testing.T, f func(t *testing.T, b *bubble, w *webServer)) {
+	t.Helper()
 	for name, state := range clientStates {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Options{}, func(t *testing.T, b *bubble) {
@@ -132,52 +134,51 @@ func TestConn_IsForgottenAtOnceInEachStateIfTheWebServerCloses(t *testing.T) {
 				if c := b.conns[0]; c == nil || !state.want(c) {
 					t.Fatalf("the connection is not in this state: %+v", c)
 				}
-				connections := b.Connections()
-				w.Close()
-				synctest.Wait()
-				if n := b.Connections(); n != connections-1 || b.conns[0] != nil {
-					t.Errorf("%d connections, want %d", n, connections-1)
-				}
+				f(t, b, w)
 			})
 		})
 	}
 }
 
+func TestConn_IsForgottenAtOnceInEachStateIfTheWebServerCloses(t *testing.T) {
+	inEachState(t, func(t *testing.T, b *bubble, w *webServer) {
+		connections := b.Connections()
+		w.Close()
+		synctest.Wait()
+		if n := b.Connections(); n != connections-1 || b.conns[0] != nil {
+			t.Errorf("%d connections, want %d", n, connections-1)
+		}
+	})
+}
+
 // The other connection has the same descriptor.
 func TestConn_IsForgottenInEachStateWithoutHarmToTheNextOne(t *testing.T) {
-	for name, state := range clientStates {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, Options{}, func(t *testing.T, b *bubble) {
-				w := b.connectWith(state.size)
-				state.reach(t, b, w)
-				synctest.Wait()
-				old := b.conns[0].generation
-				b.system.pause()
-				b.system.report(readiness{fd: 0, generation: old, gone: true})
-				w.Close()
-				var next *webServer
-				b.system.closing = func(fd int32) {
-					if fd == 0 && next == nil {
-						next = b.acceptWith(socketSize)
-						b.system.report(
-							readiness{fd: 0, generation: old, gone: true}, readiness{fd: 0, generation: old, write: true})
-					}
-				}
-				b.system.resume()
-				synctest.Wait()
-				if next == nil || next.fd != 0 {
-					t.Fatal("the descriptor was not used again")
-				}
-				next.Send(t, Request(7, Keep, Get("subscribed[next]=now"), ""))
-				b.publish("next", "")
-				time.Sleep(2 * time.Hour) // Publications that wait for the store end.
-				next.WantResponse(t, 7, http.StatusOK, `{"s":`)
-				next.Send(t, Request(8, 0, Get("subscribed[next]=1.0"), ""))
-				next.WantResponse(t, 8, http.StatusOK, `{"s":1`)
-				next.WantClosed(t)
-			})
-		})
-	}
+	inEachState(t, func(t *testing.T, b *bubble, w *webServer) {
+		old := b.conns[0].generation
+		b.system.pause()
+		b.system.report(readiness{fd: 0, generation: old, gone: true})
+		w.Close()
+		var next *webServer
+		b.system.closing = func(fd int32) {
+			if fd == 0 && next == nil {
+				next = b.acceptWith(socketSize)
+				b.system.report(
+					readiness{fd: 0, generation: old, gone: true}, readiness{fd: 0, generation: old, write: true})
+			}
+		}
+		b.system.resume()
+		synctest.Wait()
+		if next == nil || next.fd != 0 {
+			t.Fatal("the descriptor was not used again")
+		}
+		next.Send(t, Request(7, Keep, Get("subscribed[next]=now"), ""))
+		b.publish("next", "")
+		time.Sleep(2 * time.Hour) // Publications that wait for the store end.
+		next.WantResponse(t, 7, http.StatusOK, `{"s":`)
+		next.Send(t, Request(8, 0, Get("subscribed[next]=1.0"), ""))
+		next.WantResponse(t, 8, http.StatusOK, `{"s":1`)
+		next.WantClosed(t)
+	})
 }
 
 func TestConn_ServesOneRequestAfterAnother(t *testing.T) {
@@ -198,25 +199,18 @@ func TestConn_ServesOneRequestAfterAnother(t *testing.T) {
 
 // What is unsent is sent first.
 func TestConn_IsClosedIfTheWebServerSendsNothingMore(t *testing.T) {
-	for name, state := range clientStates {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, Options{}, func(t *testing.T, b *bubble) {
-				w := b.connectWith(state.size)
-				state.reach(t, b, w)
-				synctest.Wait()
-				begin, hasUnsent := time.Now(), b.conns[0].unsent != nil
-				if err := w.CloseWrite(); err != nil {
-					t.Fatal(err)
-				}
-				synctest.Wait()
-				if w.isClosed() == hasUnsent {
-					t.Errorf("the connection is closed: %v", w.isClosed())
-				}
-				if n, err := io.Copy(io.Discard, w); n > 0 != hasUnsent || err != nil {
-					t.Errorf("%d bytes were received, %v", n, err)
-				}
-				wantAfter(t, "the connection was closed", begin, 0)
-			})
-		})
-	}
+	inEachState(t, func(t *testing.T, b *bubble, w *webServer) {
+		begin, hasUnsent := time.Now(), b.conns[0].unsent != nil
+		if err := w.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if w.isClosed() == hasUnsent {
+			t.Errorf("the connection is closed: %v", w.isClosed())
+		}
+		if n, err := io.Copy(io.Discard, w); n > 0 != hasUnsent || err != nil {
+			t.Errorf("%d bytes were received, %v", n, err)
+		}
+		wantAfter(t, "the connection was closed", begin, 0)
+	})
 }

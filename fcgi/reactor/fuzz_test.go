@@ -73,7 +73,7 @@ func FuzzReactor(f *testing.F) {
 			go func() { received <- w.readPieces(t, readPieces) }()
 			sendInPieces(w, sent, sendPieces, time.Second)
 			synctest.Wait()
-			if n := b.Waiting(); n > 1 {
+			if n := b.Parked(); n > 1 {
 				t.Errorf("%d polls wait on one connection", n)
 			}
 			time.Sleep(stays[int(stay)%len(stays)])
@@ -233,7 +233,7 @@ func FuzzRealSockets(f *testing.F) {
 		for record := range got {
 			t.Errorf("received %q", record)
 		}
-		servertest.WaitFor(t, "the connection is forgotten", func() bool { return r.Connections()+r.Waiting() == 0 })
+		servertest.WaitFor(t, "the connection is forgotten", func() bool { return r.Connections()+r.Parked() == 0 })
 	})
 }
 

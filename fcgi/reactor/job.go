@@ -24,7 +24,7 @@ type job struct {
 // jobs are the requests that are served outside the loop. At most MaxServing run at the same time, and at
 // most half of these publish, because a store that does not answer must leave room for other requests.
 type jobs struct {
-	publications, others []*job // that do not run so far
+	publications, others []*job // that have not started yet
 	running, publishing  int
 }
 

@@ -62,7 +62,7 @@ type Reactor struct {
 	places  chan struct{} // a semaphore: each connection has taken one
 
 	connections atomic.Int64
-	waiting     atomic.Int64 // parked polls and streams
+	parked      atomic.Int64 // polls and streams
 	serving     atomic.Int64
 
 	// Only the loop uses the following.
@@ -71,8 +71,8 @@ type Reactor struct {
 	timed      map[*conn]struct{} // connections that have a deadline
 	due        time.Time          // when the next deadline may be over; zero: there is none
 	frames     frames
-	queue      []*conn // whose subscribers wait for room; also some that wait no more
-	queued     int     // connections of the queue whose subscribers still wait
+	queue      []*conn // whose subscribers wait for room; some may have left it
+	queued     int     // connections in the queue that have not left it
 	lastReads  []*conn // idle ones, to be closed after one last read
 	jobs       jobs
 	scavenger  scavenger
@@ -103,11 +103,15 @@ func newReactor(service Service, o Options, s system) *Reactor {
 // Connections returns how many connections there are.
 func (r *Reactor) Connections() int { return int(r.connections.Load()) }
 
-// Waiting returns how many polls and streams are parked.
-func (r *Reactor) Waiting() int { return int(r.waiting.Load()) }
+// Parked returns how many polls and streams are parked.
+func (r *Reactor) Parked() int { return int(r.parked.Load()) }
 
 // Serving returns how many requests are being served outside the loop.
 func (r *Reactor) Serving() int { return int(r.serving.Load()) }
+
+// receivedIsFull and unsentIsFull report whether Options.MaxBuffered is reached.
+func (r *Reactor) receivedIsFull() bool { return r.received >= r.options.MaxBuffered }
+func (r *Reactor) unsentIsFull() bool   { return r.unsent >= r.options.MaxBuffered }
 
 // Stop closes each connection after the answer to its request, and idle connections after one last read. It
 // returns at once. Run returns when the last connection is closed.

@@ -144,27 +144,21 @@ func TestReactor_StopWaitsForPublications(t *testing.T) {
 }
 
 func TestReactor_CloseClosesConnectionsInEachState(t *testing.T) {
-	for name, state := range clientStates {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, Options{}, func(t *testing.T, b *bubble) {
-				w := b.connectWith(state.size)
-				state.reach(t, b, w)
-				b.system.pause()
-				b.acceptWith(socketSize) // It is accepted, but the loop has not seen it.
-				b.Close()
-				b.system.resume()
-				<-b.ended
-				for _, w := range b.ends {
-					if _, err := io.Copy(io.Discard, w); err != nil {
-						t.Error(err)
-					}
-				}
-				b.received = 0 // Close does not wait for publications.
-				b.jobs.running = 0
-				time.Sleep(2 * time.Hour) // Publications that wait for the store end.
-			})
-		})
-	}
+	inEachState(t, func(t *testing.T, b *bubble, w *webServer) {
+		b.system.pause()
+		b.acceptWith(socketSize) // It is accepted, but the loop has not seen it.
+		b.Close()
+		b.system.resume()
+		<-b.ended
+		for _, w := range b.ends {
+			if _, err := io.Copy(io.Discard, w); err != nil {
+				t.Error(err)
+			}
+		}
+		b.received = 0 // Close does not wait for publications.
+		b.jobs.running = 0
+		time.Sleep(2 * time.Hour) // Publications that wait for the store end.
+	})
 }
 
 func TestReactor_APanicCostsOneConnection(t *testing.T) {

@@ -41,11 +41,11 @@ func (c *conn) handle(arrived []byte) {
 	if len(in) > 0 {
 		c.partial = bytes.Clone(in)
 	}
-	if c.request != nil && c.reactor.received >= c.reactor.options.MaxBuffered {
+	if c.request != nil && c.reactor.receivedIsFull() {
 		c.request.Refuse(ErrFull)
 	}
 	c.countReceived()
-	if c.unsent != nil && len(c.partial) > 0 && c.reactor.received >= c.reactor.options.MaxBuffered {
+	if c.unsent != nil && len(c.partial) > 0 && c.reactor.receivedIsFull() {
 		c.fail(ErrFull)
 	}
 	if c.state == idle && (c.request != nil || len(in) > 0) {
@@ -114,7 +114,7 @@ func (c *conn) add(h fastcgi.Header, content []byte) error {
 	request := c.request
 	c.request = nil
 	opened := c.reactor.service.Open(request, false)
-	if opened.Subscriber == nil && c.reactor.received >= c.reactor.options.MaxBuffered {
+	if opened.Subscriber == nil && c.reactor.receivedIsFull() {
 		request.Refuse(ErrFull)
 		opened = c.reactor.service.Open(request, false)
 	}
@@ -140,7 +140,7 @@ func (c *conn) handleShort(h fastcgi.Header, content []byte) error {
 	return nil
 }
 
-// begin begins a request.
+// begin begins a request, or refuses it because of its role.
 func (c *conn) begin(id uint16, content []byte) error {
 	r, ok, err := fastcgi.Begin(id, content)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // subscribe parks a poll or a stream on its connection.
 func (c *conn) subscribe(s *core.Subscriber) {
 	c.subscriber = s
-	c.reactor.waiting.Add(1)
+	c.reactor.parked.Add(1)
 	c.setState(waiting)
 	if !s.IsStream() {
 		c.wait()
@@ -43,7 +43,7 @@ func (c *conn) deliver(result *hub.Result) {
 	case c.state == closed:
 	case c.aborted:
 		c.finish(endFrame(c.id))
-	case r.unsent >= r.options.MaxBuffered && result.Size() > large:
+	case r.unsentIsFull() && result.Size() > large:
 		c.awaits = result.Size()
 		r.queue = append(r.queue, c)
 		r.queued++
@@ -106,7 +106,7 @@ func (c *conn) unsubscribe() {
 	c.leaveQueue()
 	c.subscriber.Close()
 	c.subscriber, c.inHub = nil, false
-	c.reactor.waiting.Add(-1)
+	c.reactor.parked.Add(-1)
 }
 
 // endFrame ends a request without an answer.

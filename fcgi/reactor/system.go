@@ -64,7 +64,7 @@ func (e *epoll) wait(ready []readiness, limit time.Duration) (n int) {
 	}
 	reported, err := unix.EpollWait(e.fd, e.events[:len(ready)], milliseconds(limit))
 	if err != nil && err != unix.EINTR {
-		panic(errors.Wrap(err, "epoll_wait")) // The arguments are wrong.
+		panic(errors.Wrap(err, "epoll_wait")) // It fails only if its arguments are wrong.
 	}
 	for _, event := range e.events[:max(reported, 0)] {
 		if event.Fd < 0 { // wake was called

@@ -11,11 +11,11 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"novcomet/core/event"
+	"novcomet/core/servertest"
 )
 
 // Must returns the value. It panics if there is an error.
@@ -80,27 +80,8 @@ var Discard = slog.New(slog.DiscardHandler)
 
 // RecordLog returns a log, and a function that returns the lines logged so far.
 func RecordLog() (log *slog.Logger, lines func() []string) {
-	w := &lockedWriter{}
-	return slog.New(slog.NewTextHandler(w, nil)), w.lines
-}
-
-type lockedWriter struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (w *lockedWriter) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.Write(b)
-}
-
-func (w *lockedWriter) lines() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var lines []string
-	for line := range strings.Lines(w.text.String()) {
-		lines = append(lines, strings.TrimSuffix(line, "\n"))
+	out := &servertest.Output{}
+	return slog.New(slog.NewTextHandler(out, nil)), func() []string {
+		return strings.FieldsFunc(out.String(), func(r rune) bool { return r == '\n' })
 	}
-	return lines
 }
