@@ -15,4 +15,9 @@ type Rules struct {
 	Signed Signed
 	// Rate is how often each client address may publish. Locations with the same Rate are counted together.
 	Rate Rate
+	// Formats are the formats that a stream may have besides Native.
+	Formats []Format
+	// Elsewhere are the rules of another location; nil: none is known. What visitors may publish there, no
+	// stream may have in one of the Formats.
+	Elsewhere *Rules
 }

@@ -82,6 +82,15 @@ func (p Patterns) For(user string) Matcher {
 	return m
 }
 
+// ForAnyUser returns patterns that match what the patterns match for a user, whatever the user's name is.
+func (p Patterns) ForAnyUser() Matcher {
+	m := slices.Clip(p.For(""))
+	for _, parts := range p.forUser {
+		m = append(m, strings.Join(parts, "*"))
+	}
+	return m
+}
+
 // escaper makes a glob that matches exactly one text.
 var escaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
 

@@ -63,6 +63,20 @@ func TestPatterns_MatchWholeIDs(t *testing.T) {
 	}
 }
 
+func TestPatterns_ForAnyUserMatchEveryID(t *testing.T) {
+	matcher := coretest.Must(access.ParsePatterns([]string{"news", "user:<user>:*"})).ForAnyUser()
+	for id, want := range map[string]bool{
+		"news": true, "user:ann:x": true, "user:*:": true, "user:a:b:c": true, "user:ann": false, "other": false,
+	} {
+		if matcher.Match(coretest.MustID(id)) != want {
+			t.Errorf("%q matches: %v", id, !want)
+		}
+	}
+	if !(access.Patterns{}).ForAnyUser().Match(coretest.MustID("a")) {
+		t.Error("the zero Patterns do not match every id")
+	}
+}
+
 func TestParsePatterns_RejectsGlobsThatMatchNoID(t *testing.T) {
 	for _, glob := range []string{
 		"", "[", "a[b", "a[]", `a\`, `\<user>`, "[<user>]", "a/b", "../*", "a\nb", "a\x00", "\xff",
@@ -89,8 +103,14 @@ func FuzzPattern(f *testing.F) {
 		if err != nil || !strings.Contains(glob, "<user>") {
 			return
 		}
-		if patterns.For(user).Match(id) && (user == "" || !strings.Contains(name, user)) {
+		if !patterns.For(user).Match(id) {
+			return
+		}
+		if user == "" || !strings.Contains(name, user) {
 			t.Errorf("%q for user %q matches %q", glob, user, name)
+		}
+		if !patterns.ForAnyUser().Match(id) {
+			t.Errorf("%q for user %q matches %q, but not for any user", glob, user, name)
 		}
 	})
 }

@@ -1,0 +1,78 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+
+	"novcomet/core/event"
+)
+
+// Format is the form in which a stream sends what its events carry.
+type Format uint8
+
+// The formats. A page inserts what [Raw] and [Turbo] streams send as HTML.
+const (
+	Native Format = iota // the answer that a precise poll would get
+	Raw                  // the data as it was published, for htmx and every client of Server-Sent Events
+	Turbo                // a Turbo Stream, which replaces an element of the page
+)
+
+var formatNames = [...]string{Native: "", Raw: "raw", Turbo: "turbo"}
+
+// String returns the format as a query has it.
+func (f Format) String() string { return formatNames[f] }
+
+// ParseFormat returns the format with a name, which may be empty.
+func ParseFormat(name string) (Format, error) {
+	if f := slices.Index(formatNames[:], name); f >= 0 {
+		return Format(f), nil
+	}
+	return Native, fmt.Errorf("%.40q is not a format", name)
+}
+
+// ParseFormats returns the formats with these names.
+func ParseFormats(names []string) ([]Format, error) {
+	formats := []Format{}
+	for _, name := range names {
+		f, err := ParseFormat(name)
+		if err == nil && f == Native {
+			err = fmt.Errorf("%q is not a format", name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		formats = append(formats, f)
+	}
+	return formats, nil
+}
+
+// FormatDenied returns why a stream of these events may not have the format, and "" if it may. It may not if
+// visitors can publish one of the events: a page would insert their HTML.
+func (r *Rules) FormatDenied(f Format, subscriptions []event.Subscription) string {
+	if f == Native {
+		return ""
+	}
+	if !slices.Contains(r.Formats, f) {
+		return fmt.Sprintf("format=%s is not allowed here (stream.formats)", f)
+	}
+	where := "by URL"
+	for rules := r; rules != nil; rules = rules.Elsewhere {
+		visitors := rules.visitorsPublish()
+		for _, s := range subscriptions {
+			if visitors.Match(s.ID) {
+				return fmt.Sprintf("format=%s is not allowed for %q: visitors may publish it %s (publish.allow), "+
+					"and a page would insert their HTML", f, s.ID.String(), where)
+			}
+		}
+		where = "at another URL"
+	}
+	return ""
+}
+
+// visitorsPublish matches the ids that a visitor may publish by URL, with a login or without one.
+func (r *Rules) visitorsPublish() Matcher {
+	if r.Methods != nil && len(r.Methods) == 0 {
+		return nil
+	}
+	return r.Publish.ForAnyUser()
+}
