@@ -30,6 +30,13 @@ func authorizeSubscriptions(r *http.Request, q Query, rules *access.Rules, c Cli
 	if id, reason := rules.Signed.Denied(q.Subscriptions, q.Tokens, time.Now()); reason != "" {
 		return forbidden("subscribing to %q needs a token: %s", id.String(), reason)
 	}
+	if q.Format != access.Native && !wantsStream(r.Header) {
+		reason := fmt.Sprintf("format=%s is for streams: send Accept: text/event-stream, as EventSource does", q.Format)
+		return &refusal{status: http.StatusBadRequest, reason: reason}
+	}
+	if reason := rules.FormatDenied(q.Format, q.Subscriptions); reason != "" {
+		return forbidden("%s", reason)
+	}
 	return nil
 }
 

@@ -96,6 +96,48 @@ func TestEndpoint_RefusesWhatTheRulesDoNotAllow(t *testing.T) {
 	}
 }
 
+func TestEndpoint_RefusesFormatsThatTheRulesDoNotAllow(t *testing.T) {
+	raw := []access.Format{access.Raw}
+	closed := access.Rules{Publish: patterns("chat"), Formats: raw}
+	const stream = "text/event-stream"
+	for _, test := range []struct {
+		name, method, query, accept string
+		rules                       access.Rules
+		status                      int
+		reason                      string
+	}{
+		{"allowed", "GET", "subscribed[news]=0.0&format=raw", stream, closed, 200, ""},
+		{"in a form", "POST", "subscribed[news]=0.0&format=raw", stream, closed, 200, ""},
+		{"an event that visitors publish", "GET", "subscribed[news]=0.0&subscribed[chat]=0.0&format=raw", stream, closed, 403,
+			`format=raw is not allowed for "chat": visitors may publish it by URL (publish.allow)`},
+		{"in a form, an event that visitors publish", "POST", "subscribed[chat]=0.0&format=raw", stream, closed, 403, `"chat"`},
+		{"the same event in JSON", "GET", "subscribed[chat]=0.0", stream, closed, 200, ""},
+		{"by default", "GET", "subscribed[news]=0.0&format=raw", stream, access.Rules{}, 403,
+			"format=raw is not allowed here (stream.formats)"},
+		{"HEAD", "HEAD", "subscribed[chat]=0.0&format=raw", stream, closed, 403, ""},
+		{"a poll", "GET", "subscribed[news]=0.0&format=raw", "*/*", closed, 400,
+			"format=raw is for streams: send Accept: text/event-stream"},
+		{"an unknown format", "GET", "subscribed[news]=0.0&format=html", stream, closed, 400, "give raw or turbo"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			memory := coretest.NewMemory()
+			memory.Set("news", time.Unix(5, 0))
+			r := httptest.NewRequest(test.method, "/?"+test.query, nil)
+			if test.method == http.MethodPost {
+				r = httptest.NewRequest(test.method, "/", strings.NewReader(test.query))
+				r.Header.Set("Content-Type", form)
+			}
+			r.Header.Set("Accept", test.accept)
+			w := httptest.NewRecorder()
+			newEndpoint(memory, core.Location{Access: test.rules}).ServeHTTP(unflushed{w}, r)
+			body := strings.ReplaceAll(w.Body.String(), `\"`, `"`)
+			if w.Code != test.status || !strings.Contains(body, test.reason) {
+				t.Errorf("HTTP %d %s; want %d %s", w.Code, body, test.status, test.reason)
+			}
+		})
+	}
+}
+
 // The token lets the poll in. Then the poll waits to its end.
 func TestEndpoint_LetsAPollWaitAfterItsTokenExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -82,3 +82,24 @@ func TestLocation_ReplacedEndsEachStreamWithItsNextPart(t *testing.T) {
 		g.expect(quiet, ended, "20s :")
 	})
 }
+
+// With the new settings, visitors may be allowed to publish what a page would insert as HTML.
+func TestLocation_ReplacedWithholdsEventsInAFormat(t *testing.T) {
+	memory := coretest.NewMemory()
+	location := formatted
+	location.Replaced = new(atomic.Bool)
+	inBubble(t, memory, core.Options{Location: location}, func(g *group) {
+		memory.Set("b", coretest.Start.Add(-time.Hour))
+		const query = "subscribed[a]=now&subscribed[b]=now&subscribed[c]=now&format=raw"
+		r := g.open(query)
+		g.expect(r, open, "0s id: 0.000000,{-3600.0},0.000000")
+		time.Sleep(time.Second)
+		location.Replaced.Store(true)
+		memory.SetData("b", "<script>")
+		memory.Set("b", time.Now())
+		time.Sleep(2 * time.Second)
+		g.expect(r, ended, "2s id: 0.000000,{-3600.0},0.000000") // It resumes before the event.
+		const mixed = "subscribed[a]=now&subscribed[b]=0.0&subscribed[c]=now&format=turbo"
+		g.expect(g.open(mixed), ended, "3s id: 0.000000,0.000000,0.000000")
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"novcomet/core/access"
 	"novcomet/core/event"
 )
 
@@ -31,6 +32,8 @@ type Query struct {
 	Tokens []string
 	// Data asks for the data of events, in a precise answer.
 	Data bool
+	// Format is the format of a stream. Each but access.Native needs the data.
+	Format access.Format
 	// LastEventID has all cursors of a stream that is resumed.
 	LastEventID string
 }
@@ -40,7 +43,7 @@ type Query struct {
 // publish=, publish[]=x, subscribed=5, subscribed[a and subscribed[]=1.
 func ParseQuery(raw string) (Query, error) {
 	query := Query{MaxWait: -1}
-	var publish, wait, data string
+	var publish, wait, data, format string
 	var subscriptions []parameter
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(pair, "=")
@@ -53,6 +56,8 @@ func ParseQuery(raw string) (Query, error) {
 			query.Tokens = append(query.Tokens, unescape(value))
 		case name == "data":
 			data = unescape(value)
+		case name == "format":
+			format = unescape(value)
 		case name == "lastEventId":
 			query.LastEventID = unescape(value)
 		case strings.HasPrefix(name, "subscribed["):
@@ -70,7 +75,10 @@ func ParseQuery(raw string) (Query, error) {
 	if query.Subscriptions, err = parseSubscriptions(subscriptions); err != nil {
 		return Query{}, err
 	}
-	query.Data = data != "" && data != "0"
+	if query.Format, err = access.ParseFormat(format); err != nil {
+		return Query{}, fmt.Errorf("bad query: format=%.40q: give raw or turbo", format)
+	}
+	query.Data = data != "" && data != "0" || query.Format != access.Native
 	query.MaxWait, err = parseWait(wait)
 	return query, err
 }
@@ -147,6 +155,18 @@ func unescape(s string) string {
 
 // IsEmpty reports whether the query asks for nothing.
 func (q Query) IsEmpty() bool { return q.Publish.IsZero() && len(q.Subscriptions) == 0 }
+
+// dataForm returns the form in which the client wants data.
+func (q Query) dataForm() event.Form {
+	switch {
+	case q.Format != access.Native:
+		return event.Lines
+	case q.Data:
+		return event.JSON
+	default:
+		return event.NoData
+	}
+}
 
 // IsPrecise reports whether the poll gets a precise answer: at least one of its cursors is precise.
 func (q Query) IsPrecise() bool {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"novcomet/core"
+	"novcomet/core/access"
 )
 
 // summary returns a query as "publish ID", or as "ID=cursor … wait N".
@@ -40,6 +41,7 @@ func TestParseQuery_ReadsAsPHP(t *testing.T) {
 		"subscribed[0]=1&subscribed[1]=2":                               "0=1 1=2",
 		"publish=a&subscribed[b]=1":                                     "publish a",
 		"subscribed[b]=1&publish=a":                                     "publish a",
+		"publish=a&format=html":                                         "publish a",
 		"subscribed[../b]=1&publish=a":                                  "publish a",
 		"publish=a&publish=b":                                           "publish b",
 		"publish=a%2Bb":                                                 "publish a+b",
@@ -69,7 +71,7 @@ func TestParseQuery_ReadsAsPHP(t *testing.T) {
 	}
 }
 
-func TestParseQuery_ReadsTokensDataAndLastEventID(t *testing.T) {
+func TestParseQuery_ReadsTokensDataFormatAndLastEventID(t *testing.T) {
 	q, err := core.ParseQuery("token=a.b.c%2A&token=&token=d&data=1&lastEventId=1.5%2C2&subscribed[a]=now")
 	if err != nil || !reflect.DeepEqual(q.Tokens, []string{"a.b.c*", "d"}) || !q.Data || q.LastEventID != "1.5,2" {
 		t.Errorf("%+v, %v", q, err)
@@ -79,6 +81,14 @@ func TestParseQuery_ReadsTokensDataAndLastEventID(t *testing.T) {
 	} {
 		if q, err := core.ParseQuery(query); err != nil || q.Data != want {
 			t.Errorf("%s: %v, %v; want %v", query, q.Data, err, want)
+		}
+	}
+	for query, want := range map[string]access.Format{
+		"format=raw": access.Raw, "data=0&format=%74urbo": access.Turbo, "format=": access.Native, "format=raw&format=": access.Native,
+	} {
+		q, err := core.ParseQuery(query)
+		if err != nil || q.Format != want || q.Data != (want != access.Native) {
+			t.Errorf("%s: %q, data: %v, %v; want %q", query, q.Format, q.Data, err, want)
 		}
 	}
 }
@@ -93,16 +103,17 @@ func numbered(n int, format string) string {
 
 func TestParseQuery_NamesWhatIsWrong(t *testing.T) {
 	for query, want := range map[string]string{
-		"publish=../a":                      `this id is not allowed: "../a"`,
-		"publish=a%00b":                     `this id is not allowed: "a\x00b"`,
-		"publish=a&publish=.b":              `".b"`,
-		"subscribed[a]=1&subscribed[b/c]=1": `"b/c"`,
-		"subscribed[a][b]=1":                `bad query: "subscribed[a][b]": subscriptions don't nest`,
-		"subscribed[a][]=1":                 `"subscribed[a][]"`,
-		"subscribed[a]=1.":                  `not a cursor: "1."`,
-		"subscribed[a]=now&wait=soon":       `bad query: wait="soon"`,
-		"subscribed[a]=now&wait=-1":         `wait="-1"`,
-		"subscribed[a]=now&wait=NaN":        `wait="NaN"`,
+		"publish=../a":                                           `this id is not allowed: "../a"`,
+		"publish=a%00b":                                          `this id is not allowed: "a\x00b"`,
+		"publish=a&publish=.b":                                   `".b"`,
+		"subscribed[a]=1&subscribed[b/c]=1":                      `"b/c"`,
+		"subscribed[a][b]=1":                                     `bad query: "subscribed[a][b]": subscriptions don't nest`,
+		"subscribed[a][]=1":                                      `"subscribed[a][]"`,
+		"subscribed[a]=1.":                                       `not a cursor: "1."`,
+		"subscribed[a]=now&wait=soon":                            `bad query: wait="soon"`,
+		"subscribed[a]=now&wait=-1":                              `wait="-1"`,
+		"subscribed[a]=now&format=html":                          `bad query: format="html": give raw or turbo`,
+		"subscribed[a]=now&wait=NaN":                             `wait="NaN"`,
 		numbered(core.MaxSubscriptions+1, "subscribed[%d]=now&"): "more than 1000 ids",
 		numbered(core.MaxTokens+1, "token=%d&"):                  "more than 100 tokens",
 	} {

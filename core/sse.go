@@ -2,15 +2,27 @@ package core
 
 import (
 	"fmt"
+	"html"
 	"math/rand/v2"
 	"net/http"
 	"strings"
 
+	"novcomet/core/access"
 	"novcomet/core/event"
 	"novcomet/core/hub"
 )
 
 // Server-Sent Events, https://html.spec.whatwg.org/multipage/server-sent-events.html
+
+// encodings are the forms of the parts of a stream in each format.
+var encodings = [...]struct {
+	form   hub.Encoding
+	encode func(*hub.Result) []byte
+}{
+	access.Native: {hub.SSE, encodePart},
+	access.Raw:    {hub.RawSSE, encodeRaw},
+	access.Turbo:  {hub.TurboSSE, encodeTurbo},
+}
 
 // wantsStream reports whether the client accepts Server-Sent Events, as EventSource says.
 func wantsStream(h http.Header) bool {
@@ -49,22 +61,54 @@ func encodeFirst(r *hub.Result) []byte {
 }
 
 // encodePart returns a part of a stream: an event for each that has changed, with the answer that a precise
-// poll would get about it. The last one has the id from which the stream can be resumed. So a client that
-// loses the connection in the middle gets all of them again. A part without events is a comment.
+// poll would get about it.
 func encodePart(r *hub.Result) []byte {
+	cursors := r.Cursors
+	return encodeEvents(r, func(b []byte, e hub.Event) []byte {
+		for cursors[0].ID != e.ID { // Both are in the order of the request.
+			cursors = cursors[1:]
+		}
+		return appendAnswer(append(appendEventName(b, e), "data: "...), []hub.Event{e}, cursors[:1])
+	})
+}
+
+// encodeRaw returns a part of a stream whose events contain the data as it was published. An event without
+// data has one empty line of data: without a line, EventSource would not report the event.
+func encodeRaw(r *hub.Result) []byte {
+	return encodeEvents(r, func(b []byte, e hub.Event) []byte {
+		return append(append(appendEventName(b, e), "data: "...), e.Data...)
+	})
+}
+
+// encodeTurbo returns a part of a stream of Turbo Streams. An event replaces the element of the page whose id
+// is that of the event. An event without data makes the page load itself again. Turbo only hears of events
+// without a name.
+func encodeTurbo(r *hub.Result) []byte {
+	return encodeEvents(r, func(b []byte, e hub.Event) []byte {
+		if e.Data == nil {
+			return append(b, `data: <turbo-stream action="refresh"></turbo-stream>`...)
+		}
+		target := html.EscapeString(e.ID.String())
+		b = append(append(b, `data: <turbo-stream action="replace" target="`...), target...)
+		b = append(append(b, `"><template>`...), e.Data...)
+		return append(b, "</template></turbo-stream>"...)
+	})
+}
+
+func appendEventName(b []byte, e hub.Event) []byte {
+	return append(append(append(b, "event: "...), e.ID.String()...), '\n') // An id has no line breaks.
+}
+
+// encodeEvents returns a part of a stream. appendEvent appends the lines of each event that has changed,
+// without the last newline. The last event has the id from which the stream can be resumed. So a client that
+// loses the connection in the middle gets all of them again. A part without events is a comment.
+func encodeEvents(r *hub.Result, appendEvent func([]byte, hub.Event) []byte) []byte {
 	if len(r.Changed) == 0 {
 		return []byte(":\n\n")
 	}
-	cursors := make(map[event.ID]event.Cursor, len(r.Cursors))
-	for _, s := range r.Cursors {
-		cursors[s.ID] = s.Cursor
-	}
 	var b []byte
-	for i := range r.Changed {
-		id := r.Changed[i].ID
-		b = append(append(append(b, "event: "...), id.String()...), "\ndata: "...)
-		// rule: stream-sends-each-changed-event
-		b = appendAnswer(b, r.Changed[i:i+1], []event.Subscription{{ID: id, Cursor: cursors[id]}})
+	for i, e := range r.Changed {
+		b = appendEvent(b, e)      // rule: stream-sends-each-changed-event
 		if i == len(r.Changed)-1 { // rule: stream-id-is-in-the-last-event-of-a-part
 			b = appendLastEventID(append(b, "\nid: "...), r.Cursors) // rule: stream-id-is-in-each-part-with-events
 		}

@@ -1,14 +1,25 @@
 package core_test
 
 import (
+	"html"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"novcomet/core"
+	"novcomet/core/access"
+	"novcomet/core/event"
 	"novcomet/core/internal/coretest"
 )
+
+// formatted is a location whose streams may have each format.
+var formatted = core.Location{
+	Access: access.Rules{Publish: patterns(), Formats: []access.Format{access.Raw, access.Turbo}},
+}
 
 func TestEndpoint_OpensAStreamForEventSource(t *testing.T) {
 	endpoint := newEndpoint(coretest.NewMemory(), core.Location{Tries: 1})
@@ -94,4 +105,133 @@ func TestStream_ResumesWithoutAGap(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestStream_SendsDataInItsFormat(t *testing.T) {
+	for _, test := range []struct{ format, html, json, none string }{
+		{"raw", "event: a|data: <p>|data: x</p>", `event: a|data: {"x": 1}`, "event: a|data: "},
+		{"turbo", `data: <turbo-stream action="replace" target="a"><template><p>|data: x</p></template></turbo-stream>`,
+			`data: <turbo-stream action="replace" target="a"><template>{"x": 1}</template></turbo-stream>`,
+			`data: <turbo-stream action="refresh"></turbo-stream>`},
+	} {
+		t.Run(test.format, func(t *testing.T) {
+			memory := coretest.NewMemory()
+			memory.Watchable = true
+			inBubble(t, memory, core.Options{Location: formatted}, func(g *group) {
+				r := g.open("subscribed[a]=now&subscribed[b]=now&format=" + test.format)
+				g.expect(r, open, "0s id: 0.000000,0.000000")
+				for second, data := range []string{"<p>\r\nx</p>\n", `{"x": 1}`, ""} {
+					time.Sleep(time.Until(coretest.Start.Add(time.Duration(second+1) * time.Second)))
+					memory.SetData("a", data)
+					memory.Happen("a")
+				}
+				time.Sleep(time.Second)
+				g.expect(r, open, "1.000001s "+test.html+"|id: {1.0},0.000000", "2.000001s "+test.json+"|id: {2.0},0.000000",
+					"3.000001s "+test.none+"|id: {3.0},0.000000")
+				r.leave()
+			})
+		})
+	}
+}
+
+// All events of a part come before the only id, so a client that loses the connection gets them again.
+func TestStream_ResumesWithoutAGapInEachFormat(t *testing.T) {
+	for format, part := range map[string]string{
+		"raw": "event: a|data: x||event: b|data: y|",
+		"turbo": `data: <turbo-stream action="replace" target="a"><template>x</template></turbo-stream>||` +
+			`data: <turbo-stream action="replace" target="b"><template>y</template></turbo-stream>|`,
+	} {
+		memory := coretest.NewMemory()
+		inBubble(t, memory, core.Options{Location: formatted}, func(g *group) {
+			for name, data := range map[string]string{"a": "x", "b": "y"} {
+				memory.Set(name, coretest.Start.Add(-50*time.Second))
+				memory.SetData(name, data)
+			}
+			query := "subscribed[a]=now&subscribed[b]=now&format=" + format
+			for id, want := range map[string]string{
+				"0.0,0.0": part, "{-50.0},{-50.0}": "", "{-50.0},0.0": part[strings.Index(part, "||")+2:],
+			} {
+				r := g.open(query, id)
+				g.expect(r, open, "0s "+want+"id: {-50.0},{-50.0}")
+				r.leave()
+			}
+		})
+	}
+}
+
+// dispatched is an event as EventSource dispatches it.
+type dispatched struct{ name, data, lastEventID string }
+
+// parseStream reads a stream as the HTML standard says, except for retry.
+func parseStream(text string) (events []dispatched) {
+	var e dispatched
+	var data []string
+	for _, line := range strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n") {
+		field, value, _ := strings.Cut(line, ":")
+		value = strings.TrimPrefix(value, " ")
+		switch field {
+		case "":
+			if line == "" && data != nil {
+				e.data = strings.Join(data, "\n")
+				events = append(events, e)
+				data, e.name = nil, ""
+			}
+		case "event":
+			e.name = value
+		case "data":
+			data = append(data, value)
+		case "id":
+			e.lastEventID = value
+		}
+	}
+	return events
+}
+
+// Neither an id nor data adds a field or an event to a stream, and no id leaves the attribute of a Turbo
+// Stream.
+func FuzzStream(f *testing.F) {
+	for _, seed := range []string{
+		"<p>x</p>", "a\nid: 5\n\nevent: b", "a\r\rdata: b\r\n", " :", "{\n}", "</template></turbo-stream>", "\ufeff", "\n",
+	} {
+		f.Add("news", seed)
+	}
+	for _, id := range []string{`"><script>`, "&quot;", "a: b", " a ", "\u2028", "'&#34;", ":", "a+b=c&d"} {
+		f.Add(id, "x")
+	}
+	f.Fuzz(func(t *testing.T, name, data string) {
+		if _, err := event.ParseID(name); err != nil || strings.Contains(name, "]") {
+			return
+		}
+		memory := coretest.NewMemory()
+		memory.Set(name, time.Unix(5, 0))
+		memory.SetData(name, data)
+		encoded, err := event.EncodeData([]byte(data))
+		want := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimSuffix(data, "\n"))
+		if err != nil || encoded == nil {
+			want = ""
+		}
+		for _, format := range []string{"raw", "turbo"} {
+			w := httptest.NewRecorder()
+			r := newStream("format=" + format + "&subscribed[" + url.QueryEscape(name) + "]=0.0")
+			newEndpoint(memory, formatted).ServeHTTP(unflushed{w}, r) // It ends after one part.
+			events := parseStream(w.Body.String())
+			expected := dispatched{name, want, "5.000000"}
+			if format == "turbo" {
+				expected.name = ""
+				expected.data = `<turbo-stream action="refresh"></turbo-stream>`
+				if want != "" {
+					_, rest, _ := strings.Cut(events[0].data, `target="`)
+					target, _, _ := strings.Cut(rest, `"`)
+					if html.UnescapeString(target) != name || strings.ContainsAny(target, "<>") {
+						t.Errorf("%q: the target is %q", name, target)
+					}
+					expected.data = `<turbo-stream action="replace" target="` + target + `"><template>` + want +
+						"</template></turbo-stream>"
+				}
+			}
+			if !slices.Equal(events, []dispatched{expected}) {
+				t.Errorf("%q with %q: %q; want %q", name, data, events, expected)
+			}
+		}
+	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pkg/errors"
 
+	"novcomet/core/access"
 	"novcomet/core/hub"
 )
 
@@ -97,7 +98,7 @@ func (s *Subscriber) Close() {
 // Wait lets the subscriber wait for its next part, and returns at once. The receiver gets the result.
 func (s *Subscriber) Wait(receiver hub.Receiver) {
 	request := hub.Request{
-		Subscriptions: s.query.Subscriptions, Precise: s.stream != nil || s.query.IsPrecise(), Data: s.query.Data,
+		Subscriptions: s.query.Subscriptions, Precise: s.stream != nil || s.query.IsPrecise(), Data: s.query.dataForm(),
 		Wait: s.location.Wait(), Pause: s.location.Sleep, Stream: s.stream != nil,
 	}
 	if s.query.MaxWait >= 0 {
@@ -133,6 +134,9 @@ func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
 	if st == nil {
 		return r.Encoded(hub.JSON, encodeAnswer), true
 	}
+	if s.query.Format != access.Native && s.isReplaced() {
+		return s.withhold(r), true
+	}
 	now := time.Now()
 	unchanged := len(r.Changed) == 0
 	// A part without events before its time means that the endpoint is full, or drains.
@@ -145,10 +149,24 @@ func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
 	if first := !st.started; first && unchanged {
 		body = encodeFirst(r) // rule: stream-id-is-in-the-first-bytes
 	} else {
-		body = r.Encoded(hub.SSE, encodePart)
+		e := encodings[s.query.Format]
+		body = r.Encoded(e.form, e.encode)
 	}
 	st.started = true
 	return body, last
+}
+
+// withhold returns the last part of a stream whose location has been replaced: an id, and no events. By the
+// new settings, visitors may be allowed to publish them, and a page would insert their HTML. With the id, the
+// browser gets the events from a new stream, if it still may have one.
+func (s *Subscriber) withhold(r *hub.Result) []byte {
+	cursors, changed := slices.Clone(r.Cursors), r.Changed
+	for i, c := range cursors { // All are in the order of the query.
+		if len(changed) > 0 && changed[0].ID == c.ID {
+			cursors[i], changed = s.query.Subscriptions[i], changed[1:]
+		}
+	}
+	return encodeFirst(&hub.Result{Cursors: cursors})
 }
 
 func (s *Subscriber) isReplaced() bool {

@@ -305,3 +305,37 @@ func TestSubscriber_SharesOneEncodingOfEqualAnswers(t *testing.T) {
 		}
 	})
 }
+
+func TestSubscriber_SharesOneEncodingOfEachFormat(t *testing.T) {
+	memory := coretest.NewMemory()
+	memory.Watchable = true
+	memory.SetData("a", "1")
+	inBubble(t, memory, core.Options{Location: formatted}, func(g *group) {
+		formats := []string{"", "raw", "turbo"}
+		var waiting []*core.Subscriber
+		var results []mailbox
+		for _, format := range append(formats, formats...) {
+			s, m := g.endpoint.Open(newStream("subscribed[a]=now&data=1&format="+format)).Subscriber, make(mailbox, 1)
+			s.Begin(http.Header{})
+			defer s.Close()
+			s.Wait(m)
+			s.Part(<-m)
+			s.Wait(m)
+			waiting, results = append(waiting, s), append(results, m)
+		}
+		synctest.Wait()
+		memory.Happen("a")
+		texts := map[string]bool{}
+		for i := range formats {
+			one, _ := waiting[i].Part(<-results[i])
+			two, _ := waiting[i+len(formats)].Part(<-results[i+len(formats)])
+			if &one[0] != &two[0] {
+				t.Errorf("encoded twice: %s, %s", one, two)
+			}
+			texts[string(one)] = true
+		}
+		if len(texts) != len(formats) {
+			t.Errorf("%d formats have %d encodings: %v", len(formats), len(texts), texts)
+		}
+	})
+}

@@ -38,8 +38,9 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		}
 		log.setLevel(next.Config)
 		s.endpoint.SetLimits(build.Limits(next.Config))
-		old := s.inForce.Swap(newInForce(next.Config))
-		old.locations.Replace()
+		// In this order: no open stream sends what only the new settings allow visitors to publish.
+		s.inForce.Load().locations.Replace()
+		s.inForce.Store(newInForce(next.Config))
 		announce(next, log.verbatim)
 		if len(restart) > 0 {
 			log.verbatim.Warn("changed settings need a restart", "keys", strings.Join(restart, ","))

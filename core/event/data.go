@@ -5,9 +5,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	pkgerrors "github.com/pkg/errors"
+)
+
+// Form is a form in which data is sent.
+type Form uint8
+
+// The forms of data.
+const (
+	NoData Form = iota
+	JSON        // as EncodeData returns it
+	Lines       // as EncodeLines returns it
 )
 
 // MaxDepth is how deep JSON data may be nested. Browsers parse any depth, but Chromium cannot copy a value of
@@ -45,6 +56,18 @@ func EncodeData(data []byte) (json.RawMessage, error) {
 	text, err := json.Marshal(string(data))
 	return text, pkgerrors.Wrap(err, "the data")
 }
+
+// EncodeLines returns data as an event of a stream contains it, after "data: ": as it was published, but each
+// line begins with a field name. The client joins the lines with "\n". One newline at the end is dropped, as
+// by EncodeData.
+func EncodeLines(data []byte) []byte {
+	return []byte(lineBreaks.Replace(strings.TrimSuffix(string(data), "\n")))
+}
+
+// lineBreaks replaces all ends of lines of Server-Sent Events.
+var lineBreaks = strings.NewReplacer("\r\n", newLine, "\r", newLine, "\n", newLine)
+
+const newLine = "\ndata: "
 
 // depthOf returns how deep JSON is nested. In other text it counts how many brackets are open at most.
 func depthOf(data []byte) (deepest int) {

@@ -64,6 +64,24 @@ func TestEncodeData_RejectsWhatABrowserCannotRead(t *testing.T) {
 	}
 }
 
+func TestEncodeLines(t *testing.T) {
+	for data, want := range map[string]string{
+		"<p>a</p>":             "<p>a</p>",
+		"a\n":                  "a",
+		"a\n\n":                "a|",
+		"\na":                  "|a",
+		"a\r\nb\rc\nd\n\re":    "a|b|c|d||e",
+		"  a\u2028b\u0085\v c": "  a\u2028b\u0085\v c", // not line ends of Server-Sent Events
+		"{\"n\": [\n1]}":       "{\"n\": [|1]}",
+		"id: 1\nevent: x":      "id: 1|event: x",
+	} {
+		want = strings.ReplaceAll(want, "|", "\ndata: ")
+		if got := event.EncodeLines([]byte(data)); string(got) != want {
+			t.Errorf("%q: %q; want %q", data, got, want)
+		}
+	}
+}
+
 // Encoded data is put into answers and streams as it is: it must be one value on one line.
 func FuzzEncodeData(f *testing.F) {
 	for _, seed := range []string{`{"a":[1]}`, "text\n", `1},"s":0`, "\u2028", "{\n}", nested(102), "\xff"} {

@@ -70,7 +70,7 @@ func (h *Hub) check(b batch) {
 		switch {
 		case !w.next.IsZero():
 			h.waiting.put(w)
-		case w.data && w.hasChanged():
+		case w.data != event.NoData && w.hasChanged():
 			h.waiting.remove(w)
 			withData = append(withData, w)
 		default:

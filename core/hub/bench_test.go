@@ -75,7 +75,7 @@ func newBenchHub() (*hub.Hub, *benchStore) {
 	return hub.New(s, limits, &metrics.Metrics{}, coretest.Discard), s
 }
 
-func benchRequest(name string, data bool) hub.Request {
+func benchRequest(name string, data event.Form) hub.Request {
 	id := coretest.MustID(name)
 	return hub.Request{
 		Subscriptions: []event.Subscription{{ID: id, Cursor: event.At(1)}}, Precise: true, Data: data,
@@ -85,8 +85,8 @@ func benchRequest(name string, data bool) hub.Request {
 
 func BenchmarkHub_WaitAndCancel(b *testing.B) {
 	h, _ := newBenchHub()
-	request := benchRequest("a", false)
-	other := &benchWaiter{request: benchRequest("b", false)}
+	request := benchRequest("a", event.NoData)
+	other := &benchWaiter{request: benchRequest("b", event.NoData)}
 	h.Wait(&other.Waiter, other.request, other) // The loop runs all the time.
 	b.ReportAllocs()
 	for b.Loop() {
@@ -105,10 +105,10 @@ func BenchmarkHub_Wake(b *testing.B) {
 	for _, bench := range []struct {
 		name   string
 		events int
-		data   bool
+		data   event.Form
 	}{
-		{"one event", 1, false}, {"one event with data", 1, true},
-		{"distinct events", waiters, false}, {"distinct events with data", waiters, true},
+		{"one event", 1, event.NoData}, {"one event with data", 1, event.JSON},
+		{"distinct events", waiters, event.NoData}, {"distinct events with data", waiters, event.JSON},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
 			h, s := newBenchHub()

@@ -2,8 +2,8 @@ package hub
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"novcomet/core/event"
@@ -58,17 +58,18 @@ func (h *Hub) deliverWithData(waiters []*Waiter) {
 // truncate drops the events whose data was not read or does not fit into the answer. The client gets them
 // with its next poll, at once, because their cursors are old. The first event always fits. Data is nil if the
 // store has none. The buffer is memory that truncate uses and returns.
-func (d *delivery) truncate(data map[*entry]json.RawMessage, room int, buffer []*watch) []*watch {
+func (d *delivery) truncate(data map[*entry]payload, room int, buffer []*watch) []*watch {
 	first := true
 	buffer = d.changedOldestFirst(buffer)
 	for _, w := range buffer {
 		payload, read := data[w.entry]
+		size := len(payload[d.data])
 		if data != nil && !read || // rule: data-not-read-keeps-its-event-from-the-answer
-			!first && len(payload) > room {
+			!first && size > room {
 			w.answer = 0
 			continue
 		}
-		room -= len(payload)
+		room -= size
 		first = false
 	}
 	return buffer
@@ -83,7 +84,7 @@ func (h *Hub) retryLocked(w *Waiter, at time.Time) {
 
 // readData reads the data of the changed events in the order of their requests, in chunks, until it has about
 // four full answers. On error, it returns what was read before. The result is nil if the store has no data.
-func (h *Hub) readData(waiters []*Waiter, limits Limits) (map[*entry]json.RawMessage, error) {
+func (h *Hub) readData(waiters []*Waiter, limits Limits) (map[*entry]payload, error) {
 	var changed []*entry
 	var buffer []*watch
 	for _, w := range waiters {
@@ -98,9 +99,10 @@ func (h *Hub) readData(waiters []*Waiter, limits Limits) (map[*entry]json.RawMes
 	for _, e := range changed {
 		e.inBatch = false
 	}
+	asLines := slices.ContainsFunc(waiters, func(w *Waiter) bool { return w.data == event.Lines })
 	enough := 4 * max(1, limits.MaxAnswerData)
 	chunk := max(1, limits.MaxAnswerData/max(1, limits.MaxData))
-	read := map[*entry]json.RawMessage{}
+	read := map[*entry]payload{}
 	for size := 0; len(changed) > 0 && size < enough; {
 		n := min(chunk, len(changed))
 		contents, err := h.readContents(changed[:n], limits.MaxData)
@@ -112,13 +114,16 @@ func (h *Hub) readData(waiters []*Waiter, limits Limits) (map[*entry]json.RawMes
 		}
 		for i, e := range changed[:n] {
 			data, err := contents[i].Data, contents[i].Err
+			var p payload
 			if err == nil {
-				read[e], err = event.EncodeData(data)
-			} else {
-				read[e] = nil
+				p[event.JSON], err = event.EncodeData(data)
 			}
+			if asLines && p[event.JSON] != nil {
+				p[event.Lines] = event.EncodeLines(data)
+			}
+			read[e] = p
 			h.reportDropped(e, err)
-			size += len(read[e])
+			size += max(len(p[event.JSON]), len(p[event.Lines]))
 		}
 		changed = changed[n:]
 	}

@@ -86,6 +86,23 @@ func TestData_TruncatesAnAnswerThatIsFull(t *testing.T) {
 	})
 }
 
+// JSON may lose its white space, and each line of a stream begins with a field name. So the size depends on
+// the form.
+func TestData_CountsInTheFormOfTheRequest(t *testing.T) {
+	s := coretest.NewMemory()
+	for _, name := range []string{"a", "b"} {
+		s.Set(name, at(-5))
+		s.SetData(name, "[1\n\n\n]")
+	}
+	const lines = "[1\ndata: \ndata: \ndata: ]"
+	inBubble(t, s, hub.Limits{MaxData: 1000, MaxAnswerData: 2*len(lines) - 1}, func(f *fixture) {
+		f.expect(0, "a=0.0 b=0.0 data", "a={-5.0}[1] b={-5.0}[1] next a={-5.0} b={-5.0}", 0)
+		f.expect(0, "a=0.0 b=0.0 lines", "a={-5.0}"+lines+" next a={-5.0} b=0.000000", 0)
+		f.expect(0, "b=0.0 lines", "b={-5.0}"+lines+" next b={-5.0}", 0)
+		f.expect(0, "b=1 lines", "b={-5}", 0)
+	})
+}
+
 func TestData_StarvesNoEventOfAFullAnswer(t *testing.T) {
 	s := coretest.NewMemory()
 	busy := []string{"busy", "busier", "busiest"}

@@ -14,7 +14,7 @@ import (
 type delivery struct {
 	watches []watch
 	precise bool
-	data    bool // The answer contains the data of its events.
+	data    event.Form // of the data of the events in the answer
 	timing  store.Timing
 
 	checked   bool          // The store has been checked, so the following fields are known.
@@ -39,8 +39,11 @@ func (d *delivery) start(r Request, timing store.Timing) {
 		watches = append(watches, watch{Subscription: s, initial: store.Unknown})
 	}
 	timing.Resolution = max(timing.Resolution, time.Microsecond)
-	data := r.Data && r.Precise
-	if data {
+	data := r.Data
+	if !r.Precise {
+		data = event.NoData
+	}
+	if data != event.NoData {
 		timing.Resolution = max(timing.Resolution, timing.Write) // rule: data-answer-is-held-until-written
 	}
 	*d = delivery{watches: watches, precise: r.Precise, data: data, timing: timing}

@@ -89,8 +89,8 @@ func at(seconds float64) time.Time {
 // after calls f so many seconds after the start.
 func after(seconds float64, f func()) { time.AfterFunc(time.Until(at(seconds)), f) }
 
-// parse reads a request like "a=now b={-5} data wait=20s pause=1s". The last three are options; the others
-// are cursors.
+// parse reads a request like "a=now b={-5} data wait=20s pause=1s". The last three and "lines" are options;
+// the others are cursors.
 func parse(text string) hub.Request {
 	request := hub.Request{Wait: time.Minute, Pause: 2 * time.Second}
 	for _, field := range strings.Fields(coretest.Times(text)) {
@@ -101,7 +101,9 @@ func parse(text string) hub.Request {
 		case "pause":
 			request.Pause = coretest.Must(time.ParseDuration(value))
 		case "data":
-			request.Data = true
+			request.Data = event.JSON
+		case "lines":
+			request.Data = event.Lines
 		default:
 			cursor := coretest.Must(event.ParseCursor(value))
 			request.Precise = request.Precise || cursor.IsPrecise()

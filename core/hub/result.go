@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"encoding/json"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -19,7 +18,7 @@ type Result struct {
 	// requests have them.
 	Cursors []event.Subscription
 
-	encoded [2]struct {
+	encoded [encodings]struct {
 		once  sync.Once
 		bytes []byte
 	}
@@ -29,7 +28,7 @@ type Result struct {
 type Event struct {
 	ID    event.ID
 	Stamp event.Stamp
-	Data  json.RawMessage // nil if the request did not ask for data, or if the event carries none
+	Data  []byte // in the form that the request asked for; nil if it asked for none, or the event carries none
 }
 
 // Encoding is a form in which a [Result] is sent.
@@ -37,8 +36,11 @@ type Encoding int
 
 // The encodings of a [Result].
 const (
-	JSON Encoding = iota // the answer to a poll
-	SSE                  // a part of a stream
+	JSON      Encoding = iota // the answer to a poll
+	SSE                       // a part of a stream
+	RawSSE                    // a part of a stream whose events contain the data as it was published
+	TurboSSE                  // a part of a stream of Turbo Streams
+	encodings int      = iota
 )
 
 // Encoded returns the result in an encoding. It calls encode only the first time.
@@ -69,10 +71,13 @@ func (r *Result) Size() int {
 // results makes the results of one batch. Waiters whose content is equal get the same one.
 type results struct {
 	byHash map[uint64]*Result
-	data   map[*entry]json.RawMessage // what the events of the batch carry
+	data   map[*entry]payload // what the events of the batch carry
 }
 
-func newResults(data map[*entry]json.RawMessage) *results {
+// payload is the data of an event in each [event.Form]. It has Lines only if a request asks for them.
+type payload [event.Lines + 1][]byte
+
+func newResults(data map[*entry]payload) *results {
 	return &results{map[uint64]*Result{}, data}
 }
 
@@ -95,19 +100,14 @@ func (rs *results) of(d *delivery) *Result {
 	return r
 }
 
-func (rs *results) dataOf(d *delivery, w *watch) json.RawMessage {
-	if !d.data {
-		return nil
-	}
-	return rs.data[w.entry]
-}
+func (rs *results) dataOf(d *delivery, w *watch) []byte { return rs.data[w.entry][d.data] }
 
 // content is what a result depends on, for each event of a request.
 type content struct {
 	id     event.ID
 	answer event.Stamp
 	cursor event.Cursor
-	data   bool
+	data   event.Form
 }
 
 var seed = maphash.MakeSeed()

@@ -20,6 +20,7 @@ func TestResult_IsSharedByRequestsWithTheSameContent(t *testing.T) {
 		var requests []*waiting
 		for _, request := range []string{
 			"a={-9.0} data", "a={-8.0} data", // A changed event has the same next cursor.
+			"a={-9.0} lines", "a={-8.0} lines",
 			"a={-9}", "a={-8}",
 			"a={-9.0}", "a={-9.0} b=0.0", "a={-9.0} b={-9.0}", "b=0.0 a={-9.0}",
 		} {
@@ -29,13 +30,13 @@ func TestResult_IsSharedByRequestsWithTheSameContent(t *testing.T) {
 		var last *hub.Result
 		for i, w := range requests {
 			r := <-w.result
-			if (i == 1 || i == 3) && r != last {
+			if (i == 1 || i == 3 || i == 5) && r != last {
 				t.Errorf("requests %d and %d got two results", i-1, i)
 			}
 			results[r], last = true, r
 		}
-		if len(results) != 6 {
-			t.Errorf("%d results, want 6", len(results))
+		if len(results) != 7 {
+			t.Errorf("%d results, want 7", len(results))
 		}
 	})
 }
@@ -46,12 +47,12 @@ func TestResult_IsEncodedOnceInEachForm(t *testing.T) {
 		calls++
 		return []byte{byte(calls)}
 	}
-	for _, form := range []hub.Encoding{hub.JSON, hub.SSE, hub.JSON, hub.SSE} {
+	for _, form := range []hub.Encoding{hub.JSON, hub.SSE, hub.RawSSE, hub.TurboSSE, hub.JSON, hub.SSE, hub.TurboSSE} {
 		if got := r.Encoded(form, encode); len(got) != 1 || got[0] != byte(form)+1 {
 			t.Errorf("form %d: %v", form, got)
 		}
 	}
-	if calls != 2 {
+	if calls != 4 {
 		t.Errorf("encoded %d times, want once in each form", calls)
 	}
 }
@@ -65,12 +66,12 @@ func TestResult_IsNotLongerThanItsSize(t *testing.T) {
 		}
 		const stamp = 1<<53 - 1
 		r := &hub.Result{
-			Changed: []hub.Event{{id, stamp, json.RawMessage(`"xxx"`)}},
+			Changed: []hub.Event{{id, stamp, []byte(`"xxx"`)}},
 			Cursors: []event.Subscription{{ID: id, Cursor: event.At(stamp)}},
 		}
 		encoded, err := json.Marshal(map[string]any{
 			"s": 1, "k": map[string]string{name: event.Stamp(stamp).String()},
-			"d": map[string]any{name: r.Changed[0].Data}, "at": map[string]string{name: r.Cursors[0].Cursor.String()},
+			"d": map[string]any{name: json.RawMessage(r.Changed[0].Data)}, "at": map[string]string{name: r.Cursors[0].Cursor.String()},
 		})
 		if err != nil {
 			t.Fatal(err)
