@@ -106,8 +106,9 @@ func (d Data) MaxAnswer() int { return 16 * d.MaxBytes }
 
 // Stream describes Server-Sent Events.
 type Stream struct {
-	Comment time.Duration `mapstructure:"comment"`
-	End     time.Duration `mapstructure:"end"`
+	Comment time.Duration   `mapstructure:"comment"`
+	End     time.Duration   `mapstructure:"end"`
+	Formats []access.Format `mapstructure:"formats"`
 }
 
 // Socket describes the socket file that comet-fcgi creates.

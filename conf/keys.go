@@ -75,6 +75,8 @@ var keys = []key{
 		"Data of one event; of one answer 16 times as much."},
 	{"stream.comment", "20", location, duration("", "100ms", "10m"), "Pause after which an idle stream gets a comment."},
 	{"stream.end", "600", location, duration("", "100ms", "24h"), "Age at which a stream ends."},
+	{"stream.formats", "none", location, listOf("raw, turbo, or both separated by a comma, or none", access.ParseFormats),
+		"Formats for pages without novcomet.js."},
 	{"status", "off", location, boolean("on or off"), "The location answers with metrics."},
 
 	{"socket.mode", "0660", restart, octalMode(), "Mode of the socket file."},

@@ -75,6 +75,8 @@ var wrong = []struct {
 	{"data.max_bytes", "from 1 to 16777216", []string{"0", "-1", "16777217", "64k", "", hugeNumber, wrapsIntoRange}},
 	{"stream.comment", "from 100ms to 10m", []string{"0", "0.099", "-1", "601", "11m", "NaN", "", "often", hugeNumber}},
 	{"stream.end", "from 100ms to 24h", []string{"0", "0.099", "-1", "86401", "25h", "NaN", "", "never", hugeNumber}},
+	{"stream.formats", "give raw, turbo, or both separated by a comma, or none",
+		[]string{"html", "Raw", "raw turbo", "raw,", "", "raw,,turbo", "raw\n, html", "native"}},
 	{"status", "give on or off", []string{"", "1", "maybe", "ON", "on\n"}},
 	{"socket.mode", allowedMode, []string{"", "0", "0060", "0770", "01660", "all", "-1", modeWrapsToGood}},
 	{"socket.group", "give a group's name or number", append([]string{"-1", "+5", "4294967295", "4294967296", hugeNumber,
@@ -94,6 +96,7 @@ var wrong = []struct {
 
 // lists are the keys that may have a YAML list.
 var lists = []string{"publish.allow", "publish.methods", "subscribe.allow", "subscribe.signed", "origins",
+	"stream.formats",
 	"memcached.servers", "redis.addresses"}
 
 func TestKind_RefusesAWrongValueFromEachSource(t *testing.T) {

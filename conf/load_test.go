@@ -77,6 +77,8 @@ var settable = []struct {
 	{"data.max_bytes", "1", "7", "16777216", 65536, 1, 7, 16777216},
 	{"stream.comment", "0.1", "2", "10m", 20 * time.Second, 100 * time.Millisecond, 2 * time.Second, 10 * time.Minute},
 	{"stream.end", "0.1", "2", "24h", 10 * time.Minute, 100 * time.Millisecond, 2 * time.Second, 24 * time.Hour},
+	{"stream.formats", "raw", "turbo", "turbo, raw", []access.Format{}, []access.Format{access.Raw},
+		[]access.Format{access.Turbo}, []access.Format{access.Turbo, access.Raw}},
 	{"status", "on", "true", "yes", false, true, true, true},
 	{"socket.mode", "0666", "0600", "0662", fs.FileMode(0o660), fs.FileMode(0o666), fs.FileMode(0o600),
 		fs.FileMode(0o662)},

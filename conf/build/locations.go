@@ -100,12 +100,17 @@ func keyOf(variables map[string]string) string {
 }
 
 func (l *Locations) location(c conf.Config) *core.Location {
+	var elsewhere *access.Rules
+	if l.common != nil { // A location without variables may be served at another URL.
+		elsewhere = &l.common.Access
+	}
 	return &core.Location{
 		Replaced: &l.replaced,
 		Tries:    c.Tries, Sleep: c.Sleep, StreamComment: c.Stream.Comment, StreamEnd: c.Stream.End, Status: c.Status,
 		Access: access.Rules{
 			Subscribe: c.Subscribe.Allow, Publish: c.Publish.Allow, Methods: c.Publish.Methods,
 			Origins: c.Origins, Signed: c.Subscribe.Signed, Rate: c.Publish.Rate,
+			Formats: c.Stream.Formats, Elsewhere: elsewhere,
 		},
 	}
 }

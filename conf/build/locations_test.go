@@ -10,6 +10,8 @@ import (
 
 	"novcomet/conf/build"
 	"novcomet/core"
+	"novcomet/core/access"
+	"novcomet/core/event"
 )
 
 func TestLimits(t *testing.T) {
@@ -108,5 +110,29 @@ func TestLocations_ReplaceMarksEachLocation(t *testing.T) {
 	six, err := locations.Of(map[string]string{"COMET_TRIES": "6"}) // a request that began before the reload
 	if err != nil || !common.Replaced.Load() || !five.Replaced.Load() || !six.Replaced.Load() {
 		t.Errorf("%v; replaced: %v, %v, %v", err, common.Replaced.Load(), five.Replaced.Load(), six.Replaced.Load())
+	}
+}
+
+// Visitors may publish at a location without variables, if there is one.
+func TestLocations_FormatsAreDeniedForWhatComesFromAnotherLocation(t *testing.T) {
+	closed := map[string]string{"COMET_STREAM_FORMATS": "raw", "COMET_PUBLISH_ALLOW": "none"}
+	id, err := event.ParseID("news")
+	if err != nil {
+		t.Fatal(err)
+	}
+	news := []event.Subscription{{ID: id}}
+	for allow, denied := range map[string]bool{"*": true, "none": false, "chat": false, "<user>": true} {
+		locations := build.NewLocations(load(t, "COMET_PUBLISH_ALLOW="+allow))
+		l, err := locations.Of(closed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reason := l.Access.FormatDenied(access.Raw, news); (reason != "") != denied {
+			t.Errorf("publish.allow is %s: %q", allow, reason)
+		}
+		common, err := locations.Of(nil)
+		if err != nil || common.Access.FormatDenied(access.Raw, news) == "" {
+			t.Error("a format is allowed that is not switched on", err)
+		}
 	}
 }
