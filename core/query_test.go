@@ -84,7 +84,8 @@ func TestParseQuery_ReadsTokensDataFormatAndLastEventID(t *testing.T) {
 		}
 	}
 	for query, want := range map[string]access.Format{
-		"format=raw": access.Raw, "data=0&format=%74urbo": access.Turbo, "format=": access.Native, "format=raw&format=": access.Native,
+		"format=raw": access.Raw, "data=0&format=%74urbo": access.Turbo,
+		"format=": access.Native, "format=raw&format=": access.Native,
 	} {
 		q, err := core.ParseQuery(query)
 		if err != nil || q.Format != want || q.Data != (want != access.Native) {

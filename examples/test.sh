@@ -59,6 +59,7 @@ for module in . examples/e2e examples/bench; do
 	done
 done
 npm ci --prefix examples/e2e/lint --ignore-scripts --loglevel=error
+npm ci --prefix examples/e2e/libraries --ignore-scripts --loglevel=error
 npm run --prefix examples/e2e/lint --silent lint
 npm run --prefix examples/e2e/lint --silent types
 

@@ -38,14 +38,16 @@ func TestRules_DenyFormatsForWhatVisitorsPublish(t *testing.T) {
 		reason string // "": allowed
 	}{
 		{"native", access.Rules{}, access.Native, "news", ""},
-		{"not switched on", access.Rules{Publish: nobody}, access.Raw, "news", "format=raw is not allowed here (stream.formats)"},
+		{"not switched on", access.Rules{Publish: nobody}, access.Raw, "news",
+			"format=raw is not allowed here (stream.formats)"},
 		{"another one switched on", access.Rules{Publish: nobody, Formats: raw}, access.Turbo, "news",
 			"format=turbo is not allowed here"},
 		{"nobody publishes", access.Rules{Publish: nobody, Formats: raw}, access.Raw, "news chat-1", ""},
 		{"everybody publishes", access.Rules{Formats: raw}, access.Raw, "news",
 			`format=raw is not allowed for "news": visitors may publish it by URL (publish.allow)`},
 		{"visitors publish another event", access.Rules{Publish: chat, Formats: raw}, access.Raw, "news", ""},
-		{"visitors publish one of the events", access.Rules{Publish: chat, Formats: raw}, access.Raw, "news chat-1", `"chat-1"`},
+		{"visitors publish one of the events", access.Rules{Publish: chat, Formats: raw}, access.Raw, "news chat-1",
+			`"chat-1"`},
 		{"visitors publish by POST alone", access.Rules{Publish: chat, Formats: raw, Methods: []string{"POST"}}, access.Raw,
 			"chat-1", `"chat-1"`},
 		{"no method publishes", access.Rules{Formats: raw, Methods: []string{}}, access.Raw, "news", ""},

@@ -47,7 +47,8 @@ func TestResult_IsEncodedOnceInEachForm(t *testing.T) {
 		calls++
 		return []byte{byte(calls)}
 	}
-	for _, form := range []hub.Encoding{hub.JSON, hub.SSE, hub.RawSSE, hub.TurboSSE, hub.JSON, hub.SSE, hub.TurboSSE} {
+	forms := []hub.Encoding{hub.JSON, hub.SSE, hub.RawSSE, hub.TurboSSE}
+	for _, form := range append(forms, forms...) {
 		if got := r.Encoded(form, encode); len(got) != 1 || got[0] != byte(form)+1 {
 			t.Errorf("form %d: %v", form, got)
 		}
@@ -71,7 +72,8 @@ func TestResult_IsNotLongerThanItsSize(t *testing.T) {
 		}
 		encoded, err := json.Marshal(map[string]any{
 			"s": 1, "k": map[string]string{name: event.Stamp(stamp).String()},
-			"d": map[string]any{name: json.RawMessage(r.Changed[0].Data)}, "at": map[string]string{name: r.Cursors[0].Cursor.String()},
+			"d":  map[string]any{name: json.RawMessage(r.Changed[0].Data)},
+			"at": map[string]string{name: r.Cursors[0].Cursor.String()},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -103,7 +103,8 @@ func TestEveryServer_SendsFormatsButNotWhatVisitorsPublish(t *testing.T) {
 			t.Errorf("the id is %s, want %s", id, stampOf(t, site, "a"))
 		}
 		s.close()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, site.URL+"/comet.php?"+query+"&subscribed[chat]=0.0", nil)
+		url := site.URL + "/comet.php?" + query + "&subscribed[chat]=0.0"
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
