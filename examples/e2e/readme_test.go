@@ -20,7 +20,7 @@ import (
 	"novcomet/core/store/memcached"
 )
 
-// conf/README.md has code in three languages that reads a secret and makes a token with it. The file of
+// conf/README.md has code in two languages that reads a secret and makes a token with it. The file of
 // secrets may have the line ends of Unix or Windows.
 func TestREADME_CodeMakesTokens(t *testing.T) {
 	const secret, user = "0123456789abcdef0123456789abcdef", "7"
@@ -31,9 +31,6 @@ func TestREADME_CodeMakesTokens(t *testing.T) {
 		script        string // contains the code that reads the secret, and the line that makes the token
 	}{
 		{
-			"```php\n", "php", "-r", "in PHP",
-			`$file = getenv("FILE"); $user = getenv("OF"); $secret = %s; %s echo $token;`,
-		}, {
 			"```python\n", "python3", "-c", "in Python",
 			`import os; file, user = os.environ["FILE"], os.environ["OF"]; secret = %s; %s; print(token, end="")`,
 		}, {
