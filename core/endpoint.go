@@ -21,8 +21,9 @@ type Options struct {
 	Limits Limits
 	// Status answers the requests of a location whose Status is set; nil: the metrics as JSON.
 	Status http.Handler
-	// BeforeWait is called before ServeHTTP lets a request wait. Its error is logged and answered with 500.
-	BeforeWait func() error
+	// BeforeWait is called before ServeHTTP lets a request wait. If it returns false, the request is answered
+	// as beyond MaxWaiting and MaxStreams. Its error is logged and answered with 500.
+	BeforeWait func() (bool, error)
 	// Metrics are the counters of this endpoint, which shares them with no other; nil: new ones.
 	Metrics *metrics.Metrics
 	// Log gets a line for each problem; nil: slog.Default().
@@ -64,7 +65,7 @@ type Endpoint struct {
 	limits     atomic.Pointer[Limits]
 	limiter    access.Limiter
 	status     http.Handler
-	beforeWait func() error
+	beforeWait func() (bool, error)
 	metrics    *metrics.Metrics
 	log        *slog.Logger
 }
@@ -117,11 +118,15 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if e.beforeWait != nil && s.mayWait() {
-		if err := e.beforeWait(); err != nil {
+		mayWait, err := e.beforeWait()
+		if err != nil {
 			e.log.Error("polls cannot wait here", "error", err)
 			const reason = "polls cannot wait here; the server's log says why"
 			e.Refuse(r, http.StatusInternalServerError, reason).ServeHTTP(w, r)
 			return
+		}
+		if !mayWait {
+			s.doNotWait()
 		}
 	}
 	s.ServeHTTP(w, r)

@@ -35,9 +35,9 @@ func TestEndpoint_CallsBeforeWaitOnlyBeforeARequestWaits(t *testing.T) {
 			called := false
 			endpoint := core.NewEndpoint(coretest.NewMemory(), core.Options{
 				Location: core.Location{Tries: 20, Sleep: time.Second}, Log: log,
-				BeforeWait: func() error {
+				BeforeWait: func() (bool, error) {
 					called = true
-					return errors.New("the disk is on fire")
+					return true, errors.New("the disk is on fire")
 				},
 			})
 			status, body := send(t, endpoint, newRequest(http.MethodGet, test.query, "Accept", test.accept))
@@ -52,6 +52,17 @@ func TestEndpoint_CallsBeforeWaitOnlyBeforeARequestWaits(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestEndpoint_AnswersAtOnceIfBeforeWaitSaysSo(t *testing.T) {
+	memory := coretest.NewMemory()
+	options := core.Options{BeforeWait: func() (bool, error) { return false, nil }}
+	inBubble(t, memory, options, func(g *group) {
+		memory.Set("a", coretest.Start.Add(-time.Hour))
+		g.poll(0, "subscribed[a]=now", `{"s":0,"at":{"a":"{-3600.0}"}}`, 0)
+		g.poll(0, "subscribed[a]=0.0", `{"s":1,"k":{"a":{-3600.0}},"at":{"a":"{-3600.0}"}}`, 0)
+		g.expect(g.open("subscribed[a]=now"), ended, "0s id: {-3600.0}")
+	})
 }
 
 func TestEndpoint_CountsPollsAndStreams(t *testing.T) {

@@ -65,6 +65,15 @@ func (s *Subscriber) mayWait() bool {
 	return s.stream != nil || s.location.Wait() > 0 && s.query.MaxWait != 0
 }
 
+// doNotWait makes the poll one that is answered as soon as the delivery rules permit, and the stream one that
+// ends after its first part.
+func (s *Subscriber) doNotWait() {
+	s.query.MaxWait = 0
+	if s.stream != nil {
+		s.stream.onePart = true
+	}
+}
+
 // HeaderKey identifies the header of the answer to a poll: equal keys mean equal headers.
 type HeaderKey struct{ cors cors }
 
@@ -82,7 +91,9 @@ func (s *Subscriber) Begin(h http.Header) (preamble []byte) {
 	setStreamHeader(h)
 	e := s.endpoint
 	limit := e.limits.Load().MaxStreams
-	s.stream.onePart = e.metrics.Streams.Add(1) > int64(limit) && limit > 0
+	if e.metrics.Streams.Add(1) > int64(limit) && limit > 0 {
+		s.stream.onePart = true
+	}
 	e.metrics.StreamsTotal.Add(1)
 	s.stream.end = time.Now().Add(cmp.Or(s.location.StreamEnd, 10*time.Minute))
 	return streamPreamble()
