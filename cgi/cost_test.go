@@ -45,7 +45,8 @@ func TestProgram_WaitsInLittleMemory(t *testing.T) {
 	var pids []int
 	for range 10 {
 		cmd := exec.Command(program)
-		cmd.Env = get("subscribed[never]=0.0", "COMET_CONFIG="+os.DevNull, "COMET_FILE_DIRECTORY="+directory)
+		cmd.Env = get("subscribed[never]=0.0",
+			"TMPDIR="+directory, "COMET_CONFIG="+os.DevNull, "COMET_FILE_DIRECTORY="+directory)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}

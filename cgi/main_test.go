@@ -35,7 +35,11 @@ func TestMain(m *testing.M) {
 	role := os.Getenv(asProgram)
 	os.Unsetenv(asProgram)
 	if role == "" {
-		goleak.VerifyTestMain(m)
+		temporary, err := ownTemporaryDirectory()
+		if err != nil {
+			panic(err)
+		}
+		goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { os.RemoveAll(temporary); os.Exit(code) }))
 		return
 	}
 	switch {
@@ -47,6 +51,18 @@ func TestMain(m *testing.M) {
 		}
 	}
 	main()
+}
+
+// ownTemporaryDirectory makes a directory, and makes it the one of temporary files. So the places of waiting
+// processes (places.go) are not those of other programs of this machine.
+func ownTemporaryDirectory() (path string, err error) {
+	if path, err = os.MkdirTemp("", "comet-cgi-test-"); err == nil {
+		err = os.Chmod(path, 0o777)
+	}
+	if err == nil {
+		err = os.Setenv("TMPDIR", path)
+	}
+	return path, err
 }
 
 func executable(t testing.TB) string {
@@ -63,6 +79,7 @@ func settings(directory string) []string {
 	return []string{
 		asProgram + "=1",
 		noRaceExitDelay,
+		"TMPDIR=" + os.TempDir(),
 		"COMET_CONFIG=" + os.DevNull,
 		"COMET_FILE_DIRECTORY=" + directory,
 		"COMET_TRIES=4",

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// places are what bounds the waiting processes of a user, who may run only some dozens at a time. A place is a
-// file, and the process that has locked it has the place. The kernel frees the place when the process ends,
-// however that happens. A place that is free costs two system calls. The files are empty and stay: whatever
-// cleans the directory may remove them, but the processes that hold them then no longer count.
+// places limit how many processes of a user wait. A place is a file, and the process that has locked it has
+// the place. The kernel frees the place when the process ends, however that happens. A free place costs two
+// system calls. The files are empty and stay. A program that cleans the directory may remove them; then the
+// processes that have locked them no longer count.
 type places struct {
 	directory string // may be one in which every user can write, such as /tmp
 	count     int    // 0: no limit
@@ -43,7 +43,7 @@ func (p places) take() (ok bool, err error) {
 }
 
 // lock opens and locks a file of this user, and leaves it open. It never waits and never follows a link. With
-// O_NOATIME, the kernel opens the files of other users for nobody but root.
+// O_NOATIME, the kernel refuses to open another user's file, except for root.
 func lock(path string, user int) error {
 	const flags = unix.O_RDONLY | unix.O_CREAT | unix.O_NOATIME | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
 	file, err := unix.Open(path, flags, 0o600)

@@ -33,9 +33,19 @@ func handler(environ []string, variables map[string]string, stdin io.Reader, log
 				"the settings of comet.cgi are invalid; the web server's error log says why")
 		}
 	}
+	waiting := places{directory: os.TempDir(), count: config.CGI.MaxWaiting}
 	endpoint := core.NewEndpoint(opened, core.Options{
 		Limits: build.Limits(config), Log: log,
-		Status: http.HandlerFunc(status), BeforeWait: func() error { return probe(opened) },
+		Status: http.HandlerFunc(status), BeforeWait: func() (bool, error) {
+			if err := probe(opened); err != nil {
+				return false, err
+			}
+			ok, err := waiting.take()
+			if err != nil {
+				log.Error("polls do not wait", "error", err)
+			}
+			return ok, nil
+		},
 	})
 	h := &cgienv.Handler{Endpoint: endpoint, Location: build.NewLocations(config).Of, Log: log}
 	return func(w http.ResponseWriter, _ *http.Request) {

@@ -45,6 +45,7 @@ type Config struct {
 	Stream Stream `mapstructure:"stream"`
 	Status bool   `mapstructure:"status"`
 	Socket Socket `mapstructure:"socket"`
+	CGI    CGI    `mapstructure:"cgi"`
 
 	Log       string `mapstructure:"log"`        // "error", "warn", "info" or "debug"
 	LogFormat string `mapstructure:"log_format"` // "text" or "json"
@@ -115,6 +116,11 @@ type Stream struct {
 type Socket struct {
 	Mode  fs.FileMode `mapstructure:"mode"`
 	Group string      `mapstructure:"group"` // a name or a number; empty: the group of the process
+}
+
+// CGI describes what bounds comet.cgi alone.
+type CGI struct {
+	MaxWaiting int `mapstructure:"max_waiting"` // processes of one user; 0: no limit
 }
 
 // Wait is how long a poll waits when nothing changes: tries × sleep.

@@ -82,6 +82,9 @@ var keys = []key{
 	{"socket.mode", "0660", restart, octalMode(), "Mode of the socket file."},
 	{"socket.group", "", restart, textOrNothing("a group's name or number", isGroup), "Group of the socket file."},
 
+	{"cgi.max_waiting", "32", reload, number("", 0, 10_000),
+		"Waiting processes of comet.cgi of one user. 0: no limit."},
+
 	{"log", "info", reload, oneOf("error", "warn", "info", "debug"), "Lowest level that is logged."},
 	{"log_format", "text", restart, oneOf("text", "json"), "Format of log lines."},
 	{"max_request", "65536", reload, number("bytes, ", 4096, 16<<20),

@@ -81,6 +81,7 @@ var wrong = []struct {
 	{"socket.mode", allowedMode, []string{"", "0", "0060", "0770", "01660", "all", "-1", modeWrapsToGood}},
 	{"socket.group", "give a group's name or number", append([]string{"-1", "+5", "4294967295", "4294967296", hugeNumber,
 		"a:b", "a/b", "a,b"}, wrongNames...)},
+	{"cgi.max_waiting", "from 0 to 10000", []string{"-1", "10001", "many", "", "1.5", hugeNumber, wrapsIntoRange}},
 	{"log", "give error, warn, info or debug", []string{"", "warning", "INFO", "info+1", "0", "info,debug"}},
 	{"log_format", "give text or json", []string{"", "JSON", "xml", "text\n"}},
 	{"max_request", "give bytes, a whole number from 4096 to 16777216", []string{"0", "-65536", "4095", "16777217", "64k",

@@ -83,6 +83,7 @@ var settable = []struct {
 	{"socket.mode", "0666", "0600", "0662", fs.FileMode(0o660), fs.FileMode(0o666), fs.FileMode(0o600),
 		fs.FileMode(0o662)},
 	{"socket.group", "www-data", "33", "adm", "", "www-data", "33", "adm"},
+	{"cgi.max_waiting", "0", "7", "10000", 32, 0, 7, 10000},
 	{"log", "debug", "warn", "error", "info", "debug", "warn", "error"},
 	{"log_format", "json", "json", "json", "text", "json", "json", "json"},
 	{"max_request", "4096", "4097", "16777216", 65536, 4096, 4097, 16777216},
