@@ -84,7 +84,8 @@ func (s *Site) yaml() (string, error) {
 		// The example file lets nobody publish by URL, but every test does.
 		text.WriteString(strings.ReplaceAll(example, "allow: none", `allow: "*"`))
 	}
-	values := map[string]string{"file.directory": s.Events}
+	// All sites of the machine would share the places of waiting comet.cgi.
+	values := map[string]string{"file.directory": s.Events, "cgi.max_waiting": "0"}
 	maps.Copy(values, s.options.Settings)
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		fmt.Fprintf(&text, "%s: %s\n", key, values[key])
