@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -17,7 +18,7 @@ const checkCommand = "check"
 type checkFlags struct {
 	url           string
 	wait          time.Duration
-	event         string
+	event, socket string
 	json, verbose bool
 }
 
@@ -25,6 +26,8 @@ func (c *checkFlags) addTo(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.wait, "wait", 0,
 		"check: wait at most this `TIME`, such as 10s, for the answer to a poll: time-outs that are shorter are found "+
 			"(default: until it is answered, at most 2m)")
+	flags.StringVar(&c.socket, "socket", "",
+		"check: only test whether comet-fcgi answers on this `ADDRESS`, in the form of --listen: for health checks")
 	flags.StringVar(&c.event, "event", "",
 		"check: subscribe to and publish this `ID` (default: one of its own, novcomet-check-…)")
 	flags.BoolVar(&c.json, "json", false, "check: print JSON")
@@ -37,6 +40,9 @@ func (c *checkFlags) parse(arguments []string) error {
 	if len(arguments) > 1 {
 		return fmt.Errorf("%q: check takes one URL: comet-fcgi check http://localhost/comet.php", arguments[1])
 	}
+	if len(arguments) == 1 && c.socket != "" {
+		return errors.New("check --socket takes no URL, because it tests only the socket")
+	}
 	if len(arguments) == 1 {
 		c.url = arguments[0]
 	}
@@ -46,7 +52,7 @@ func (c *checkFlags) parse(arguments []string) error {
 // runCheck prints a report, and returns the exit status: 1 if there is a problem.
 func runCheck(ctx context.Context, o commandLine, environ []string, stdout, stderr io.Writer) int {
 	report, err := check.Run(ctx, check.Options{
-		Source: o.source(environ), URL: o.check.url, Wait: o.check.wait, Event: o.check.event,
+		Source: o.source(environ), URL: o.check.url, Wait: o.check.wait, Socket: o.check.socket, Event: o.check.event,
 		OpenStore: openStore,
 	})
 	if err != nil {

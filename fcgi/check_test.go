@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"novcomet/core/servertest"
@@ -69,6 +70,27 @@ func TestCheck_FindsTheRunningCometFcgi(t *testing.T) {
 	p.wantExit(0)
 	wantText(t, p.stdout.String(), "ok       socket         "+socket+": mode ",
 		"ok       socket         a FastCGI program answers on "+socket)
+}
+
+// A health check of a container needs no settings, and changes nothing.
+func TestCheck_OfASocketTestsOnlyThat(t *testing.T) {
+	t.Parallel()
+	directory := servertest.OpenDirectory(t)
+	_, socket := startServer(t, directory)
+	for address, want := range map[string]struct {
+		exit int
+		line string
+	}{
+		"unix:" + socket:           {0, "ok       socket         a FastCGI program answers on unix:" + socket + "\n"},
+		"unix:" + socket + ".none": {1, "problem  socket         unix:" + socket + ".none: "},
+		"127.0.0.1:1":              {1, "problem  socket         127.0.0.1:1: "},
+	} {
+		p := start(t, "/nonexistent", startOptions{args: []string{checkCommand, "--socket", address}})
+		p.wantExit(want.exit)
+		if output := p.stdout.String(); !strings.HasPrefix(output, want.line) {
+			t.Errorf("%s: %q", address, output)
+		}
+	}
 }
 
 func TestCheck_WarnsRoot(t *testing.T) {

@@ -22,8 +22,8 @@ type commandLine struct {
 
 // commandOf lists the flags that belong to one command.
 var commandOf = []struct{ flag, command string }{
-	{"data", publishCommand}, {"wait", checkCommand}, {"event", checkCommand}, {"json", checkCommand},
-	{"verbose", checkCommand},
+	{"data", publishCommand}, {"wait", checkCommand}, {"socket", checkCommand}, {"event", checkCommand},
+	{"json", checkCommand}, {"verbose", checkCommand},
 }
 
 func parseCommandLine(args []string) (commandLine, error) {

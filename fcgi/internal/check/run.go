@@ -25,6 +25,7 @@ type Options struct {
 	Source conf.Source   // where the settings come from
 	URL    string        // NovComet's address in a browser; "": examine only this machine
 	Wait   time.Duration // how long to wait for the answer to a poll; 0: tries × sleep and a margin, at most 2m
+	Socket string        // if set, only test whether comet-fcgi answers on this address
 	Event  string        // the id to subscribe to and to publish; "": novcomet-check- and a number
 
 	OpenStore func(conf.Config) (store.Store, error) // opens the store that the settings name
@@ -54,6 +55,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	c := &checker{options: o, id: id}
+	if o.Socket != "" {
+		c.checkHealth()
+		return &c.Report, nil
+	}
 	if o.URL != "" {
 		if c.client, err = newClient(o.URL); err != nil {
 			return nil, err

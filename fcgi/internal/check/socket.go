@@ -19,7 +19,7 @@ func (c *checker) checkSocket() {
 	c.topic = "socket"
 	const usualFile, usualSocket = "/etc/novcomet/comet.yaml", "/run/novcomet/comet.sock" // as in examples/systemd
 	const start = "start comet-fcgi, and run systemctl status comet-fcgi.socket comet-fcgi.service"
-	network, address := "tcp", c.config.Listen
+	address := c.config.Listen
 	if _, err := os.Stat(usualSocket); err == nil && address == "" && c.file == usualFile {
 		address = "unix:" + usualSocket
 	}
@@ -27,10 +27,10 @@ func (c *checker) checkSocket() {
 		c.ok("not tested: another program passes the socket to comet-fcgi; name one with --listen unix:…")
 		return
 	}
-	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		network, address = "unix", path
-		if info, err := os.Stat(path); err == nil {
-			c.ok("%s: %s", path, describe(info))
+	network, address := split(address)
+	if network == "unix" {
+		if info, err := os.Stat(address); err == nil {
+			c.ok("%s: %s", address, describe(info))
 			if info.Mode()&0o002 != 0 {
 				c.warn("set SocketMode=0660 and SocketGroup=www-data in comet-fcgi.socket, "+
 					"or socket.mode and socket.group in comet.yaml",
@@ -50,6 +50,24 @@ func (c *checker) checkSocket() {
 	default:
 		c.problem(start, "%s: %v", address, err)
 	}
+}
+
+// checkHealth tests whether comet-fcgi answers on Options.Socket.
+func (c *checker) checkHealth() {
+	c.topic = "socket"
+	if err := probeFastCGI(split(c.options.Socket)); err != nil {
+		c.problem("start comet-fcgi, and read its log", "%s: %v", c.options.Socket, err)
+		return
+	}
+	c.ok("a FastCGI program answers on %s", c.options.Socket)
+}
+
+// split returns the network of an address in the form of the key listen, and the address there.
+func split(listen string) (network, address string) {
+	if path, ok := strings.CutPrefix(listen, "unix:"); ok {
+		return "unix", path
+	}
+	return "tcp", listen
 }
 
 // probeFastCGI asks for a value that every FastCGI program knows.
