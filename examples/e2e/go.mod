@@ -19,6 +19,8 @@ require (
 	novcomet v0.0.0
 )
 
+require go.yaml.in/yaml/v3 v3.0.5
+
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
