@@ -66,5 +66,5 @@ export { NovComet as default, NovComet };
 
 declare global {
   /** The client, if a script tag without type="module" loads novcomet.js. */
-  const NovComet: Client;
+  var NovComet: Client;
 }

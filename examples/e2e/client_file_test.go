@@ -9,12 +9,25 @@ import (
 	"testing"
 )
 
-func TestClient_IsSmall(t *testing.T) {
-	const limit = 4 << 10
+// requireEsbuild fails if the tools of examples/e2e/lint are not installed.
+func requireEsbuild(t *testing.T) {
+	t.Helper()
 	if _, err := os.Stat("lint/node_modules/.bin/esbuild"); err != nil {
 		t.Fatal("esbuild is not installed: npm ci --prefix examples/e2e/lint --ignore-scripts")
 	}
-	source, err := os.ReadFile("../browser/novcomet.js")
+}
+
+func TestClient_FilesAreMadeFromSource(t *testing.T) {
+	requireEsbuild(t)
+	if output, err := exec.Command("node", "lint/build.js", "--check").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+}
+
+func TestClient_IsSmall(t *testing.T) {
+	const limit = 5 << 10
+	requireEsbuild(t)
+	source, err := os.ReadFile("../browser/novcomet.mjs")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +46,7 @@ func TestClient_IsSmall(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("novcomet.js has %d bytes, minified %d, compressed %d", len(source), len(minified), compressed.Len())
+	t.Logf("novcomet.mjs has %d bytes, minified %d, compressed %d", len(source), len(minified), compressed.Len())
 	if compressed.Len() >= limit {
 		t.Errorf("the compressed client has %d bytes, at most %d", compressed.Len(), limit)
 	}
@@ -57,7 +70,7 @@ func TestClient_WorksInPageOfCometPHP(t *testing.T) {
 func TestClient_IsModuleToo(t *testing.T) {
 	site := startPages(t)
 	w := openWindow(t, startBrowser(t), site.URL+"/empty.html")
-	got := evaluate[string](t, w, `import("/novcomet.js").then((all) => [
+	got := evaluate[string](t, w, `import("/novcomet.mjs").then((all) => [
 		Object.keys(all).sort(), all.default === all.NovComet, typeof all.default.run, typeof window.NovComet,
 	].join())`)
 	if want := "NovComet,default,true,function,undefined"; got != want {

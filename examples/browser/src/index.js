@@ -1,0 +1,5 @@
+import { createClient } from "./client.js";
+
+const NovComet = createClient();
+
+export { NovComet, NovComet as default };
