@@ -1,31 +1,432 @@
 // NovComet 0.2.0: reports to a page at once that something happened on the server. MIT License.
 // The client's README.md and novcomet.d.mts say how to use it. This file is made from src by "npm run build".
 
-// src/client.js
-var createClient = () => {
-  const longestWait = 50;
-  const patience = 25;
-  const longestPause = 30;
-  const silence = 10;
-  const doubt = 5;
-  const asleep = 75;
-  const rollCall = 300;
-  const trial = 5;
-  const longestSilence = 45;
-  const distrust = [0, 60, 600, 3600];
-  const longestQuery = 2e3;
-  const never = "0.000000";
-  let endpoint = "comet.php";
-  let streams = true;
+// src/limits.js
+var longestWait = 50;
+var patience = 25;
+var longestPause = 30;
+var grace = 0.5;
+var silence = 10;
+var doubt = 5;
+var asleep = 75;
+var rollCall = 300;
+var trial = 5;
+var longestSilence = 45;
+var distrust = [0, 60, 600, 3600];
+var regret = 1;
+var longestQuery = 2e3;
+var longestFarewell = 65536;
+var never = "0.000000";
+
+// src/server.js
+var Refusal = class extends Error {
+};
+var strange = "not an answer of NovComet";
+var request = (url, form, signal, options = {}) => {
+  const query = new URLSearchParams(form);
+  if (!options.method && (query.has("token") || `${query}`.length > longestQuery)) {
+    options = { ...options, method: "POST", body: query };
+  } else url += (url.includes("?") ? "&" : "?") + query;
+  return fetch(url, { cache: "no-store", signal, ...options });
+};
+var ask = async (url, form, seconds, abort, options) => {
+  const timer = setTimeout(() => abort.abort(new Error("no answer in time")), (seconds + patience) * 1e3);
+  try {
+    const response = await request(url, form, abort.signal, options);
+    const answer = await response.json().catch(() => null);
+    if (response.ok && answer !== null) return answer;
+    const { status } = response;
+    if ([400, 403, 413].includes(status) && answer?.error) throw new Refusal(answer.error);
+    throw new Error(answer?.error ?? (response.ok ? strange : `HTTP ${status}`));
+  } finally {
+    clearTimeout(timer);
+  }
+};
+var farewell = 0;
+var publish = async (url, id, data) => {
+  const body = data === void 0 ? "" : JSON.stringify(data);
+  if (body === void 0) throw new TypeError(`${id}: JSON has no ${typeof data}`);
+  const size = new TextEncoder().encode(body).length;
+  const keepalive = farewell + size <= longestFarewell;
+  if (keepalive) farewell += size;
+  try {
+    const answer = await ask(url, [["publish", id]], 0, new AbortController(), { method: "POST", body, keepalive });
+    if (answer !== true) throw new Error(`the server could not publish ${id}`);
+    return true;
+  } finally {
+    if (keepalive) farewell -= size;
+  }
+};
+
+// src/time.js
+var now = () => performance.now() / 1e3;
+var wall = () => Date.now() / 1e3;
+var pause = (seconds, signal) => new Promise((resolve2) => {
+  const end = () => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+    resolve2();
+  };
+  const timer = setTimeout(end, signal.aborted ? 0 : seconds * 1e3);
+  signal.addEventListener("abort", end);
+});
+var complain = (error) => {
+  setTimeout(() => {
+    throw error;
+  });
+};
+var call = (function_) => {
+  try {
+    function_();
+  } catch (error) {
+    complain(error);
+  }
+};
+
+// src/answer.js
+var texts = (values = {}) => Object.entries(values).map(([id, value]) => {
+  try {
+    return [id, JSON.stringify(value)];
+  } catch (error) {
+    complain(error);
+    return [id, void 0];
+  }
+});
+async function* poll(url, form, ids, wait, abort) {
+  const start = now();
+  const { s, k = {}, d, at } = await ask(url, [...form, ["wait", `${wait}`]], wait, abort);
+  if (!at) throw new Error(strange);
+  const unknown = ids.find((id) => typeof at[id] !== "string");
+  if (unknown !== void 0) throw new Refusal(`the server knows no event "${unknown}"`);
+  yield (
+    /** @type {Answer} */
+    { at: Object.entries(at), k: Object.keys(k), d: texts(d) }
+  );
+  if (wait && !s && now() - start < 1) await pause(1 + 2 * Math.random(), abort.signal);
+}
+async function* stream(url, form, ids, signal, trust) {
+  const start = now();
+  const own = new AbortController();
+  const end = () => own.abort();
+  let silent = false;
+  let timer = 0;
+  const expect = (seconds) => {
+    const last = wall();
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      silent = wall() - last < seconds + asleep;
+      end();
+    }, seconds * 1e3);
+  };
+  signal.addEventListener("abort", end);
+  if (signal.aborted) end();
+  expect(trial);
+  try {
+    const { ok, headers, body } = await request(url, form, own.signal, { headers: { Accept: "text/event-stream" } });
+    const reader = ok && headers.get("Content-Type")?.startsWith("text/event-stream") && body?.getReader();
+    const decoder = new TextDecoder();
+    let rest = "";
+    let stamps;
+    let parts = [];
+    while (reader) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      expect(longestSilence);
+      if (trust.failed && now() - start > trial) trust.judge(0);
+      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        if (line.startsWith("data: ")) parts.push(JSON.parse(line.slice(6)));
+        if (line.startsWith("id: ")) stamps = line.slice(4).split(",");
+        else if (!stamps || line !== ":") continue;
+        if (stamps.length !== ids.length) throw new Error(strange);
+        yield (
+          /** @type {Answer} */
+          {
+            at: ids.map((id, i) => [id, stamps?.[i]]),
+            k: parts.flatMap(({ k = {} }) => Object.keys(k)),
+            d: parts.flatMap(({ d }) => texts(d))
+          }
+        );
+        parts = [];
+      }
+    }
+  } catch {
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+    end();
+  }
+  if (!signal.aborted && (silent || now() - start < trial)) trust.judge(trust.failed + 1);
+}
+
+// src/storage.js
+var load = (key) => {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? "null");
+  } catch {
+    return void 0;
+  }
+};
+var save = (key, value) => localStorage.setItem(key, JSON.stringify(value));
+
+// src/election.js
+var elect = async (name, me, signal, steal, lead) => {
+  if (navigator.locks) {
+    await navigator.locks.request(name, steal ? { steal } : { signal }, lead);
+  } else if (steal || !load(name)) {
+    save(name, me);
+    await pause(0.1, signal);
+    if (!signal.aborted && load(name) === me) await lead();
+  }
+};
+var isOpen = (name, me, leads) => !navigator.locks && (leads ? load(name) !== me : !load(name));
+var resign = (name, me) => {
+  if (load(name) === me) localStorage.removeItem(name);
+};
+
+// src/events.js
+var isLater = (a, b) => a.length === b.length ? a > b : a.length > b.length;
+var createEvents = (isAsked, dropped) => {
   const callbacks = /* @__PURE__ */ new Map();
-  const listeners = { open: [], error: [], close: [] };
   const cursors = /* @__PURE__ */ new Map();
-  const carried = /* @__PURE__ */ new Map();
-  const others = /* @__PURE__ */ new Map();
-  let asking = /* @__PURE__ */ new Map();
+  const texts2 = /* @__PURE__ */ new Map();
+  const withData = (id) => [...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
+  const forget = (id) => {
+    cursors.delete(id);
+    texts2.delete(id);
+  };
+  return {
+    cursors,
+    texts: texts2,
+    ids: () => [...callbacks.keys()],
+    /** What the page wants of the server. */
+    wish: () => [...callbacks.keys()].flatMap((id) => withData(id) ? [`0${id}`, `1${id}`] : [`0${id}`]),
+    /** Returns whether the subscription is new. @type {(id: string, callback: Callback, data: boolean) => boolean} */
+    subscribe(id, callback, data) {
+      const set = callbacks.get(id) ?? /* @__PURE__ */ new Map();
+      callbacks.set(id, set);
+      if (set.get(callback)?.data === data) return false;
+      set.set(callback, { data, seen: data ? void 0 : cursors.get(id) });
+      return true;
+    },
+    // A framework may subscribe again at once. Until then the event goes on, so that nothing is missed.
+    /** @type {(id: string, callback?: Callback) => void} */
+    unsubscribe(id, callback) {
+      const set = callbacks.get(id);
+      if (!set) return;
+      if (callback) set.delete(callback);
+      else set.clear();
+      setTimeout(() => {
+        if (set.size || callbacks.get(id) !== set) return;
+        callbacks.delete(id);
+        if (!isAsked(id)) forget(id);
+        dropped();
+      }, regret * 1e3);
+    },
+    /** Begins anew, with another server. */
+    restart() {
+      cursors.clear();
+      texts2.clear();
+      for (const set of callbacks.values()) for (const subscription of set.values()) delete subscription.seen;
+    },
+    /** Forgets events that no tab wants, because their cursors become stale. @type {(wishes: Set<string>) => void} */
+    prune(wishes) {
+      for (const id of cursors.keys()) if (!callbacks.has(id) && !wishes.has(`0${id}`)) forget(id);
+    },
+    /**
+     * Applies an answer. Returns the callbacks to call, and whether needed data is missing.
+     * @type {(answer: Answer) => { calls: [string, Callback][], lacking: boolean }}
+     */
+    learn({ at, k, d }) {
+      const data = new Map(d);
+      const calls = [];
+      let lacking = false;
+      for (const [id, cursor] of at) {
+        const mine = callbacks.get(id);
+        if (!mine && !isAsked(id)) continue;
+        const known = cursors.get(id);
+        if (known && +cursor && isLater(known, cursor)) continue;
+        if (data.has(id)) texts2.set(id, data.get(id));
+        else if (withData(id) && !(known === cursor && texts2.has(id))) {
+          lacking = true;
+          continue;
+        } else if (known !== cursor) texts2.delete(id);
+        cursors.set(id, cursor);
+        for (const [callback, subscription] of mine ?? []) {
+          const { seen } = subscription;
+          if (+cursor && (seen ? seen !== cursor : subscription.data || k.includes(id))) {
+            subscription.seen = seen ?? never;
+            calls.push([id, callback]);
+          } else if (+cursor || !seen) subscription.seen = cursor;
+        }
+      }
+      return { calls, lacking };
+    },
+    // Each callback gets values of its own. What a stopped client leaves out, the next run delivers.
+    /** @type {(calls: [string, Callback][], isRunning: () => boolean) => void} */
+    deliver(calls, isRunning) {
+      const seconds = calls.map(([id]) => [id, Math.floor(Number(cursors.get(id)))]);
+      for (const [id, callback] of calls) {
+        const subscription = callbacks.get(id)?.get(callback);
+        if (!subscription || !isRunning()) continue;
+        subscription.seen = cursors.get(id);
+        const text = subscription.data ? texts2.get(id) : void 0;
+        call(() => callback(Object.fromEntries(seconds), text === void 0 ? void 0 : JSON.parse(text)));
+      }
+    }
+  };
+};
+
+// src/token.js
+var createTokens = () => {
+  let source;
+  let value;
+  let loading;
+  let next = 0;
+  const load2 = () => loading ?? (loading = (async () => {
+    const from = source;
+    try {
+      const loaded = typeof from === "function" && await from();
+      if (loaded && source === from) value = loaded;
+    } catch (error) {
+      complain(error);
+    }
+    loading = void 0;
+  })());
+  return {
+    /** @type {(to: import("../novcomet.mjs").Token | undefined) => void} */
+    set(to) {
+      source = to;
+      value = typeof to === "function" ? void 0 : to;
+      loading = void 0;
+    },
+    source: () => source,
+    list: () => (
+      /** @type {string[]} */
+      [].concat(value || [])
+    ),
+    /** Waits for the first token. */
+    first: async () => {
+      if (!value) await load2();
+    },
+    /** Gets another token, if the server refused the last one. @type {(reason: string) => Promise<boolean>} */
+    async renew(reason) {
+      const before = `${value}`;
+      if (reason.includes("token") && (loading || now() > next)) {
+        next = now() + silence;
+        await load2();
+      }
+      return `${value}` !== before;
+    }
+  };
+};
+
+// src/trust.js
+var createTrust = () => {
+  let since = 0;
+  let failed = 0;
+  let key = "";
+  return {
+    reset(name) {
+      since = failed = 0;
+      key = `${name} streams`;
+    },
+    allows() {
+      [since, failed] = load(key) ?? [since, failed];
+      const age = wall() - since;
+      return !(age >= 0 && age < distrust[failed]);
+    },
+    get failed() {
+      return failed;
+    },
+    judge(count) {
+      failed = Math.min(count, distrust.length - 1);
+      since = wall();
+      try {
+        save(key, [since, failed]);
+      } catch {
+      }
+    }
+  };
+};
+
+// src/wishes.js
+var those = (wish, kind) => [...wish].filter((part) => part[0] === kind).map((part) => part.slice(1));
+var isIn = (wish, all) => wish.every((part) => all.has(part));
+var createWishes = () => {
+  const tabs = /* @__PURE__ */ new Map();
+  let chosen = [];
+  let asked = /* @__PURE__ */ new Set();
+  let accepted = /* @__PURE__ */ new Set();
+  let cautious = false;
+  const isPending = (wish) => !isIn(wish, accepted);
+  const pending = () => [...tabs.values()].some(isPending);
+  return {
+    clear: () => tabs.clear(),
+    /** Returns whether the wish has changed. @type {(tab: string, wish: string[]) => boolean} */
+    set(tab, wish) {
+      const before = JSON.stringify(tabs.get(tab));
+      tabs.set(tab, wish);
+      return JSON.stringify(wish) !== before;
+    },
+    all: () => new Set([...tabs.values()].flat()),
+    asked: () => asked,
+    pending,
+    /** Reports whether the current request, or the next one, includes all wishes. */
+    covered: () => cautious || [...tabs.values()].every((wish) => isIn(wish, asked)),
+    /** Begins a request, and returns what to ask. */
+    next() {
+      let added = 0;
+      chosen = [...tabs].filter(([, wish]) => !cautious || !isPending(wish) || !added++);
+      return asked = new Set(chosen.flatMap(([, wish]) => wish));
+    },
+    accept() {
+      accepted = asked;
+      cautious = cautious && pending();
+    },
+    /** The server has refused the request. Returns the guilty tab, if it is known. @type {() => string | undefined} */
+    blame() {
+      const suspects = chosen.length === 1 ? chosen : chosen.filter(([, wish]) => isPending(wish));
+      if (suspects.length === 1) {
+        const [[tab, wish]] = suspects;
+        return tabs.get(tab) === wish && tabs.delete(tab) ? tab : void 0;
+      }
+      if (!suspects.length) accepted = /* @__PURE__ */ new Set();
+      cautious = true;
+      return void 0;
+    },
+    /** This tab no longer leads. */
+    reset() {
+      tabs.clear();
+      accepted = asked = /* @__PURE__ */ new Set();
+      cautious = false;
+    }
+  };
+};
+
+// src/client.js
+var resolve = (url) => {
+  try {
+    return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+  } catch {
+    return `${url}`;
+  }
+};
+var createClient = () => {
+  let endpoint = "";
+  let streams = true;
+  const listeners = { open: /* @__PURE__ */ new Set(), error: /* @__PURE__ */ new Set(), close: /* @__PURE__ */ new Set() };
   const me = Math.random().toString(36).slice(2);
+  const wishes = createWishes();
+  const tokens = createTokens();
+  const trust = createTrust();
+  const events = createEvents((id) => wishes.asked().has(`0${id}`), () => renew());
+  const { cursors, texts: texts2 } = events;
   let running = false;
-  let sharing = true;
+  let presence = new AbortController();
+  let outcast = false;
+  let barred = false;
   let name = "";
   let channel;
   let candidacy;
@@ -34,212 +435,23 @@ var createClient = () => {
   let connection = new AbortController();
   let ticking = 0;
   let ticked = 0;
+  let joined = 0;
   let heard = 0;
   let asked = 0;
-  let polling = 0;
-  let failed = 0;
   let called = 0;
   let due = 0;
   let failures = 0;
   let connected;
   let failure = {};
-  const now = () => Date.now() / 1e3;
-  const pause = (seconds, signal) => new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, signal.aborted ? 0 : seconds * 1e3);
-    signal.addEventListener("abort", end);
-  });
-  const call = (function_, ...values) => {
-    try {
-      function_(...values);
-    } catch (error) {
-      setTimeout(() => {
-        throw error;
-      });
-    }
-  };
-  const emit = (type, ...values) => listeners[type].forEach((listener) => call(listener, ...values));
-  class Refusal extends Error {
-  }
-  const strange = "not an answer of NovComet";
-  const request = (form, signal, options) => {
-    const query = new URLSearchParams(form);
-    let url = endpoint;
-    if (options?.method || `${query}`.length <= longestQuery) url += (url.includes("?") ? "&" : "?") + query;
-    else options = { ...options, method: "POST", body: query };
-    return fetch(url, { cache: "no-store", signal, ...options });
-  };
-  const ask = async (form, seconds, abort, options) => {
-    const timer = setTimeout(() => abort.abort(new Error("no answer in time")), (seconds + patience) * 1e3);
-    try {
-      const response = await request(form, abort.signal, options);
-      const answer = await response.json().catch(() => null);
-      if (response.ok && answer !== null) return answer;
-      const { status } = response;
-      if ([400, 403, 413].includes(status) && answer?.error) throw new Refusal(answer.error);
-      throw new Error(answer?.error ?? (response.ok ? strange : `HTTP ${status}`));
-    } finally {
-      clearTimeout(timer);
-    }
-  };
-  const memory = () => `${name} polls`;
-  const mayStream = () => {
-    try {
-      [polling = polling, failed = failed] = JSON.parse(localStorage.getItem(memory()) ?? "[]");
-    } catch {
-    }
-    return streams && now() >= polling;
-  };
-  const judge = (count) => {
-    failed = Math.min(count, distrust.length - 1);
-    polling = now() + distrust[failed];
-    try {
-      localStorage.setItem(memory(), JSON.stringify([polling, failed]));
-    } catch {
-    }
-  };
-  async function* stream(form, signal) {
-    const start = now();
-    const own = new AbortController();
-    const end = () => own.abort();
-    let silent = false;
-    let timer = 0;
-    const expect = (seconds) => {
-      const last = now();
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        silent = now() - last < seconds + asleep;
-        end();
-      }, seconds * 1e3);
-    };
-    signal.addEventListener("abort", end);
-    if (signal.aborted) end();
-    expect(trial);
-    try {
-      const ids = [...asking.keys()];
-      const { ok, headers, body } = await request(form, own.signal, { headers: { Accept: "text/event-stream" } });
-      const reader = ok && headers.get("Content-Type")?.startsWith("text/event-stream") && body?.getReader();
-      const decoder = new TextDecoder();
-      let rest2 = "";
-      let stamps;
-      let parts = [];
-      while (reader) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        expect(longestSilence);
-        if (failed && now() - start > trial) judge(0);
-        const lines = (rest2 + decoder.decode(value, { stream: true })).split("\n");
-        rest2 = lines.pop() ?? "";
-        for (const line of lines) {
-          if (line.startsWith("data: ")) parts.push(JSON.parse(line.slice(6)));
-          if (line.startsWith("id: ")) stamps = line.slice(4).split(",");
-          else if (!stamps || line !== ":") continue;
-          const of = (field) => parts.flatMap((part) => Object.entries(part[field] ?? {}));
-          if (stamps.length !== ids.length) throw new Error(strange);
-          const at = ids.map((id, i) => [id, stamps?.[i]]);
-          yield (
-            /** @type {Answer} */
-            { at, k: of("k").map(([id]) => id), d: of("d") }
-          );
-          parts = [];
-        }
-      }
-    } catch {
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      end();
-    }
-    if (!signal.aborted && (silent || now() - start < trial)) judge(failed + 1);
-  }
-  const wanted = () => {
-    const all = new Map(others);
-    for (const id of callbacks.keys()) all.set(id, Math.max(all.get(id) ?? 0, withData(id)));
-    return all;
-  };
-  async function* poll(form, wait, abort) {
-    const start = now();
-    const { s, k = {}, d = {}, at } = await ask({ ...form, wait: `${wait}` }, wait, abort);
-    if (!at) throw new Error(strange);
-    for (const id of asking.keys()) {
-      if (typeof at[id] !== "string") throw new Refusal(`the server knows no event "${id}"`);
-    }
-    yield (
-      /** @type {Answer} */
-      { at: Object.entries(at), k: Object.keys(k), d: Object.entries(d) }
-    );
-    if (wait && !s && now() - start < 1) await pause(1 + 2 * Math.random(), abort.signal);
-  }
-  async function* follow(abort) {
-    const { signal } = abort;
-    for (let wait = 0; ; ) {
-      asking = wanted();
-      prune(asking);
-      if (!asking.size) {
-        await pause(1e6, signal);
-        return;
-      }
-      asked = now();
-      const cursor = (id) => cursors.get(id) ?? "now";
-      const from = new Map([...asking].map(([id, data]) => [id, data && !carried.has(id) ? never : cursor(id)]));
-      const form = Object.fromEntries([...from].map(([id, since]) => [`subscribed[${id}]`, since]));
-      if ([...asking.values()].includes(1)) form.data = "1";
-      const streaming = wait && mayStream();
-      for await (const { at, k, d } of streaming ? stream(form, signal) : poll(form, wait, abort)) {
-        const data = new Map(d);
-        const stamps = new Map(at);
-        yield (
-          /** @type {Answer} */
-          {
-            at,
-            k: k.filter((id) => from.get(id) !== never || (cursors.get(id) ?? stamps.get(id)) !== stamps.get(id)),
-            d: [...asking].filter(([id, w]) => w && (k.includes(id) || !carried.has(id))).map(([id]) => [id, data.get(id)])
-          }
-        );
-      }
-      wait = streaming ? 0 : longestWait;
-    }
-  }
-  const withData = (id) => +[...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
-  const prune = (keep) => {
-    for (const id of cursors.keys()) {
-      if (keep.has(id)) continue;
-      cursors.delete(id);
-      carried.delete(id);
-    }
-  };
-  const learn = ({ at, k, d }) => {
-    const data = new Map(d);
-    const calls = [];
-    let lacking = false;
-    for (const [id, cursor] of at) {
-      const mine = callbacks.get(id);
-      if (!mine && !others.has(id)) continue;
-      const same = cursors.get(id) === cursor;
-      if (data.has(id)) carried.set(id, data.get(id));
-      else if (withData(id) && !(same && carried.has(id))) {
-        lacking = true;
-        continue;
-      } else if (!same) carried.delete(id);
-      cursors.set(id, cursor);
-      for (const [callback, subscription] of mine ?? []) {
-        const { seen } = subscription;
-        subscription.seen = cursor;
-        if (+cursor && (seen ? seen !== cursor : subscription.data || k.includes(id))) {
-          calls.push([id, callback, subscription.data ? carried.get(id) : void 0]);
-        }
-      }
-    }
+  const emit = (type, ...values) => [...listeners[type]].forEach((listener) => call(() => listener(...values)));
+  const own = () => [...events.wish(), ...tokens.list().map((token) => `t${token}`)];
+  const take = (answer) => {
+    const { calls, lacking } = events.learn(answer);
     if (!connected) {
       connected = true;
       emit("open");
     }
-    const seconds = Object.fromEntries(calls.map(([id]) => [id, Math.floor(Number(cursors.get(id)))]));
-    for (const [id, callback, value] of calls) if (callbacks.get(id)?.has(callback)) call(callback, seconds, value);
+    events.deliver(calls, () => running);
     return lacking;
   };
   const fail = (what) => {
@@ -260,41 +472,83 @@ var createClient = () => {
     renewing = true;
     queueMicrotask(() => {
       renewing = false;
-      if (lead) connection.abort();
-      else hello();
+      if (!lead) return hello();
+      if (wishes.set(me, own()) && outcast) rejoin();
+      else if (!wishes.covered() || !wishes.all().size) connection.abort();
+      else if (connected) {
+        if (take({ at: [...cursors], k: [], d: [] })) connection.abort();
+      }
     });
   };
-  const say = (message) => channel?.postMessage(message);
-  const report = (wishes = /* @__PURE__ */ new Map()) => {
-    const ids = [...wanted()];
+  const say = (message) => {
+    try {
+      channel?.postMessage(message);
+    } catch {
+    }
+  };
+  const report = (wish = [], has = /* @__PURE__ */ new Map()) => {
+    const all = wishes.all();
+    const ids = those(all, "0");
     if (connected === false) return say(failure);
-    if (!proven || !ids.every(([id, data]) => (data ? carried : cursors).has(id))) return say({});
-    const stale = [...wishes].filter(([id, [data, cursor]]) => data && cursor !== cursors.get(id));
-    say({ at: ids.map(([id]) => [id, cursors.get(id)]), k: [], d: stale.map(([id]) => [id, carried.get(id)]) });
+    if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts2 : cursors).has(id))) return say({});
+    const stale = those(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
+    say({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts2.get(id)]) });
   };
-  const forget = () => {
-    others.clear();
+  const callRoll = () => {
+    wishes.clear();
+    wishes.set(me, own());
     called = now();
+    report();
   };
+  async function* follow(abort) {
+    for (let wait = 0; ; ) {
+      const wish = wishes.next();
+      events.prune(wishes.all());
+      const ids = those(wish, "0");
+      if (!ids.length) {
+        wishes.accept();
+        if (wishes.pending()) continue;
+        await pause(1e6, abort.signal);
+        return;
+      }
+      asked = now();
+      const lacking = new Set(those(wish, "1").filter((id) => !texts2.has(id)));
+      const form = ids.map((id) => [`subscribed[${id}]`, lacking.has(id) ? never : cursors.get(id) ?? "now"]);
+      if (those(wish, "1").length) form.push(["data", "1"]);
+      for (const token of those(wish, "t")) form.push(["token", token]);
+      const streaming = wait && streams && trust.allows();
+      for await (const { at, k, d } of streaming ? stream(endpoint, form, ids, abort.signal, trust) : poll(endpoint, form, ids, wait, abort)) {
+        wishes.accept();
+        const data = new Map(d);
+        const stamps = new Map(at);
+        yield (
+          /** @type {Answer} */
+          {
+            at,
+            k: k.filter((id) => !lacking.has(id) || (cursors.get(id) ?? stamps.get(id)) !== stamps.get(id)),
+            d: those(wish, "1").filter((id) => k.includes(id) || !texts2.has(id)).map((id) => [id, data.get(id)])
+          }
+        );
+      }
+      wait = streaming || wishes.pending() ? 0 : longestWait;
+    }
+  }
   const leading = async (signal) => {
     lead = signal;
     proven = false;
-    forget();
-    prune(callbacks);
-    report();
+    callRoll();
     signal.addEventListener("abort", () => connection.abort());
     while (!signal.aborted) {
       let mine = connection = new AbortController();
+      due = 0;
       try {
         for await (const answer of follow(mine)) {
-          failures = due = 0;
+          failures = 0;
           proven = true;
           say(answer);
-          learn(answer);
-          if (others.size && now() - called > rollCall) {
-            forget();
-            report();
-          }
+          take(answer);
+          if (barred) rejoin();
+          else if (now() - called > rollCall) callRoll();
         }
       } catch (problem) {
         const error = (
@@ -302,173 +556,200 @@ var createClient = () => {
           mine.signal.reason ?? problem
         );
         if (signal.aborted || error.name === "AbortError") continue;
-        if (error instanceof Refusal && sharing && channel) {
-          withdraw();
-          break;
+        if (error instanceof Refusal) {
+          const guilty = wishes.blame();
+          if (channel) {
+            if (guilty === me) refused(error.message);
+            else if (guilty) say({ out: guilty, error: error.message });
+            continue;
+          }
+          const renewed = await tokens.renew(error.message);
+          wishes.set(me, own());
+          if (renewed) continue;
+          barred = outcast;
         }
         const seconds = Math.min(2 ** failures++, longestPause) * (0.75 + Math.random() / 2);
         due = now() + seconds;
         mine = connection = new AbortController();
-        fail({ error: error.message, seconds });
+        await pause(grace, mine.signal);
+        if (mine.signal.aborted) continue;
+        fail({ error: error.message, seconds: due - now() });
         say(failure);
-        await pause(seconds, mine.signal);
-        due = 0;
+        await pause(due - now(), mine.signal);
       }
     }
-    if (lead === signal) {
-      lead = void 0;
-      forget();
-      prune(callbacks);
-    }
+    if (lead === signal) abdicate();
+  };
+  const abdicate = () => {
+    lead = void 0;
+    wishes.reset();
+    events.prune(/* @__PURE__ */ new Set());
   };
   const hello = (urgent = false) => {
     if (!channel || !candidacy) return;
     const { signal } = candidacy;
     const since = now();
-    const wish = (id) => [withData(id), carried.has(id) ? cursors.get(id) : void 0];
-    const ids = new Map([...callbacks.keys()].map((id) => [id, wish(id)]));
-    say({ ids, wake: urgent });
+    say({ tab: me, wish: own(), has: new Map([...cursors].filter(([id]) => texts2.has(id))), wake: urgent });
     pause(doubt * (1 + Math.random()), signal).then(() => {
-      if (!signal.aborted && !lead && heard < since) elect(true);
+      if (!signal.aborted && !lead && heard < since) campaign(true);
     });
   };
+  const refused = async (reason) => {
+    const before = candidacy;
+    const renewed = await tokens.renew(reason);
+    if (!channel || candidacy !== before) return;
+    if (renewed) return renew();
+    rejoin(false);
+    outcast = true;
+  };
   const hear = ({ data: said }) => {
-    if (said.ids) {
+    if (said.wish) {
       if (!lead) return;
-      for (
-        const [id, [data]] of
-        /** @type {Wishes} */
-        said.ids
-      ) others.set(id, Math.max(others.get(id) ?? 0, data));
-      report(said.ids);
+      wishes.set(said.tab, said.wish);
+      report(said.wish, said.has);
       if (said.wake && (due || now() - asked > 1)) wake();
-      if ([...wanted()].some(([id, data]) => (asking.get(id) ?? -1) < data) || due && now() > due) connection.abort();
+      if (!wishes.covered() || due && now() > due) connection.abort();
       return;
     }
     heard = now();
     if (lead) return onStorage();
+    if (said.out) {
+      if (said.out === me) refused(said.error);
+      return;
+    }
     if (said.error) fail(said);
     if (!said.at) return;
-    const lacking = learn(said);
+    const lacking = take(said);
     const reported = new Map(said.at);
-    if (lacking || ![...callbacks.keys()].every((id) => reported.has(id))) hello();
+    if (lacking || !events.ids().every((id) => reported.has(id))) hello();
   };
-  const held = () => localStorage.getItem(name);
-  const lease = async (signal, steal) => {
-    if (!steal && held()) return;
-    localStorage.setItem(name, me);
-    await pause(0.1, signal);
-    if (!signal.aborted && held() === me) await leading(signal);
-  };
-  const elect = async (steal = false) => {
+  const campaign = async (steal = false) => {
     candidacy?.abort();
     const { signal } = candidacy = new AbortController();
     try {
-      if (!channel) await leading(signal);
-      else if (navigator.locks) {
-        await navigator.locks.request(name, steal ? { steal } : { signal }, () => leading(signal));
-      } else await lease(signal, steal);
+      if (channel) await elect(name, me, signal, steal, () => leading(signal));
+      else await leading(signal);
     } catch (error) {
       if (signal.aborted) return;
       if (
         /** @type {Error} */
         error.name === "AbortError"
-      ) elect();
-      else if (channel) withdraw();
-      else throw error;
+      ) return campaign();
+      rejoin(false);
     }
   };
   const onStorage = () => {
-    if (!navigator.locks && running && channel && (lead ? held() !== me : !held())) elect();
+    if (running && channel && candidacy && isOpen(name, me, !!lead)) campaign();
   };
-  const withdraw = () => {
-    leave();
-    sharing = false;
-    join();
-  };
-  const join = () => {
-    name = `novcomet 2 ${new Request(endpoint).url}`;
-    ticked = now();
+  const join = async (sharing = true) => {
+    ticked = wall();
+    joined = now();
     heard = 0;
-    if (sharing && globalThis.BroadcastChannel) {
-      channel = new BroadcastChannel(name);
-      channel.onmessage = hear;
+    if (sharing) {
+      outcast = barred = false;
+      try {
+        channel = new BroadcastChannel(name);
+        channel.onmessage = hear;
+      } catch {
+      }
     }
-    ticking = setInterval(() => {
-      const slept = now() - ticked > asleep;
-      ticked = now();
+    const session = ticking = setInterval(() => {
+      const slept = wall() - ticked > asleep;
+      ticked = wall();
       if (slept) wake();
-      else if (channel && !lead && ticked - heard > silence) hello();
+      else if (outcast && connected && now() - joined > rollCall) rejoin();
+      else if (channel && !lead && now() - heard > silence) hello();
     }, silence * 500);
-    elect();
+    await tokens.first();
+    if (ticking !== session) return;
+    campaign();
     hello(true);
   };
   const leave = () => {
+    if (channel && !lead) say({ tab: me, wish: [] });
     candidacy?.abort();
-    lead = void 0;
+    candidacy = void 0;
+    abdicate();
     clearInterval(ticking);
     ticking = 0;
     channel?.close();
     channel = void 0;
-    try {
-      if (held() === me) localStorage.removeItem(name);
-    } catch {
+    resign(name, me);
+  };
+  const rejoin = (sharing = true) => {
+    leave();
+    join(sharing);
+  };
+  const set = ({ url, stream: wish = streams, token }) => {
+    let to = url === void 0 ? endpoint : resolve(url);
+    if (/[?&]token=/.test(to)) {
+      const parsed = new URL(to);
+      token ?? (token = parsed.searchParams.getAll("token"));
+      parsed.searchParams.delete("token");
+      to = parsed.href;
+    }
+    const other = to !== endpoint;
+    if (!other && wish === streams && (token === void 0 || token === tokens.source())) return;
+    const was = running && ticking;
+    if (was) leave();
+    if (other) {
+      name = `novcomet 3 ${to}`;
+      trust.reset(name);
+      events.restart();
+    }
+    if (token !== void 0 || other && endpoint) tokens.set(token);
+    endpoint = to;
+    streams = wish;
+    if (was) join();
+  };
+  const settle = () => endpoint || set({ url: "comet.php" });
+  const rest = () => {
+    if (ticking) leave();
+  };
+  const rise = () => {
+    if (!ticking) join();
+  };
+  const reactions = {
+    storage: onStorage,
+    online: wake,
+    offline: wake,
+    // A waiting request may not notice.
+    pagehide: rest,
+    freeze: rest,
+    pageshow: rise,
+    resume: rise,
+    visibilitychange: () => {
+      if (!document.hidden) wake();
     }
   };
-  const rest = () => running && leave();
-  const rise = () => running && !ticking && join();
-  const { document } = globalThis;
-  globalThis.addEventListener?.("storage", onStorage);
-  globalThis.addEventListener?.("online", wake);
-  globalThis.addEventListener?.("offline", wake);
-  globalThis.addEventListener?.("pagehide", rest);
-  globalThis.addEventListener?.("pageshow", rise);
-  document?.addEventListener("freeze", rest);
-  document?.addEventListener("resume", rise);
-  document?.addEventListener("visibilitychange", () => document.hidden || wake());
   const client = {
-    init(url = endpoint, { stream: wish = streams } = {}) {
-      if (url === endpoint && wish === streams) return client;
-      if (running) leave();
-      if (url !== endpoint) {
-        polling = failed = 0;
-        cursors.clear();
-        carried.clear();
-        for (const set of callbacks.values()) for (const subscription of set.values()) delete subscription.seen;
-      }
-      endpoint = url;
-      streams = wish;
-      if (running) join();
+    init(url, options) {
+      set({ url, ...options });
       return client;
     },
-    subscribe(id, callback, { data = false } = {}) {
-      const set = callbacks.get(id) ?? /* @__PURE__ */ new Map();
-      if (!set.size) {
-        callbacks.set(id, set);
-        cursors.delete(id);
-        carried.delete(id);
-      }
-      if (set.get(callback)?.data === data) return client;
-      if (!set.size || data) renew();
-      set.set(callback, { data, seen: data ? void 0 : cursors.get(id) });
+    subscribe(id, callback, { data = false, signal } = {}) {
+      if (signal?.aborted) return client;
+      if (events.subscribe(`${id}`, callback, data)) renew();
+      signal?.addEventListener("abort", () => client.unsubscribe(id, callback));
       return client;
     },
     unsubscribe(id, callback) {
-      const set = callbacks.get(id);
-      if (callback) set?.delete(callback);
-      if (!callback || !set?.size) callbacks.delete(id);
-      if (!wanted().size) renew();
+      events.unsubscribe(`${id}`, callback);
       return client;
     },
-    async publish(id, data) {
-      const options = { method: "POST", body: JSON.stringify(data) ?? "" };
-      const answer = await ask({ publish: id }, 0, new AbortController(), options);
-      if (answer !== true) throw new Error(`the server could not publish ${id}`);
-      return true;
+    publish(id, data) {
+      settle();
+      return publish(endpoint, `${id}`, data);
     },
     run() {
       if (running) return client;
-      running = sharing = true;
+      settle();
+      running = true;
+      presence = new AbortController();
+      const { signal } = presence;
+      for (const [type, listener] of Object.entries(reactions)) {
+        globalThis.addEventListener?.(type, listener, { signal, capture: true });
+      }
       join();
       return client;
     },
@@ -476,15 +757,22 @@ var createClient = () => {
       if (!running) return client;
       running = false;
       connected = void 0;
+      presence.abort();
       leave();
       emit("close");
       return client;
     },
     on(type, listener) {
-      listeners[type].push(listener);
-      return client;
+      listeners[type].add(listener);
+      return () => {
+        listeners[type].delete(listener);
+      };
     },
-    last: (id) => Number(cursors.get(id)) || void 0
+    client: (url, options) => createClient().init(url, options),
+    get connected() {
+      return !!connected;
+    },
+    last: (id) => Number(cursors.get(`${id}`)) || void 0
   };
   return client;
 };

@@ -23,15 +23,15 @@ const field = /** @type {HTMLInputElement} */ (element("name"));
 /** @type {Map<string, HTMLElement>} */
 const cards = new Map(); // id → its element
 
-NovComet.init(endpoint)
-  .on("open", () => {
-    state("connected", "connected: waiting for events");
-    for (const id of cards.keys()) showLast(id);
-  })
-  .on("error", (error, seconds) => {
-    state("lost", `no connection (${error.message}), next attempt in ${Math.ceil(seconds)} s; no event is lost`);
-  })
-  .on("close", () => state("stopped", "stopped; events published now arrive after the next start"));
+NovComet.init(endpoint);
+NovComet.on("open", () => {
+  state("connected", "connected: waiting for events");
+  for (const id of cards.keys()) showLast(id);
+});
+NovComet.on("error", (error, seconds) => {
+  state("lost", `no connection (${error.message}), next attempt in ${Math.ceil(seconds)} s; no event is lost`);
+});
+NovComet.on("close", () => state("stopped", "stopped; events published now arrive after the next start"));
 
 const named = new URLSearchParams(location.hash.slice(1)).getAll("event");
 for (const id of named.length ? named : events.split(",")) follow(id);

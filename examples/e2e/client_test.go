@@ -43,14 +43,14 @@ var promises = []promise{
 		comet.run();
 	})`, "meanwhile"},
 
-	{"the callbacks of one answer get the same k", `new Promise(async (resolve) => {
+	{"the callbacks of one answer get the same k, each its own", `new Promise(async (resolve) => {
 		const comet = await client(), ks = {};
 		for (const id of ["both-a", "both-b"]) {
 			await comet.publish(id);
 			comet.subscribe(id, (k) => {
 				ks[id] = k;
 				const a = ks["both-a"], b = ks["both-b"];
-				if (a && b) comet.stop(), resolve(Object.keys(a).sort() + " " + (a === b));
+				if (a && b) comet.stop(), resolve([Object.keys(a).sort(), Object.keys(b).sort(), a === b].join());
 			});
 		}
 		await sleep(0.1);
@@ -58,7 +58,7 @@ var promises = []promise{
 		comet.stop();
 		await comet.publish("both-a"), await comet.publish("both-b");
 		comet.run();
-	})`, "both-a,both-b true"},
+	})`, "both-a,both-b,both-a,both-b,false"},
 
 	{"a callback gets whole seconds, as with comet.php's client, and last is precise", `new Promise(async (resolve) => {
 		const comet = await client();
@@ -135,7 +135,8 @@ var promises = []promise{
 		const end = (k) => (comet.stop(), resolve(Object.keys(k).join()));
 		const comet = (await client("/nowhere.php")).subscribe("moved", end).run();
 		await new Promise((lost) => comet.on("error", lost));
-		comet.on("open", () => comet.publish("moved")).init("/comet.php");
+		comet.on("open", () => comet.publish("moved"));
+		comet.init("/comet.php");
 	})`, "moved"},
 
 	{"200 events are requested by POST", `new Promise(async (resolve) => {

@@ -1,7 +1,7 @@
 import js from "@eslint/js";
 
 const browser = Object.fromEntries([
-  "AbortController", "BroadcastChannel", "Option", "Request", "TextDecoder", "URL", "URLSearchParams",
+  "AbortController", "BroadcastChannel", "Option", "TextDecoder", "TextEncoder", "URL", "URLSearchParams",
   "clearInterval", "clearTimeout", "document", "fetch", "getSelection", "history", "localStorage", "location",
   "navigator", "performance", "queueMicrotask", "setInterval", "setTimeout",
 ].map((name) => [name, "readonly"]));

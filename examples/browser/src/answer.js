@@ -1,0 +1,102 @@
+import { ask, Refusal, request, strange } from "./server.js";
+import { asleep, longestSilence, trial } from "./limits.js";
+import { complain, now, pause, wall } from "./time.js";
+
+/**
+ * An answer of the server: the cursor of each event, the changed events, and data as JSON text, undefined if
+ * there is none. It has entries instead of objects, because an id may be __proto__.
+ * @typedef {{ at: [string, string][], k: string[], d: [string, string | undefined][] }} Answer
+ */
+
+/** @type {(values: object | undefined) => [string, string | undefined][]} */
+const texts = (values = {}) => Object.entries(values).map(([id, value]) => {
+  try {
+    return [id, JSON.stringify(value)];
+  } catch (error) { // It is nested too deep. That concerns this event alone.
+    complain(error);
+    return [id, undefined];
+  }
+});
+
+/**
+ * Yields the answer of a poll.
+ * @param {string} url
+ * @param {import("./server.js").Form} form
+ * @param {string[]} ids
+ * @param {number} wait
+ * @param {AbortController} abort
+ */
+export async function* poll(url, form, ids, wait, abort) {
+  const start = now();
+  const { s, k = {}, d, at } = await ask(url, [...form, ["wait", `${wait}`]], wait, abort);
+  if (!at) throw new Error(strange);
+  const unknown = ids.find((id) => typeof at[id] !== "string");
+  if (unknown !== undefined) throw new Refusal(`the server knows no event "${unknown}"`);
+  yield /** @type {Answer} */ ({ at: Object.entries(at), k: Object.keys(k), d: texts(d) });
+  // If an unchanged answer arrives too soon, the server is full or about to end. The next poll has to wait.
+  if (wait && !s && now() - start < 1) await pause(1 + 2 * Math.random(), abort.signal);
+}
+
+/**
+ * Yields the answers of a stream until its end. It throws no error: the next poll reports the reason.
+ * @param {string} url
+ * @param {import("./server.js").Form} form
+ * @param {string[]} ids
+ * @param {AbortSignal} signal
+ * @param {import("./trust.js").Trust} trust
+ */
+export async function* stream(url, form, ids, signal, trust) {
+  const start = now();
+  const own = new AbortController();
+  const end = () => own.abort();
+  let silent = false;
+  let timer = 0;
+  const expect = (/** @type {number} */ seconds) => {
+    const last = wall();
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      silent = wall() - last < seconds + asleep; // otherwise the machine was asleep
+      end();
+    }, seconds * 1000);
+  };
+  signal.addEventListener("abort", end);
+  if (signal.aborted) end();
+  expect(trial);
+  try {
+    const { ok, headers, body } = await request(url, form, own.signal, { headers: { Accept: "text/event-stream" } });
+    const reader = ok && headers.get("Content-Type")?.startsWith("text/event-stream") && body?.getReader();
+    const decoder = new TextDecoder();
+    let rest = "";
+    /** @type {string[] | undefined} */
+    let stamps; // of all ids, in the order of ids
+    /** @type {any[]} */
+    let parts = []; // of an answer, one for each changed event
+    while (reader) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      expect(longestSilence);
+      if (trust.failed && now() - start > trial) trust.judge(0); // A proxy may pass on only the beginning.
+      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        if (line.startsWith("data: ")) parts.push(JSON.parse(line.slice(6)));
+        if (line.startsWith("id: ")) stamps = line.slice(4).split(","); // the last line of an answer
+        else if (!stamps || line !== ":") continue; // A comment confirms the last stamps.
+        if (stamps.length !== ids.length) throw new Error(strange);
+        yield /** @type {Answer} */ ({
+          at: ids.map((id, i) => [id, stamps?.[i]]),
+          k: parts.flatMap(({ k = {} }) => Object.keys(k)),
+          d: parts.flatMap(({ d }) => texts(d)),
+        });
+        parts = [];
+      }
+    }
+  } catch { /* The next poll reports the reason. */ } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+    end();
+  }
+  // trust.failed has the value from the beginning of the stream, so streams of several tabs that fail together
+  // count once.
+  if (!signal.aborted && (silent || now() - start < trial)) trust.judge(trust.failed + 1);
+}

@@ -1,0 +1,125 @@
+import { never, regret } from "./limits.js";
+import { call } from "./time.js";
+
+/** @typedef {import("../novcomet.mjs").Callback} Callback */
+/** @typedef {import("./answer.js").Answer} Answer */
+
+// Cursors are seconds with six decimals.
+/** @type {(a: string, b: string) => boolean} */
+const isLater = (a, b) => a.length === b.length ? a > b : a.length > b.length;
+
+/**
+ * Keeps what a page subscribes to, and what it knows of these events.
+ * @param {(id: string) => boolean} isAsked whether the current request has the event, also for another tab
+ * @param {() => void} dropped is called when an event has no callback any more
+ */
+export const createEvents = (isAsked, dropped) => {
+  // seen is the cursor of the last call, or of the beginning.
+  /** @typedef {{ data: boolean, seen?: string }} Subscription */
+  /** @type {Map<string, Map<Callback, Subscription>>} */
+  const callbacks = new Map();
+  /** @type {Map<string, string>} */
+  const cursors = new Map(); // id → the last stamp, as the server writes it
+  /** @type {Map<string, string | undefined>} */
+  const texts = new Map(); // id → the data of this cursor, undefined if it has none; missing if it is unknown
+
+  /** @type {(id: string) => boolean} */
+  const withData = (id) => [...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
+
+  /** @type {(id: string) => void} */
+  const forget = (id) => {
+    cursors.delete(id);
+    texts.delete(id);
+  };
+
+  return {
+    cursors,
+    texts,
+    ids: () => [...callbacks.keys()],
+
+    /** What the page wants of the server. */
+    wish: () => [...callbacks.keys()].flatMap((id) => (withData(id) ? [`0${id}`, `1${id}`] : [`0${id}`])),
+
+    /** Returns whether the subscription is new. @type {(id: string, callback: Callback, data: boolean) => boolean} */
+    subscribe(id, callback, data) {
+      const set = callbacks.get(id) ?? new Map();
+      callbacks.set(id, set);
+      if (set.get(callback)?.data === data) return false;
+      set.set(callback, { data, seen: data ? undefined : cursors.get(id) });
+      return true;
+    },
+
+    // A framework may subscribe again at once. Until then the event goes on, so that nothing is missed.
+    /** @type {(id: string, callback?: Callback) => void} */
+    unsubscribe(id, callback) {
+      const set = callbacks.get(id);
+      if (!set) return;
+      if (callback) set.delete(callback);
+      else set.clear();
+      setTimeout(() => {
+        if (set.size || callbacks.get(id) !== set) return;
+        callbacks.delete(id);
+        if (!isAsked(id)) forget(id);
+        dropped();
+      }, regret * 1000);
+    },
+
+    /** Begins anew, with another server. */
+    restart() {
+      cursors.clear();
+      texts.clear();
+      for (const set of callbacks.values()) for (const subscription of set.values()) delete subscription.seen;
+    },
+
+    /** Forgets events that no tab wants, because their cursors become stale. @type {(wishes: Set<string>) => void} */
+    prune(wishes) {
+      for (const id of cursors.keys()) if (!callbacks.has(id) && !wishes.has(`0${id}`)) forget(id);
+    },
+
+    /**
+     * Applies an answer. Returns the callbacks to call, and whether needed data is missing.
+     * @type {(answer: Answer) => { calls: [string, Callback][], lacking: boolean }}
+     */
+    learn({ at, k, d }) {
+      const data = new Map(d);
+      /** @type {[string, Callback][]} */
+      const calls = [];
+      let lacking = false;
+      for (const [id, cursor] of at) {
+        const mine = callbacks.get(id);
+        if (!mine && !isAsked(id)) continue;
+        // A cursor is 0 if the event was never published, or was removed. An older one is from a tab that slept.
+        const known = cursors.get(id);
+        if (known && +cursor && isLater(known, cursor)) continue;
+        if (data.has(id)) texts.set(id, data.get(id));
+        else if (withData(id) && !(known === cursor && texts.has(id))) {
+          lacking = true;
+          continue;
+        } else if (known !== cursor) texts.delete(id);
+        cursors.set(id, cursor);
+        for (const [callback, subscription] of mine ?? []) {
+          const { seen } = subscription;
+          // A subscription with data begins with the last data.
+          if (+cursor && (seen ? seen !== cursor : subscription.data || k.includes(id))) {
+            subscription.seen = seen ?? never;
+            calls.push([id, callback]);
+          } else if (+cursor || !seen) subscription.seen = cursor;
+        }
+      }
+      return { calls, lacking };
+    },
+
+    // Each callback gets values of its own. What a stopped client leaves out, the next run delivers.
+    /** @type {(calls: [string, Callback][], isRunning: () => boolean) => void} */
+    deliver(calls, isRunning) {
+      const seconds = calls.map(([id]) => [id, Math.floor(Number(cursors.get(id)))]);
+      for (const [id, callback] of calls) {
+        const subscription = callbacks.get(id)?.get(callback);
+        if (!subscription || !isRunning()) continue;
+        subscription.seen = cursors.get(id);
+        const text = subscription.data ? texts.get(id) : undefined;
+        call(() => callback(Object.fromEntries(seconds), text === undefined ? undefined : JSON.parse(text)));
+      }
+    },
+  };
+};

@@ -1,0 +1,56 @@
+import { longestFarewell, longestQuery, patience } from "./limits.js";
+
+/** An answer that says that what was asked is not allowed, or wrong. */
+export class Refusal extends Error {}
+export const strange = "not an answer of NovComet";
+
+/** @typedef {[name: string, value: string][]} Form */
+
+/** @type {(url: string, form: Form, signal: AbortSignal, options?: RequestInit) => Promise<Response>} */
+export const request = (url, form, signal, options = {}) => {
+  const query = new URLSearchParams(form);
+  if (!options.method && (query.has("token") || `${query}`.length > longestQuery)) { // A web server logs URLs.
+    options = { ...options, method: "POST", body: query };
+  } else url += (url.includes("?") ? "&" : "?") + query;
+  // Without no-store a browser delays a request until the same request of another tab is answered.
+  return fetch(url, { cache: "no-store", signal, ...options });
+};
+
+/**
+ * Returns the answer to a request that takes at most this long.
+ * @type {(url: string, form: Form, seconds: number, abort: AbortController, options?: RequestInit) => Promise<any>}
+ */
+export const ask = async (url, form, seconds, abort, options) => {
+  const timer = setTimeout(() => abort.abort(new Error("no answer in time")), (seconds + patience) * 1000);
+  try {
+    const response = await request(url, form, abort.signal, options);
+    const answer = await response.json().catch(() => null); // null for a web server's own page
+    if (response.ok && answer !== null) return answer;
+    const { status } = response;
+    if ([400, 403, 413].includes(status) && answer?.error) throw new Refusal(answer.error);
+    throw new Error(answer?.error ?? (response.ok ? strange : `HTTP ${status}`));
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+let farewell = 0; // bytes of the page's publications in progress that may outlive it
+
+/**
+ * Publishes an event, also if the page is left meanwhile.
+ * @type {(url: string, id: string, data: unknown) => Promise<true>}
+ */
+export const publish = async (url, id, data) => {
+  const body = data === undefined ? "" : JSON.stringify(data);
+  if (body === undefined) throw new TypeError(`${id}: JSON has no ${typeof data}`);
+  const size = new TextEncoder().encode(body).length;
+  const keepalive = farewell + size <= longestFarewell;
+  if (keepalive) farewell += size;
+  try {
+    const answer = await ask(url, [["publish", id]], 0, new AbortController(), { method: "POST", body, keepalive });
+    if (answer !== true) throw new Error(`the server could not publish ${id}`);
+    return true;
+  } finally {
+    if (keepalive) farewell -= size;
+  }
+};

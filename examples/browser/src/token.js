@@ -1,0 +1,51 @@
+import { silence } from "./limits.js";
+import { complain, now } from "./time.js";
+
+/** Keeps the token of a page in memory. It is never stored. */
+export const createTokens = () => {
+  /** @type {import("../novcomet.mjs").Token | undefined} */
+  let source;
+  /** @type {string | string[] | undefined} */
+  let value;
+  /** @type {Promise<void> | undefined} */
+  let loading;
+  let next = 0; // when a refused token may be renewed; a wrong function must not cause request after request
+
+  // Calls the page's function. If it fails, the server's answer says that a token is missing.
+  const load = () => loading ??= (async () => {
+    const from = source;
+    try {
+      const loaded = typeof from === "function" && await from();
+      if (loaded && source === from) value = loaded;
+    } catch (error) {
+      complain(error);
+    }
+    loading = undefined;
+  })();
+
+  return {
+    /** @type {(to: import("../novcomet.mjs").Token | undefined) => void} */
+    set(to) {
+      source = to;
+      value = typeof to === "function" ? undefined : to;
+      loading = undefined;
+    },
+
+    source: () => source,
+
+    list: () => /** @type {string[]} */ ([]).concat(value || []),
+
+    /** Waits for the first token. */
+    first: async () => { if (!value) await load(); },
+
+    /** Gets another token, if the server refused the last one. @type {(reason: string) => Promise<boolean>} */
+    async renew(reason) {
+      const before = `${value}`;
+      if (reason.includes("token") && (loading || now() > next)) {
+        next = now() + silence;
+        await load();
+      }
+      return `${value}` !== before;
+    },
+  };
+};

@@ -1,0 +1,44 @@
+import { distrust } from "./limits.js";
+import { load, save } from "./storage.js";
+import { wall } from "./time.js";
+
+/**
+ * Remembers whether streams work, for the next page and the next leader, too. A proxy may buffer them.
+ * @type {() => Trust}
+ */
+export const createTrust = () => {
+  let since = 0; // when the last stream failed
+  let failed = 0; // how many streams have failed since one worked
+  let key = "";
+
+  return {
+    reset(name) {
+      since = failed = 0;
+      key = `${name} streams`;
+    },
+
+    allows() {
+      [since, failed] = load(key) ?? [since, failed];
+      const age = wall() - since;
+      return !(age >= 0 && age < distrust[failed]); // A failure in the future was noted by a wrong clock.
+    },
+
+    get failed() { return failed; },
+
+    judge(count) {
+      failed = Math.min(count, distrust.length - 1);
+      since = wall();
+      try {
+        save(key, [since, failed]);
+      } catch { /* The page has no storage, so only this page knows. */ }
+    },
+  };
+};
+
+/**
+ * @typedef {object} Trust
+ * @property {(name: string) => void} reset
+ * @property {() => boolean} allows
+ * @property {number} failed
+ * @property {(count: number) => void} judge
+ */

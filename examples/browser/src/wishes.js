@@ -1,0 +1,76 @@
+// A wish is what a tab wants of the server, as strings: "0" and an id, "1" and an id for its data (besides "0"),
+// "t" and a token.
+
+/** @type {(wish: Iterable<string>, kind: string) => string[]} */
+export const those = (wish, kind) => [...wish].filter((part) => part[0] === kind).map((part) => part.slice(1));
+
+/** @type {(wish: string[], all: Set<string>) => boolean} */
+const isIn = (wish, all) => wish.every((part) => all.has(part));
+
+/**
+ * Keeps the wishes of all tabs, while this tab leads. The server refuses a request as a whole. Then the leader
+ * adds one tab at a time to what the server has accepted. The tab whose wish is refused is the guilty one.
+ */
+export const createWishes = () => {
+  /** @type {Map<string, string[]>} */
+  const tabs = new Map();
+  /** @type {[string, string[]][]} */
+  let chosen = []; // the tabs of the current request
+  /** @type {Set<string>} */
+  let asked = new Set(); // the wishes of the current request
+  /** @type {Set<string>} */
+  let accepted = new Set(); // what the server has answered
+  let cautious = false; // whether one tab is added at a time
+
+  const isPending = (/** @type {string[]} */ wish) => !isIn(wish, accepted);
+  const pending = () => [...tabs.values()].some(isPending);
+
+  return {
+    clear: () => tabs.clear(),
+
+    /** Returns whether the wish has changed. @type {(tab: string, wish: string[]) => boolean} */
+    set(tab, wish) {
+      const before = JSON.stringify(tabs.get(tab));
+      tabs.set(tab, wish);
+      return JSON.stringify(wish) !== before;
+    },
+
+    all: () => new Set([...tabs.values()].flat()),
+    asked: () => asked,
+    pending,
+
+    /** Reports whether the current request, or the next one, includes all wishes. */
+    covered: () => cautious || [...tabs.values()].every((wish) => isIn(wish, asked)),
+
+    /** Begins a request, and returns what to ask. */
+    next() {
+      let added = 0;
+      chosen = [...tabs].filter(([, wish]) => !cautious || !isPending(wish) || !added++);
+      return asked = new Set(chosen.flatMap(([, wish]) => wish));
+    },
+
+    accept() {
+      accepted = asked;
+      cautious = cautious && pending();
+    },
+
+    /** The server has refused the request. Returns the guilty tab, if it is known. @type {() => string | undefined} */
+    blame() {
+      const suspects = chosen.length === 1 ? chosen : chosen.filter(([, wish]) => isPending(wish));
+      if (suspects.length === 1) {
+        const [[tab, wish]] = suspects;
+        return tabs.get(tab) === wish && tabs.delete(tab) ? tab : undefined;
+      }
+      if (!suspects.length) accepted = new Set();
+      cautious = true;
+      return undefined;
+    },
+
+    /** This tab no longer leads. */
+    reset() {
+      tabs.clear();
+      accepted = asked = new Set();
+      cautious = false;
+    },
+  };
+};
