@@ -1,14 +1,11 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/chromedp/chromedp"
 )
 
 // movableClock is a script with which a test sets the clocks of all pages of a site. A page does not then
@@ -64,11 +61,11 @@ func startStreamServer(t *testing.T) *streamServer {
 	return s
 }
 
-func (s *streamServer) openPage(t *testing.T, browser context.Context, options ...chromedp.ContextOption) {
+// usePage makes a page, which is empty, the next one of the server.
+func (s *streamServer) usePage(t *testing.T, w *window) {
 	t.Helper()
-	w := openWindow(t, browser, "about:blank", options...)
 	w.runFirst(t, movableClock)
-	w.do(t, chromedp.Navigate(s.url))
+	w.navigate(t, s.url)
 	s.pages = append(s.pages, w)
 }
 
@@ -113,7 +110,7 @@ func (s *streamServer) sendEvent(t *testing.T, stream *openRequest, second int) 
 // hour, and then every hour, until a stream has worked.
 func TestClient_TriesStreamAgainLaterAfterEachFailure(t *testing.T) {
 	s := startStreamServer(t)
-	s.openPage(t, startBrowser(t))
+	s.usePage(t, openWindow(t, startBrowser(t), "about:blank"))
 	fail := func(stream *openRequest) {
 		t.Helper()
 		close(stream.answer)
@@ -124,7 +121,7 @@ func TestClient_TriesStreamAgainLaterAfterEachFailure(t *testing.T) {
 		s.advance(t, pause-30*time.Second)
 		s.restartRequests(t)
 		s.wantRequest(t, false, fmt.Sprint("30 s before ", pause, " have passed"))
-		s.pages[0].do(t, chromedp.Navigate(s.url+"&ahead="+s.ahead.String()))
+		s.pages[0].navigate(t, s.url+"&ahead="+s.ahead.String())
 		s.wantRequest(t, false, "the next page")
 		s.advance(t, time.Minute)
 		s.restartRequests(t)
@@ -160,9 +157,9 @@ func TestClient_TriesStreamAgainLaterAfterEachFailure(t *testing.T) {
 
 func TestClient_CountsStreamsThatFailTogetherOnce(t *testing.T) {
 	s := startStreamServer(t)
-	s.openPage(t, startBrowser(t), chromedp.WithNewBrowserContext())
+	s.usePage(t, openPrivate(t, startBrowser(t), "about:blank"))
 	first := s.wantRequest(t, true, "the first page")
-	s.openPage(t, s.pages[0].ctx, chromedp.WithNewWindow(false))
+	s.usePage(t, s.pages[0].openTab(t, "about:blank"))
 	second := s.wantRequest(t, true, "the second page")
 	close(first.answer)
 	close(second.answer)

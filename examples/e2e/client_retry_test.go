@@ -6,8 +6,6 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
-
-	"github.com/chromedp/chromedp"
 )
 
 // fastTimeout is a script that divides the client's time limit for requests by 50, but not shorter times.
@@ -103,7 +101,7 @@ func TestClient_PausesBetweenRequestsToBadServer(t *testing.T) {
 			})
 			w := openWindow(t, browser, "about:blank")
 			w.runFirst(t, fastTimeout)
-			w.do(t, chromedp.Navigate(server.URL+"/tab.html?ids=news,chat&polls=1"))
+			w.navigate(t, server.URL+"/tab.html?ids=news,chat&polls=1")
 
 			var last request
 			for i := range len(tt.pauses) + 1 {

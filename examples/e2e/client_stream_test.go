@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"novcomet/examples/internal/launch"
 )
 
@@ -184,9 +182,9 @@ func TestClient_ReplacesFailedStream(t *testing.T) {
 					waitForClientToLeave(r)
 				}
 			})
-			w := openWindow(t, browser, "about:blank", chromedp.WithNewBrowserContext()) // No other window hides it.
+			w := openPrivate(t, browser, "about:blank") // No other window hides it.
 			w.runFirst(t, shortSilence)
-			w.do(t, chromedp.Navigate(server.URL+"/tab.html?ids=news"))
+			w.navigate(t, server.URL+"/tab.html?ids=news")
 			want := []request{{false, "0"}, {true, ""}, {false, "0"}}
 			if tt.polls {
 				want = append(want, request{false, "50"}, request{false, "50"})
@@ -211,7 +209,7 @@ func TestClient_ReplacesFailedStream(t *testing.T) {
 			if states := evaluate[string](t, w, "states.join()"); states != "open" {
 				t.Errorf("the page had the states %s, want open", states)
 			}
-			w.do(t, chromedp.Navigate(server.URL+"/tab.html?ids=news&again"))
+			w.navigate(t, server.URL+"/tab.html?ids=news&again")
 			if got := next(); got != (request{false, "0"}) {
 				t.Errorf("the next page begins with %+v", got)
 			}

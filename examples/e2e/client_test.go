@@ -226,19 +226,20 @@ var promises = []promise{
 }
 
 func TestClient_KeepsPromises(t *testing.T) {
-	browser := startBrowser(t)
-	for name, query := range map[string]string{"by stream": "", "by polls": "?polls"} {
-		w := openWindow(t, browser, startPages(t).URL+"/empty.html"+query)
-		t.Run(name, func(t *testing.T) {
-			for _, promise := range append(promises, dataPromises...) {
-				t.Run(promise.name, func(t *testing.T) {
-					if got := evaluate[string](t, w, promise.script); got != promise.want {
-						t.Errorf("got %q, want %q", got, promise.want)
-					}
-				})
-			}
-		})
-	}
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		for name, query := range map[string]string{"by stream": "", "by polls": "?polls"} {
+			w := openWindow(t, browser, startPages(t).URL+"/empty.html"+query)
+			t.Run(name, func(t *testing.T) {
+				for _, promise := range append(promises, dataPromises...) {
+					t.Run(promise.name, func(t *testing.T) {
+						if got := evaluate[string](t, w, promise.script); got != promise.want {
+							t.Errorf("got %q, want %q", got, promise.want)
+						}
+					})
+				}
+			})
+		}
+	}, chromium, firefox, webKit)
 }
 
 func TestClient_AcceptsEveryID(t *testing.T) {

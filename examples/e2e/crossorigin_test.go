@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -213,7 +212,7 @@ func postForm(t *testing.T, page *window, url, id string) string {
 }
 
 // testOwnPage checks that a page of NovComet's site publishes and reads, with this name of the site.
-func testOwnPage(t *testing.T, browser context.Context, site *launch.Site, host string) {
+func testOwnPage(t *testing.T, browser browser, site *launch.Site, host string) {
 	t.Helper()
 	own := openWindow(t, browser, strings.TrimSuffix(endpointAt(host, site), "comet.php"))
 	id := "own-" + host

@@ -37,7 +37,7 @@ func TestPage_ShowsEveryPublicationInEveryWindow(t *testing.T) {
 			// The neighbour shares connections, cache and cookies with the first window, unlike the stranger.
 			first := openWindow(t, browser, site.URL)
 			neighbour := openWindow(t, browser, site.URL)
-			stranger := openWindow(t, browser, site.URL, chromedp.WithNewBrowserContext())
+			stranger := openPrivate(t, browser, site.URL)
 			windows := []*window{first, neighbour, stranger}
 			for _, w := range windows {
 				w.waitFor(t, connected)

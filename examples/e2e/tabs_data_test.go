@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -10,7 +9,7 @@ import (
 
 // startDataTabs opens three tabs. The first, which leads, does not want data. The others have the data of
 // "all".
-func startDataTabs(t *testing.T, site *launch.Site, browser context.Context, h host) *tabs {
+func startDataTabs(t *testing.T, site *launch.Site, browser browser, h host) *tabs {
 	t.Helper()
 	write(t, site, "all", `{"n":0}`)
 	tt := newTabs(t, site, browser, h)

@@ -68,7 +68,7 @@ func TestTabs_SendRequestWhenShownAgain(t *testing.T) {
 	tt := startTabs(t, startBrowser(t), hosts[0], 1)
 	tab := tt.open[0]
 	tab.waitUntil(t, `inFlight === 1`)
-	openWindow(t, tt.browser, "about:blank", chromedp.WithNewWindow(false)) // in front of the tab
+	tt.first.openTab(t, "about:blank") // in front of the tab
 	tab.waitUntil(t, `document.hidden && performance.now() - requests.at(-1).at > 1000`)
 	before := evaluate[int](t, tab, "requests.length")
 	tab.bringToFront(t)

@@ -31,16 +31,16 @@ var hosts = []host{
 
 // tabs are tabs of one browser window with testdata/pages/tab.html. All but one are in the background.
 type tabs struct {
-	site    *launch.Site
-	browser context.Context
-	url     string
-	query   string // of each tab, in addition to its ids
-	open    []*window
+	site  *launch.Site
+	first *window // of the browser window; it has no page of the site
+	url   string
+	query string // of each tab, in addition to its ids
+	open  []*window
 }
 
 // startTabs starts a site and opens n tabs with it at the same moment. They share nothing with other tabs of
 // the browser. Each subscribes to the event "all", and to one of its own: "only-0", "only-1" and so on.
-func startTabs(t *testing.T, browser context.Context, h host, n int) *tabs {
+func startTabs(t *testing.T, browser browser, h host, n int) *tabs {
 	t.Helper()
 	tt := newTabs(t, startPages(t), browser, h)
 	tt.add(t, n)
@@ -48,10 +48,10 @@ func startTabs(t *testing.T, browser context.Context, h host, n int) *tabs {
 }
 
 // newTabs returns the tabs of a site; none is open yet.
-func newTabs(t *testing.T, site *launch.Site, browser context.Context, h host) *tabs {
+func newTabs(t *testing.T, site *launch.Site, browser browser, h host) *tabs {
 	t.Helper()
-	first := openWindow(t, browser, "about:blank", chromedp.WithNewBrowserContext())
-	tt := &tabs{site: site, browser: first.ctx, url: strings.Replace(site.URL, "127.0.0.1", h.name, 1)}
+	first := openPrivate(t, browser, "about:blank")
+	tt := &tabs{site: site, first: first, url: strings.Replace(site.URL, "127.0.0.1", h.name, 1)}
 	if h.polls {
 		tt.query = "&polls=1"
 	}
@@ -63,12 +63,12 @@ func (tt *tabs) add(t *testing.T, n int) {
 	t.Helper()
 	before := len(tt.open)
 	for range n {
-		tt.open = append(tt.open, openWindow(t, tt.browser, "about:blank", chromedp.WithNewWindow(false)))
+		tt.open = append(tt.open, tt.first.openTab(t, "about:blank"))
 	}
 	opened := make(chan error, n)
 	for i, tab := range tt.open[before:] {
 		url := fmt.Sprintf("%s/tab.html?ids=all,only-%d%s", tt.url, before+i, tt.query)
-		go func() { opened <- chromedp.Do(tab.ctx, chromedp.Navigate(url)) }()
+		go func() { opened <- tab.pageDriver.navigate(url) }()
 	}
 	for range n {
 		if err := <-opened; err != nil {
@@ -237,7 +237,7 @@ func TestTabs_ContinueWithoutFailedLeader(t *testing.T) {
 				t.Parallel()
 				tt := startTabs(t, browser, h, 3)
 				tt.wantOneRequest(t)
-				ctx, cancel := context.WithCancel(tt.removeLeader(t).ctx)
+				ctx, cancel := context.WithCancel(tt.removeLeader(t).chromium(t).ctx)
 				t.Cleanup(cancel)
 				fail := func(ctx context.Context, target *chromedp.Target) error {
 					f.fail(ctx, target)
@@ -268,7 +268,7 @@ func TestTabs_WithDifferentEndpointsAreSeparate(t *testing.T) {
 // The server refuses a whole request if one id is invalid.
 func TestTabs_WithInvalidIDDoNotDisturbOthers(t *testing.T) {
 	tt := startTabs(t, startBrowser(t), hosts[0], 2)
-	bad := openWindow(t, tt.browser, tt.url+"/tab.html?ids=all,../bad")
+	bad := tt.first.openTab(t, tt.url+"/tab.html?ids=all,../bad")
 	bad.waitUntil(t, `states.includes("error")`)
 	tt.publish(t, "all")
 	wantStamp(t, tt.site, "all", tt.open...)
