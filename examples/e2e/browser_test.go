@@ -21,7 +21,7 @@ type pageDriver interface {
 	navigate(url string) error
 	evaluate(script string) (string, error) // returns the string that the script's promise gives
 	runFirst(script string) error           // runs a script before any other script of each page; not in WebKit
-	screenshot() ([]byte, error)
+	screenshot() ([]byte, error)            // not in WebKit
 	close() error
 }
 

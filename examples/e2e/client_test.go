@@ -282,3 +282,21 @@ func TestClient_ReportsReasonOfRefusedPublication(t *testing.T) {
 		t.Errorf("got %q, want %q", got, refusal.Error)
 	}
 }
+
+// A link may publish, and then the browser goes to the next page at once.
+func TestClient_PublishesWhilePageIsLeft(t *testing.T) {
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		site := startPages(t)
+		for i := range 5 {
+			id := fmt.Sprintf("left-%d", i)
+			w := openWindow(t, browser, site.URL+"/tab.html?ids=all")
+			evaluate[bool](t, w, fmt.Sprintf(`(NovComet.publish(%q), location.assign("empty.html"), true)`, id))
+			eventually(t, func() error {
+				if stampOf(t, site, id) == "" {
+					return fmt.Errorf("%s was not published", id)
+				}
+				return nil
+			})
+		}
+	}, chromium, firefox, webKit)
+}

@@ -29,30 +29,26 @@ func wantData(t *testing.T, id, data string, tabs ...*window) {
 }
 
 func TestTabs_GetDataIfTheyWantIt(t *testing.T) {
-	browser := startBrowser(t)
-	for _, h := range hosts {
-		t.Run(h.way, func(t *testing.T) {
-			t.Parallel()
-			site := startPages(t)
-			tt := startDataTabs(t, site, browser, h)
-			write(t, site, "all", `{"n":1}`)
-			wantData(t, "all", "{n: 1}", tt.open[1:]...)
-			wantStamp(t, site, "all", tt.open[0])
-			tt.add(t, 1) // It gets the data from another tab.
-			wantData(t, "all", "{n: 1}", tt.open[3])
-			tt.removeLeader(t).close(t)
-			write(t, site, "all", "text, <b>not HTML</b>\n")
-			tabs := tt.open[len(tt.open)-2:] // They want data, also if the closed tab was not the first.
-			wantData(t, "all", "'text, <b>not HTML</b>'", tabs...)
+	forEachHost(t, hosts, func(t *testing.T, browser browser, h host) {
+		site := startPages(t)
+		tt := startDataTabs(t, site, browser, h)
+		write(t, site, "all", `{"n":1}`)
+		wantData(t, "all", "{n: 1}", tt.open[1:]...)
+		wantStamp(t, site, "all", tt.open[0])
+		tt.add(t, 1) // It gets the data from another tab.
+		wantData(t, "all", "{n: 1}", tt.open[3])
+		tt.removeLeader(t).close(t)
+		write(t, site, "all", "text, <b>not HTML</b>\n")
+		tabs := tt.open[len(tt.open)-2:] // They want data, also if the closed tab was not the first.
+		wantData(t, "all", "'text, <b>not HTML</b>'", tabs...)
 
-			stopDaemon(t, site)
-			for _, tab := range tabs {
-				tab.waitUntil(t, `states.at(-1) === "error"`)
-			}
-			write(t, site, "all", `["meanwhile"]`)
-			startDaemon(t, site)
-			wantData(t, "all", "['meanwhile']", tabs...)
-			tt.wantOneRequest(t)
-		})
-	}
+		stopDaemon(t, site)
+		for _, tab := range tabs {
+			tab.waitUntil(t, `states.at(-1) === "error"`)
+		}
+		write(t, site, "all", `["meanwhile"]`)
+		startDaemon(t, site)
+		wantData(t, "all", "['meanwhile']", tabs...)
+		tt.wantOneRequest(t)
+	}, chromium, firefox)
 }

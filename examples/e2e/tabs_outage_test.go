@@ -13,28 +13,24 @@ import (
 
 func TestTabs_MissNothingWhileServerIsDown(t *testing.T) {
 	const down = 10 * time.Second
-	browser := startBrowser(t)
-	for _, h := range hosts {
-		t.Run(h.way, func(t *testing.T) {
-			t.Parallel()
-			tt := startTabs(t, browser, h, 3)
-			tt.publish(t, "all") // so that the file belongs to the server's user
-			wantStamp(t, tt.site, "all", tt.open...)
-			stopped := time.Now()
-			stopDaemon(t, tt.site)
-			for _, tab := range tt.open {
-				tab.waitUntil(t, `states.at(-1) === "error"`)
-			}
-			touch(t, eventFile(tt.site, "all"))
-			time.Sleep(down - time.Since(stopped)) // The outage must last.
-			startDaemon(t, tt.site)
-			wantStamp(t, tt.site, "all", tt.open...)
-			for _, tab := range tt.open {
-				tab.waitUntil(t, `states.at(-1) === "open"`)
-			}
-			tt.wantOneRequest(t)
-		})
-	}
+	forEachHost(t, hosts, func(t *testing.T, browser browser, h host) {
+		tt := startTabs(t, browser, h, 3)
+		tt.publish(t, "all") // so that the file belongs to the server's user
+		wantStamp(t, tt.site, "all", tt.open...)
+		stopped := time.Now()
+		stopDaemon(t, tt.site)
+		for _, tab := range tt.open {
+			tab.waitUntil(t, `states.at(-1) === "error"`)
+		}
+		touch(t, eventFile(tt.site, "all"))
+		time.Sleep(down - time.Since(stopped)) // The outage must last.
+		startDaemon(t, tt.site)
+		wantStamp(t, tt.site, "all", tt.open...)
+		for _, tab := range tt.open {
+			tab.waitUntil(t, `states.at(-1) === "open"`)
+		}
+		tt.wantOneRequest(t)
+	}, chromium, firefox, webKit)
 }
 
 func TestTabs_MissNothingWhileOffline(t *testing.T) {

@@ -29,6 +29,22 @@ var hosts = []host{
 	{"by Web Locks, with polls", "localhost", true},
 }
 
+// forEachHost runs a test in each browser with each host, in parallel. WebKit, which starts a browser for each
+// host and finds no intranet.test, has only the first.
+func forEachHost(t *testing.T, hosts []host, test func(*testing.T, browser, host), engines ...engine) {
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		for i, h := range hosts {
+			if _, ok := browser.(*webDriver); ok && i > 0 {
+				continue
+			}
+			t.Run(h.way, func(t *testing.T) {
+				t.Parallel()
+				test(t, browser, h)
+			})
+		}
+	}, engines...)
+}
+
 // tabs are tabs of one browser window with testdata/pages/tab.html. All but one are in the background.
 type tabs struct {
 	site  *launch.Site
@@ -95,6 +111,16 @@ func wantStamp(t *testing.T, site *launch.Site, id string, tabs ...*window) {
 	}
 }
 
+// wantNoError checks that no tab has reported an error.
+func wantNoError(t *testing.T, tabs ...*window) {
+	t.Helper()
+	for i, tab := range tabs {
+		if states := evaluate[string](t, tab, "states.join()"); states != "open" {
+			t.Errorf("tab %d of %d had the states %s, want open", i+1, len(tabs), states)
+		}
+	}
+}
+
 // wantOneRequest waits until exactly one poll or stream has waited at the server for 2 s.
 func (tt *tabs) wantOneRequest(t *testing.T) {
 	t.Helper()
@@ -133,85 +159,73 @@ func (tt *tabs) publish(t *testing.T, id string) {
 }
 
 func TestTabs_ShareOneRequest(t *testing.T) {
-	browser := startBrowser(t)
-	for _, h := range hosts {
-		t.Run(h.way, func(t *testing.T) {
-			t.Parallel()
-			tt := startTabs(t, browser, h, 12) // A browser opens at most six connections to a server.
-			if locks := evaluate[bool](t, tt.open[0], "!!navigator.locks"); locks != (h.name == "localhost") {
-				t.Fatalf("%s has Web Locks: %v", tt.url, locks)
-			}
-			tt.wantOneRequest(t)
-			for range 3 {
-				tt.publish(t, "all")
-				wantStamp(t, tt.site, "all", tt.open...)
-			}
-			for i, tab := range tt.open {
-				tt.publish(t, fmt.Sprintf("only-%d", i))
-				wantStamp(t, tt.site, fmt.Sprintf("only-%d", i), tab)
-			}
-			if ids := evaluate[string](t, tt.open[3], "Object.keys(stamps).sort().join()"); ids != "all,only-3" {
-				t.Errorf("tab 3 got the events %s, want all,only-3", ids)
-			}
-			tt.wantOneRequest(t)
+	forEachHost(t, hosts, func(t *testing.T, browser browser, h host) {
+		tt := startTabs(t, browser, h, 12) // A browser opens at most six connections to a server.
+		if locks := evaluate[bool](t, tt.open[0], "!!navigator.locks"); locks != (h.name == "localhost") {
+			t.Fatalf("%s has Web Locks: %v", tt.url, locks)
+		}
+		tt.wantOneRequest(t)
+		for range 3 {
+			tt.publish(t, "all")
+			wantStamp(t, tt.site, "all", tt.open...)
+		}
+		for i, tab := range tt.open {
+			tt.publish(t, fmt.Sprintf("only-%d", i))
+			wantStamp(t, tt.site, fmt.Sprintf("only-%d", i), tab)
+		}
+		if ids := evaluate[string](t, tt.open[3], "Object.keys(stamps).sort().join()"); ids != "all,only-3" {
+			t.Errorf("tab 3 got the events %s, want all,only-3", ids)
+		}
+		tt.wantOneRequest(t)
 
-			// Each time the leader is closed, another tab leads.
-			for range 3 {
-				tt.removeLeader(t).close(t)
-				tt.publish(t, "all")
-				wantStamp(t, tt.site, "all", tt.open...)
-			}
-			tt.wantOneRequest(t)
-		})
-	}
+		// Each time the leader is closed, another tab leads.
+		for range 3 {
+			tt.removeLeader(t).close(t)
+			tt.publish(t, "all")
+			wantStamp(t, tt.site, "all", tt.open...)
+		}
+		tt.wantOneRequest(t)
+	}, chromium, firefox, webKit)
 }
 
 func TestTabs_OpenedTogetherShareOneRequest(t *testing.T) {
-	browser := startBrowser(t)
-	for _, h := range hosts[:2] {
-		t.Run(h.way, func(t *testing.T) {
-			t.Parallel()
-			tt := startTabs(t, browser, h, 2)
-			for range 3 {
-				tt.wantOneRequest(t)
-				tt.publish(t, "all")
-				wantStamp(t, tt.site, "all", tt.open...)
-				for _, tab := range tt.open {
-					tab.close(t)
-				}
-				tt.open = nil
-				tt.add(t, 2)
-			}
+	forEachHost(t, hosts[:2], func(t *testing.T, browser browser, h host) {
+		tt := startTabs(t, browser, h, 2)
+		for range 3 {
 			tt.wantOneRequest(t)
-		})
-	}
+			tt.publish(t, "all")
+			wantStamp(t, tt.site, "all", tt.open...)
+			for _, tab := range tt.open {
+				tab.close(t)
+			}
+			tt.open = nil
+			tt.add(t, 2)
+		}
+		tt.wantOneRequest(t)
+	}, chromium, firefox)
 }
 
 func TestTabs_GetEventsOfLateSubscription(t *testing.T) {
-	browser := startBrowser(t)
-	for _, h := range hosts {
-		t.Run(h.way, func(t *testing.T) {
-			t.Parallel()
-			tt := startTabs(t, browser, h, 2)
-			tt.publish(t, "late")
-			tt.add(t, 1)
-			late := tt.open[2]
-			evaluate[bool](t, late, `follow("late"), true`)
-			late.waitUntil(t, `NovComet.last("late") > 0`) // The leader has subscribed to it, too.
-			tt.publish(t, "late")
-			wantStamp(t, tt.site, "late", late)
-			tt.wantOneRequest(t)
+	forEachHost(t, hosts, func(t *testing.T, browser browser, h host) {
+		tt := startTabs(t, browser, h, 2)
+		tt.publish(t, "late")
+		tt.add(t, 1)
+		late := tt.open[2]
+		evaluate[bool](t, late, `follow("late"), true`)
+		late.waitUntil(t, `NovComet.last("late") > 0`) // The leader has subscribed to it, too.
+		tt.publish(t, "late")
+		wantStamp(t, tt.site, "late", late)
+		tt.wantOneRequest(t)
 
-			// After a stop, a tab gets what was published meanwhile.
-			evaluate[bool](t, late, "NovComet.stop(), true")
-			tt.publish(t, "all")
-			wantStamp(t, tt.site, "all", tt.open[:2]...)
-			tt.publish(t, "late")
-			evaluate[bool](t, late, "NovComet.run(), true")
-			wantStamp(t, tt.site, "all", late)
-			wantStamp(t, tt.site, "late", late)
-		})
-	}
+		// After a stop, a tab gets what was published meanwhile.
+		evaluate[bool](t, late, "NovComet.stop(), true")
+		tt.publish(t, "all")
+		wantStamp(t, tt.site, "all", tt.open[:2]...)
+		tt.publish(t, "late")
+		evaluate[bool](t, late, "NovComet.run(), true")
+		wantStamp(t, tt.site, "all", late)
+		wantStamp(t, tt.site, "late", late)
+	}, chromium, firefox)
 }
 
 func TestTabs_ContinueWithoutFailedLeader(t *testing.T) {
@@ -270,6 +284,43 @@ func TestTabs_WithInvalidIDDoNotDisturbOthers(t *testing.T) {
 	tt := startTabs(t, startBrowser(t), hosts[0], 2)
 	bad := tt.first.openTab(t, tt.url+"/tab.html?ids=all,../bad")
 	bad.waitUntil(t, `states.includes("error")`)
+	tt.publish(t, "all")
+	wantStamp(t, tt.site, "all", tt.open...)
+}
+
+// Firefox and WebKit fail the requests of a page before they tell it that it is left.
+func TestTabs_AreNotAlarmedWhenLeaderIsLeft(t *testing.T) {
+	forEachHost(t, hosts, func(t *testing.T, browser browser, h host) {
+		tt := startTabs(t, browser, h, 3)
+		for range 2 {
+			tt.wantOneRequest(t)
+			tt.removeLeader(t).navigate(t, tt.url+"/empty.html")
+			tt.publish(t, "all")
+			wantStamp(t, tt.site, "all", tt.open...)
+			wantNoError(t, tt.open...)
+		}
+	}, chromium, firefox, webKit)
+}
+
+func TestTabs_WorkAloneWhereSharingIsRefused(t *testing.T) {
+	forEachHost(t, hosts[:2], func(t *testing.T, browser browser, h host) {
+		tt := startTabs(t, browser, h, 1)
+		for _, refused := range []string{"channel", "storage", "locks", "channel,storage,locks"} {
+			tt.query = "&refused=" + refused
+			tt.add(t, 1)
+		}
+		tt.publish(t, "all")
+		wantStamp(t, tt.site, "all", tt.open...)
+		wantNoError(t, tt.open...)
+	}, chromium, firefox, webKit)
+}
+
+func TestTabs_WorkAloneWithoutCookies(t *testing.T) {
+	tt := startTabs(t, startFirefox(t, "network.cookie.cookieBehavior", 2), hosts[0], 2)
+	const script = `(() => { try { new BroadcastChannel("any"); } catch (error) { return error.name; } return "none"; })()`
+	if got := evaluate[string](t, tt.open[0], script); got != "SecurityError" {
+		t.Fatalf("Firefox creates a BroadcastChannel with the error %s, want SecurityError", got)
+	}
 	tt.publish(t, "all")
 	wantStamp(t, tt.site, "all", tt.open...)
 }
