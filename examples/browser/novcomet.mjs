@@ -104,10 +104,9 @@ async function* poll(url, form, ids, wait, abort) {
   );
   if (wait && !s && now() - start < 1) await pause(1 + 2 * Math.random(), abort.signal);
 }
-async function* stream(url, form, ids, signal, trust) {
+async function* stream(url, form, ids, abort, trust) {
+  const { signal } = abort;
   const start = now();
-  const own = new AbortController();
-  const end = () => own.abort();
   let silent = false;
   let timer = 0;
   const expect = (seconds) => {
@@ -115,14 +114,12 @@ async function* stream(url, form, ids, signal, trust) {
     clearTimeout(timer);
     timer = setTimeout(() => {
       silent = wall() - last < seconds + asleep;
-      end();
+      abort.abort();
     }, seconds * 1e3);
   };
-  signal.addEventListener("abort", end);
-  if (signal.aborted) end();
   expect(trial);
   try {
-    const { ok, headers, body } = await request(url, form, own.signal, { headers: { Accept: "text/event-stream" } });
+    const { ok, headers, body } = await request(url, form, signal, { headers: { Accept: "text/event-stream" } });
     const reader = ok && headers.get("Content-Type")?.startsWith("text/event-stream") && body?.getReader();
     const decoder = new TextDecoder();
     let rest = "";
@@ -154,10 +151,9 @@ async function* stream(url, form, ids, signal, trust) {
   } catch {
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", end);
-    end();
+    if (silent || !signal.aborted && now() - start < trial) trust.judge(trust.failed + 1);
+    abort.abort();
   }
-  if (!signal.aborted && (silent || now() - start < trial)) trust.judge(trust.failed + 1);
 }
 
 // src/storage.js
@@ -435,7 +431,6 @@ var createClient = () => {
   let connection = new AbortController();
   let ticking = 0;
   let ticked = 0;
-  let joined = 0;
   let heard = 0;
   let asked = 0;
   let called = 0;
@@ -508,8 +503,7 @@ var createClient = () => {
       if (!ids.length) {
         wishes.accept();
         if (wishes.pending()) continue;
-        await pause(1e6, abort.signal);
-        return;
+        return pause(1e6, abort.signal);
       }
       asked = now();
       const lacking = new Set(those(wish, "1").filter((id) => !texts2.has(id)));
@@ -517,7 +511,7 @@ var createClient = () => {
       if (those(wish, "1").length) form.push(["data", "1"]);
       for (const token of those(wish, "t")) form.push(["token", token]);
       const streaming = wait && streams && trust.allows();
-      for await (const { at, k, d } of streaming ? stream(endpoint, form, ids, abort.signal, trust) : poll(endpoint, form, ids, wait, abort)) {
+      for await (const { at, k, d } of streaming ? stream(endpoint, form, ids, abort, trust) : poll(endpoint, form, ids, wait, abort)) {
         wishes.accept();
         const data = new Map(d);
         const stamps = new Map(at);
@@ -530,7 +524,8 @@ var createClient = () => {
           }
         );
       }
-      wait = streaming || wishes.pending() ? 0 : longestWait;
+      if (streaming) return;
+      wait = wishes.pending() ? 0 : longestWait;
     }
   }
   const leading = async (signal) => {
@@ -547,8 +542,9 @@ var createClient = () => {
           proven = true;
           say(answer);
           take(answer);
-          if (barred) rejoin();
-          else if (now() - called > rollCall) callRoll();
+          const late = now() - called > rollCall;
+          if (barred || late && outcast) rejoin();
+          else if (late) callRoll();
         }
       } catch (problem) {
         const error = (
@@ -583,7 +579,7 @@ var createClient = () => {
   const abdicate = () => {
     lead = void 0;
     wishes.reset();
-    events.prune(/* @__PURE__ */ new Set());
+    events.prune(wishes.all());
   };
   const hello = (urgent = false) => {
     if (!channel || !candidacy) return;
@@ -643,7 +639,6 @@ var createClient = () => {
   };
   const join = async (sharing = true) => {
     ticked = wall();
-    joined = now();
     heard = 0;
     if (sharing) {
       outcast = barred = false;
@@ -657,7 +652,6 @@ var createClient = () => {
       const slept = wall() - ticked > asleep;
       ticked = wall();
       if (slept) wake();
-      else if (outcast && connected && now() - joined > rollCall) rejoin();
       else if (channel && !lead && now() - heard > silence) hello();
     }, silence * 500);
     await tokens.first();

@@ -12,7 +12,9 @@ import (
 // believe that the machine was asleep, and does not know the other pages.
 const movableClock = `{
 	const { now } = Date;
-	Date.now = () => now() + Number(localStorage.ahead ?? 0) * 1000;
+	const passed = performance.now.bind(performance);
+	Date.now = () => now() + (Number(localStorage.ahead ?? 0) + Number(localStorage.wrong ?? 0)) * 1000;
+	performance.now = () => passed() + Number(localStorage.ahead ?? 0) * 1000;
 	window.setInterval = () => 1;
 	window.BroadcastChannel = undefined;
 }`
@@ -171,4 +173,16 @@ func TestClient_CountsStreamsThatFailTogetherOnce(t *testing.T) {
 	for range s.pages {
 		s.wantRequest(t, true, "90 s after the failures")
 	}
+}
+
+func TestClient_IgnoresFailureThatWrongClockNoted(t *testing.T) {
+	s := startStreamServer(t)
+	s.usePage(t, openWindow(t, startBrowser(t), "about:blank"))
+	stream := s.wantRequest(t, true, "at first")
+	evaluate[int](t, s.pages[0], "localStorage.wrong = 365 * 24 * 3600")
+	close(stream.answer)
+	s.wantRequest(t, false, "after the failure")
+	evaluate[bool](t, s.pages[0], "delete localStorage.wrong")
+	s.restartRequests(t)
+	s.wantRequest(t, true, "after the clock was set right")
 }

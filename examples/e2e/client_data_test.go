@@ -1,5 +1,12 @@
 package e2e_test
 
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
 // dataPromises are the promises about data. TestClient_KeepsPromises tests them.
 var dataPromises = []promise{
 	{"data arrives as it was published", `(async () => {
@@ -17,6 +24,20 @@ var dataPromises = []promise{
 		}
 		return comet.stop(), "all";
 	})()`, "all"},
+
+	{"each callback and client gets data of its own", `new Promise(async (resolve) => {
+		const one = await client(), two = await client(), got = [];
+		const spoil = (k, data) => {
+			got.push(JSON.stringify(data) + Object.keys(k));
+			data.pop();
+			data.push(document.body, () => {});
+			delete k.list;
+		};
+		await one.publish("list", [1, 2]), await sleep(0.1);
+		one.subscribe("list", spoil, { data: true }).subscribe("list", (k, data) => spoil(k, data), { data: true });
+		await opened(one), await sleep(0.1);
+		two.subscribe("list", (k, data) => (spoil(k, data), one.stop(), two.stop(), resolve(got.join())), { data: true }).run();
+	})`, "[1,2]list,[1,2]list,[1,2]list"},
 
 	{"publishing without data keeps the data", `new Promise(async (resolve) => {
 		const comet = await client(), got = [];
@@ -99,4 +120,25 @@ var dataPromises = []promise{
 		await comet.publish("away", "first"), await comet.publish("away", "last");
 		comet.run();
 	})`, "last"},
+}
+
+// Browsers cannot clone such data, so it could not be sent from tab to tab.
+func TestClient_DeliversDataThatIsNestedDeep(t *testing.T) {
+	const depth = 4000
+	server := fakeServer(t, func(w http.ResponseWriter, r *http.Request) {
+		const at = `"at":{"deep":"1.000000"}`
+		if r.URL.Query().Get("wait") != "0" {
+			waitForClientToLeave(r)
+			return
+		}
+		fmt.Fprintf(w, `{"s":1,"k":{"deep":1.000000},"d":{"deep":%s%s},%s}`, strings.Repeat("[", depth), strings.Repeat("]", depth), at)
+	})
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		first := openPrivate(t, browser, server.URL+"/tab.html?data=deep&polls=1")
+		first.waitUntil(t, `states.at(-1) === "open"`)
+		for _, tab := range []*window{first, first.openTab(t, server.URL+"/tab.html?data=deep&polls=1")} {
+			tab.waitUntil(t, `(() => { let n = 0; for (let d = data.deep; d; d = d[0]) n++; return n === 4000; })()`)
+			wantNoError(t, tab)
+		}
+	}, chromium, firefox)
 }

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -194,7 +195,7 @@ var promises = []promise{
 		await sleep(0.1);
 		const results = [allAborted()];
 		comet.unsubscribe("given-up");
-		await sleep(0.1);
+		await sleep(1.2);
 		const before = signals.length;
 		results.push(allAborted());
 		await sleep(0.5);
@@ -218,7 +219,7 @@ var promises = []promise{
 		await opened(three.subscribe("taken-up", () => {}));
 		await opened(four);
 		three.unsubscribe("taken-up");
-		await sleep(0.1);
+		await sleep(1.2);
 		four.subscribe("taken-up", () => got.push("later"));
 		while (got.at(-1) !== "later") await three.publish("taken-up"), await sleep(0.1);
 		return three.stop(), four.stop(), [...new Set(got)].join();
@@ -230,7 +231,7 @@ func TestClient_KeepsPromises(t *testing.T) {
 		for name, query := range map[string]string{"by stream": "", "by polls": "?polls"} {
 			w := openWindow(t, browser, startPages(t).URL+"/empty.html"+query)
 			t.Run(name, func(t *testing.T) {
-				for _, promise := range append(promises, dataPromises...) {
+				for _, promise := range slices.Concat(promises, apiPromises, dataPromises) {
 					t.Run(promise.name, func(t *testing.T) {
 						if got := evaluate[string](t, w, promise.script); got != promise.want {
 							t.Errorf("got %q, want %q", got, promise.want)

@@ -84,7 +84,7 @@ func launchPages(t *testing.T, o launch.Options) *launch.Site {
 			t.Fatal(err)
 		}
 	}
-	o.Settings = map[string]string{"tries": "40", "sleep": "1"}
+	o.Settings = merge(map[string]string{"tries": "40", "sleep": "1"}, o.Settings)
 	return launchSite(t, o)
 }
 

@@ -38,17 +38,16 @@ export async function* poll(url, form, ids, wait, abort) {
 }
 
 /**
- * Yields the answers of a stream until its end. It throws no error: the next poll reports the reason.
+ * Yields the answers of a stream until its end, and aborts. It throws no error: the next poll reports the reason.
  * @param {string} url
  * @param {import("./server.js").Form} form
  * @param {string[]} ids
- * @param {AbortSignal} signal
+ * @param {AbortController} abort
  * @param {import("./trust.js").Trust} trust
  */
-export async function* stream(url, form, ids, signal, trust) {
+export async function* stream(url, form, ids, abort, trust) {
+  const { signal } = abort;
   const start = now();
-  const own = new AbortController();
-  const end = () => own.abort();
   let silent = false;
   let timer = 0;
   const expect = (/** @type {number} */ seconds) => {
@@ -56,14 +55,12 @@ export async function* stream(url, form, ids, signal, trust) {
     clearTimeout(timer);
     timer = setTimeout(() => {
       silent = wall() - last < seconds + asleep; // otherwise the machine was asleep
-      end();
+      abort.abort();
     }, seconds * 1000);
   };
-  signal.addEventListener("abort", end);
-  if (signal.aborted) end();
   expect(trial);
   try {
-    const { ok, headers, body } = await request(url, form, own.signal, { headers: { Accept: "text/event-stream" } });
+    const { ok, headers, body } = await request(url, form, signal, { headers: { Accept: "text/event-stream" } });
     const reader = ok && headers.get("Content-Type")?.startsWith("text/event-stream") && body?.getReader();
     const decoder = new TextDecoder();
     let rest = "";
@@ -93,10 +90,9 @@ export async function* stream(url, form, ids, signal, trust) {
     }
   } catch { /* The next poll reports the reason. */ } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", end);
-    end();
+    // trust.failed has the value from the beginning of the stream, so streams of several tabs that fail together
+    // count once.
+    if (silent || !signal.aborted && now() - start < trial) trust.judge(trust.failed + 1);
+    abort.abort();
   }
-  // trust.failed has the value from the beginning of the stream, so streams of several tabs that fail together
-  // count once.
-  if (!signal.aborted && (silent || now() - start < trial)) trust.judge(trust.failed + 1);
 }

@@ -47,7 +47,6 @@ export const createClient = () => {
   let connection = new AbortController(); // aborting it starts the next request now
   let ticking = 0;
   let ticked = 0;
-  let joined = 0;
   let heard = 0; // when the last message of the leader arrived
   let asked = 0; // when this tab last sent a request to the server
   let called = 0; // when the leader last forgot the wishes of other tabs
@@ -133,9 +132,9 @@ export const createClient = () => {
   };
 
   /**
-   * Yields the server's answers about all wanted events, until it is aborted. It throws if the connection is
-   * lost. The first answer arrives at once and has the cursors. If no event is wanted, it waits until it is
-   * aborted.
+   * Yields the server's answers about all wanted events, until it is aborted or a stream has ended. It throws if
+   * the connection is lost. The first answer arrives at once and has the cursors. If no event is wanted, it waits
+   * until it is aborted.
    */
   async function* follow(/** @type {AbortController} */ abort) {
     for (let wait = 0; ;) {
@@ -145,8 +144,7 @@ export const createClient = () => {
       if (!ids.length) {
         wishes.accept();
         if (wishes.pending()) continue;
-        await pause(1e6, abort.signal);
-        return;
+        return pause(1e6, abort.signal);
       }
       asked = now();
       // An event whose data is unknown is requested as if it had never been published.
@@ -157,7 +155,7 @@ export const createClient = () => {
       for (const token of those(wish, "t")) form.push(["token", token]);
       const streaming = wait && streams && trust.allows();
       for await (const { at, k, d } of streaming
-        ? stream(endpoint, form, ids, abort.signal, trust)
+        ? stream(endpoint, form, ids, abort, trust)
         : poll(endpoint, form, ids, wait, abort)) {
         wishes.accept();
         const data = new Map(d);
@@ -168,7 +166,8 @@ export const createClient = () => {
           d: those(wish, "1").filter((id) => k.includes(id) || !texts.has(id)).map((id) => [id, data.get(id)]),
         });
       }
-      wait = streaming || wishes.pending() ? 0 : longestWait;
+      if (streaming) return;
+      wait = wishes.pending() ? 0 : longestWait;
     }
   }
 
@@ -187,8 +186,9 @@ export const createClient = () => {
           proven = true;
           say(answer);
           take(answer);
-          if (barred) rejoin();
-          else if (now() - called > rollCall) callRoll();
+          const late = now() - called > rollCall;
+          if (barred || late && outcast) rejoin();
+          else if (late) callRoll();
         }
       } catch (problem) {
         const error = /** @type {Error} */ (mine.signal.reason ?? problem);
@@ -221,7 +221,7 @@ export const createClient = () => {
   const abdicate = () => {
     lead = undefined;
     wishes.reset();
-    events.prune(new Set());
+    events.prune(wishes.all());
   };
 
   // ---- the other tabs
@@ -292,7 +292,6 @@ export const createClient = () => {
 
   const join = async (sharing = true) => {
     ticked = wall();
-    joined = now();
     heard = 0;
     if (sharing) {
       outcast = barred = false;
@@ -305,7 +304,6 @@ export const createClient = () => {
       const slept = wall() - ticked > asleep;
       ticked = wall();
       if (slept) wake();
-      else if (outcast && connected && now() - joined > rollCall) rejoin();
       else if (channel && !lead && now() - heard > silence) hello();
     }, silence * 500);
     await tokens.first();

@@ -1,0 +1,119 @@
+package e2e_test
+
+// apiPromises are the promises about what a page can rely on when it calls the client. TestClient_KeepsPromises
+// tests them.
+var apiPromises = []promise{
+	{"on returns a function that removes the listener", `(async () => {
+		const comet = await client(), states = [];
+		const remove = comet.on("open", () => states.push("removed"));
+		comet.on("open", () => states.push("open"));
+		remove();
+		await opened(comet.subscribe("any", () => {}));
+		return comet.stop(), states.join();
+	})()`, "open"},
+
+	{"the signal of a subscription removes the callback", `new Promise(async (resolve) => {
+		const comet = await client(), called = [], controller = new AbortController();
+		const { signal } = controller;
+		comet.subscribe("signalled", () => called.push("aborted"), { signal });
+		controller.abort();
+		comet.subscribe("signalled", () => called.push("aborted before"), { signal });
+		comet.subscribe("signalled", () => (comet.stop(), resolve([...called, "last"].join())));
+		await opened(comet);
+		comet.publish("signalled");
+	})`, "last"},
+
+	{"connected says whether there is a connection", `(async () => {
+		const comet = await client("/nowhere.php"), states = [comet.connected];
+		await new Promise((lost) => { comet.subscribe("any", () => {}).run().on("error", lost); });
+		states.push(comet.connected);
+		comet.init("/comet.php");
+		await opened(comet);
+		states.push(comet.connected);
+		return [...states, comet.stop().connected].join();
+	})()`, "false,false,true,false"},
+
+	{"another client of the page is independent", `new Promise(async (resolve) => {
+		const one = await client("/comet.php?site=1"), two = one.client("/comet.php?site=2", { stream: true }), got = [];
+		one.subscribe("both", () => got.push("one") && two.publish("both"));
+		two.subscribe("both", () => got.includes("one") && (two.stop(), resolve(got.join())));
+		await opened(one), await opened(two);
+		await one.publish("both"), await sleep(0.1);
+		one.stop();
+	})`, "one"},
+
+	{"a numeric id is an id", `new Promise(async (resolve) => {
+		const comet = await client();
+		comet.subscribe(2026, (k) => (comet.stop(), resolve([...Object.keys(k), comet.last(2026) > 0].join())));
+		await opened(comet);
+		comet.publish(2026);
+	})`, "2026,true"},
+
+	{"the endpoint may be a URL object", `(async () => {
+		const comet = await client(new URL("/comet.php", location.href));
+		return comet.publish("any");
+	})().then(String)`, "true"},
+
+	{"a relative endpoint does not follow the URL of the page", `(async () => {
+		const comet = await client("comet.php"), before = location.href;
+		history.pushState(null, "", "/deep/in/the/application");
+		try {
+			await opened(comet.subscribe("any", () => {}));
+			return "" + await comet.publish("any");
+		} catch (error) {
+			return error.message;
+		} finally {
+			comet.stop();
+			history.replaceState(null, "", before);
+		}
+	})()`, "true"},
+
+	{"after stop in a callback no other callback is called, but by the next run", `(async () => {
+		const comet = await client(), got = [];
+		comet.subscribe("stopping", () => got.push("first") && comet.stop());
+		comet.subscribe("stopping", () => got.push("second"));
+		await opened(comet);
+		const closed = new Promise((resolve) => comet.on("close", resolve));
+		await comet.publish("stopping"), await closed, await sleep(0.1);
+		got.push("run");
+		comet.run();
+		while (got.length < 3) await sleep(0.1);
+		return comet.stop(), got.join();
+	})()`, "first,run,second"},
+
+	{"what JSON does not have cannot be published", `(async () => {
+		const comet = await client(), cycle = {};
+		cycle.cycle = cycle;
+		const results = [() => {}, Symbol("no"), cycle, 1n].map((data) => comet.publish("bad", data).then(() => "published", () => ""));
+		return (await Promise.all(results)).join();
+	})()`, ",,,"},
+
+	// The request blocks the page, so the client has not heard of the publication.
+	{"unsubscribing and subscribing at once misses nothing", `new Promise(async (resolve) => {
+		const comet = await client(), got = [];
+		const add = () => got.push("time") && got.length === 2 && end();
+		const addData = (k, data) => data === 2 && got.push(data) && got.length === 2 && end();
+		const end = () => (comet.stop(), resolve(got.sort().join()));
+		await comet.publish("effect", 1), await sleep(0.1);
+		comet.subscribe("effect", add).subscribe("effect", addData, { data: true });
+		await opened(comet);
+		const request = new XMLHttpRequest();
+		request.open("POST", "/comet.php?publish=effect", false);
+		request.send("2");
+		comet.unsubscribe("effect").subscribe("effect", add).subscribe("effect", addData, { data: true });
+	})`, "2,time"},
+
+	{"subscribing again does not send another request", `(async () => {
+		const comet = await client(), original = window.fetch, callback = () => {};
+		await opened(comet.subscribe("rendered", callback));
+		await sleep(0.5);
+		let requests = 0;
+		window.fetch = (...all) => (requests++, original(...all));
+		for (let i = 0; i < 5; i++) {
+			comet.unsubscribe("rendered", callback).subscribe("rendered", callback);
+			await sleep(0.05);
+		}
+		window.fetch = original;
+		return comet.stop(), "" + requests;
+	})()`, "0"},
+}
