@@ -87,46 +87,46 @@ func TestPackage_WorksInProjects(t *testing.T) {
 	})
 
 	built := filepath.Join(string(p), "built")
+	pages := map[string]string{
+		"worker": `<script>new Worker("worker.js").onmessage = ({ data }) => { document.title = data; };</script>`,
+	}
+	for _, script := range []string{"esbuild-iife.js", "rollup-iife.js", "webpack.js"} {
+		pages[script] = fmt.Sprintf(`<script src=%q></script>`, script)
+	}
+	for _, script := range []string{"esbuild-esm.js", "rollup-es.js", "vite/page.js", "vite5/page.js"} {
+		pages[strings.ReplaceAll(script, "/", "-")] = fmt.Sprintf(`<script type="module" src=%q></script>`, script)
+	}
+	for name, script := range pages {
+		writePage(t, built, name, script)
+	}
+	writePage(t, built, "react", `<script>console.error = (...words) => { document.title += words; };</script>
+		<script src="react.js"></script>`)
 	site := launchSite(t, launch.Options{Server: launch.Nginx, Root: built, Settings: shortPolls})
-	write(t, site, "bundled", `"it works"`)
 	browser := startBrowser(t)
 
-	t.Run("in a page", func(t *testing.T) {
-		for script, kind := range map[string]string{
-			"esbuild-iife.js": "text/javascript", "esbuild-esm.js": "module",
-			"rollup-iife.js": "text/javascript", "rollup-es.js": "module",
-			"vite/page.js": "module", "vite5/page.js": "module", "webpack.js": "text/javascript",
-		} {
-			writePage(t, built, fmt.Sprintf(`<script type=%q src=%q></script>`, kind, script))
-			w := openWindow(t, browser, site.URL+"/page.html?"+script)
+	write(t, site, "bundled", `"it works"`)
+	for name := range pages {
+		t.Run("in the page of "+name, func(t *testing.T) {
+			w := openWindow(t, browser, site.URL+"/"+name+".html")
 			w.waitUntil(t, `document.title === "it works"`)
+			w.wantEmptyConsole(t)
 			w.close(t)
-		}
-	})
-
-	t.Run("in a worker", func(t *testing.T) {
-		writePage(t, built, `<script>new Worker("worker.js").onmessage = ({ data }) => { document.title = data; };</script>`)
-		w := openWindow(t, browser, site.URL+"/page.html?worker")
-		w.waitUntil(t, `document.title === "it works"`)
-	})
-
-	t.Run("in React", func(t *testing.T) { testReact(t, browser, site, built) })
+		})
+	}
+	t.Run("in React", func(t *testing.T) { testReact(t, site, openWindow(t, browser, site.URL+"/react.html")) })
 }
 
-// writePage writes page.html, which the browser does not keep.
-func writePage(t *testing.T, dir, body string) {
+func writePage(t *testing.T, dir, name, script string) {
 	t.Helper()
-	page := `<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><body><div id="root"></div>` + body
-	if err := os.WriteFile(filepath.Join(dir, "page.html"), []byte(page), 0o644); err != nil {
+	page := `<!DOCTYPE html><html lang="en"><link rel="icon" href="data:,"><body><div id="root"></div>` + script
+	if err := os.WriteFile(filepath.Join(dir, name+".html"), []byte(page), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // testReact tests the hook in a development build, where StrictMode mounts each component twice.
-func testReact(t *testing.T, browser browser, site *launch.Site, built string) {
+func testReact(t *testing.T, site *launch.Site, w *window) {
 	write(t, site, "one", "1")
-	writePage(t, built, `<script src="react.js"></script>`)
-	w := openWindow(t, browser, site.URL+"/page.html?react")
 	shows := func(id, text string) {
 		t.Helper()
 		w.waitUntil(t, fmt.Sprintf(`document.getElementById(%q)?.textContent === %q`, id, text))
@@ -154,5 +154,7 @@ func testReact(t *testing.T, browser browser, site *launch.Site, built string) {
 	shows("one", "3 true")
 	evaluate[bool](t, w, `show([]), true`)
 	w.waitUntil(t, `NovComet.last("one") === undefined`)
-	w.wantEmptyConsole(t)
+	if problems := evaluate[string](t, w, "document.title"); problems != "" {
+		t.Errorf("React reports: %s", problems)
+	}
 }
