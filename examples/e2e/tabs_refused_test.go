@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"novcomet/examples/internal/launch"
@@ -67,5 +69,69 @@ func TestTabs_WithTooManyIDsTogether(t *testing.T) {
 		tt.publish(t, "all")
 		wantStamp(t, tt.site, "all", tt.open...)
 		wantNoError(t, tt.open...)
+	}, chromium, firefox)
+}
+
+func TestTabs_ShareAgainWhenServerNoLongerRefuses(t *testing.T) {
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		var refused atomic.Value // the ids that the server refuses together
+		var waiting atomic.Int32
+		server := fakeServer(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.ParseForm() != nil {
+				return
+			}
+			var at []string
+			bad := strings.Split(refused.Load().(string), ",")
+			for _, id := range []string{"news", "first", "second"} {
+				if r.Form.Has("subscribed[" + id + "]") {
+					at = append(at, fmt.Sprintf("%q:%q", id, "1.000000"))
+				}
+			}
+			together := true
+			for _, id := range bad {
+				together = together && r.Form.Has("subscribed["+id+"]")
+			}
+			switch {
+			case together:
+				http.Error(w, `{"error":"refused"}`, http.StatusForbidden)
+			case r.Form.Get("wait") == "0":
+				fmt.Fprintf(w, `{"s":0,"at":{%s}}`, strings.Join(at, ","))
+			default:
+				waiting.Add(1)
+				waitForClientToLeave(r)
+				waiting.Add(-1)
+			}
+		})
+		wantWaiting := func(want int32) {
+			t.Helper()
+			eventually(t, func() error {
+				if n := waiting.Load(); n != want {
+					return fmt.Errorf("%d requests wait, want %d", n, want)
+				}
+				return nil
+			})
+		}
+
+		refused.Store("first")
+		news := openPrivate(t, browser, server.URL+"/tab.html?ids=news&polls=1")
+		news.waitUntil(t, `states.at(-1) === "open"`)
+		first := news.openTab(t, server.URL+"/tab.html?ids=news,first&polls=1")
+		first.waitUntil(t, `states.at(-1) === "error"`)
+		refused.Store("first,second")
+		first.waitUntil(t, `states.at(-1) === "open"`)
+		wantWaiting(1)
+
+		// A tab that is refused only together with others tries again after some minutes.
+		second := news.openTab(t, server.URL+"/tab.html?ids=second&polls=1")
+		second.waitUntil(t, `states.at(-1) === "open"`)
+		wantWaiting(2)
+		refused.Store("none")
+		evaluate[bool](t, second, `(() => {
+			const now = performance.now.bind(performance);
+			performance.now = () => now() + 301000;
+			return dispatchEvent(new Event("online"));
+		})()`)
+		wantWaiting(1)
+		wantNoError(t, news, second)
 	}, chromium, firefox)
 }
