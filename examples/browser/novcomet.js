@@ -471,7 +471,7 @@ var NovComet = (() => {
         renewing = false;
         if (!lead) return hello();
         if (wishes.set(me, own()) && outcast) rejoin();
-        else if (!wishes.covered() || !wishes.all().size) connection.abort();
+        else if (!wishes.covered() || !those(wishes.all(), "0").length) connection.abort();
         else if (connected) {
           if (take({ at: [...cursors], k: [], d: [] })) connection.abort();
         }

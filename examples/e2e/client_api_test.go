@@ -1,7 +1,6 @@
 package e2e_test
 
-// apiPromises are the promises about what a page can rely on when it calls the client. TestClient_KeepsPromises
-// tests them.
+// apiPromises are the promises about the calls of a page. TestClient_KeepsPromises tests them.
 var apiPromises = []promise{
 	{"on returns a function that removes the listener", `(async () => {
 		const comet = await client(), states = [];
@@ -84,8 +83,8 @@ var apiPromises = []promise{
 	{"what JSON does not have cannot be published", `(async () => {
 		const comet = await client(), cycle = {};
 		cycle.cycle = cycle;
-		const results = [() => {}, Symbol("no"), cycle, 1n].map((data) => comet.publish("bad", data).then(() => "published", () => ""));
-		return (await Promise.all(results)).join();
+		const result = (data) => comet.publish("bad", data).then(() => "published", () => "");
+		return (await Promise.all([() => {}, Symbol("no"), cycle, 1n].map(result))).join();
 	})()`, ",,,"},
 
 	// The request blocks the page, so the client has not heard of the publication.

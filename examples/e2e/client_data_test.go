@@ -36,7 +36,8 @@ var dataPromises = []promise{
 		await one.publish("list", [1, 2]), await sleep(0.1);
 		one.subscribe("list", spoil, { data: true }).subscribe("list", (k, data) => spoil(k, data), { data: true });
 		await opened(one), await sleep(0.1);
-		two.subscribe("list", (k, data) => (spoil(k, data), one.stop(), two.stop(), resolve(got.join())), { data: true }).run();
+		const end = (k, data) => (spoil(k, data), one.stop(), two.stop(), resolve(got.join()));
+		two.subscribe("list", end, { data: true }).run();
 	})`, "[1,2]list,[1,2]list,[1,2]list"},
 
 	{"publishing without data keeps the data", `new Promise(async (resolve) => {
@@ -126,12 +127,12 @@ var dataPromises = []promise{
 func TestClient_DeliversDataThatIsNestedDeep(t *testing.T) {
 	const depth = 4000
 	server := fakeServer(t, func(w http.ResponseWriter, r *http.Request) {
-		const at = `"at":{"deep":"1.000000"}`
 		if r.URL.Query().Get("wait") != "0" {
 			waitForClientToLeave(r)
 			return
 		}
-		fmt.Fprintf(w, `{"s":1,"k":{"deep":1.000000},"d":{"deep":%s%s},%s}`, strings.Repeat("[", depth), strings.Repeat("]", depth), at)
+		data := strings.Repeat("[", depth) + strings.Repeat("]", depth)
+		fmt.Fprintf(w, `{"s":1,"k":{"deep":1.000000},"d":{"deep":%s},"at":{"deep":"1.000000"}}`, data)
 	})
 	forEachBrowser(t, func(t *testing.T, browser browser) {
 		first := openPrivate(t, browser, server.URL+"/tab.html?data=deep&polls=1")

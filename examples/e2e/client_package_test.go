@@ -58,7 +58,8 @@ func TestPackage_WorksInProjects(t *testing.T) {
 		const script = `console.log(typeof NovComet.run, NovComet === all.default)`
 		for name, load := range map[string][]string{
 			"require": {"node", "-e", `const all = require("novcomet"), { NovComet } = all; ` + script},
-			"import":  {"node", "--input-type=module", "-e", `import * as all from "novcomet"; const { NovComet } = all; ` + script},
+			"import": {"node", "--input-type=module", "-e",
+				`import * as all from "novcomet"; const { NovComet } = all; ` + script},
 		} {
 			if got := p.run(t, load...); got != "function true\n" {
 				t.Errorf("%s prints %q", name, got)

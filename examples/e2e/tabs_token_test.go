@@ -16,7 +16,8 @@ const tokenScript = `
 	window.made = 0; // how many tokens
 	window.makeToken = async (pattern, seconds) => {
 		made++;
-		const key = await crypto.subtle.importKey("raw", bytes("` + tokenSecret + `"), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+		const algorithm = { name: "HMAC", hash: "SHA-256" }, secret = bytes("` + tokenSecret + `");
+		const key = await crypto.subtle.importKey("raw", secret, algorithm, false, ["sign"]);
 		const expiry = Math.floor(Date.now() / 1000) + seconds;
 		return expiry + "." + hex(await crypto.subtle.sign("HMAC", key, bytes(expiry + "\n" + pattern))) + "." + pattern;
 	};`
@@ -27,13 +28,13 @@ func (tt *tabs) startTokenTab(t *testing.T, i, seconds int) {
 	tab := tt.first.openTab(t, tt.url+"/empty.html")
 	evaluate[bool](t, tab, fmt.Sprintf(`(async () => { %s
 		const { default: comet } = await import("/novcomet.mjs");
-		Object.assign(window, { comet, states: [], stamps: {}, calls: [], inFlight: 0, urls: [] });
+		Object.assign(window, { states: [], stamps: {}, urls: [] });
 		const original = window.fetch;
 		window.fetch = (url, options) => (urls.push(String(url)), original(url, options));
 		comet.init("/comet.php", { token: () => makeToken("private-%[2]d", made ? 3600 : %[3]d) });
 		for (const state of ["open", "error", "close"]) comet.on(state, () => states.push(state));
 		for (const id of ["all", "private-%[2]d"]) {
-			comet.subscribe(id, () => { stamps[id] = comet.last(id).toFixed(6); calls.push(stamps[id]); });
+			comet.subscribe(id, () => { stamps[id] = comet.last(id).toFixed(6); });
 		}
 		comet.run();
 		return true;
@@ -45,13 +46,11 @@ func (tt *tabs) startTokenTab(t *testing.T, i, seconds int) {
 func TestTabs_ShareOneRequestWithDifferentTokens(t *testing.T) {
 	site := launchPages(t, launch.Options{
 		Server: launch.Nginx, Blocks: []string{metrics},
-		Replace: map[string]string{},
 		Settings: map[string]string{
 			"subscribe.signed": "'private-*'", "subscribe.secret_file": secretFile(t, tokenSecret), "stream.comment": "2",
 		},
 	})
 	forEachHost(t, hosts[:1], func(t *testing.T, browser browser, h host) {
-		site := site
 		tt := newTabs(t, site, browser, h)
 		tt.add(t, 1)
 		for i := range 2 {

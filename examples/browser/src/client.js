@@ -96,7 +96,7 @@ export const createClient = () => {
       renewing = false;
       if (!lead) return hello();
       if (wishes.set(me, own()) && outcast) rejoin();
-      else if (!wishes.covered() || !wishes.all().size) connection.abort();
+      else if (!wishes.covered() || !those(wishes.all(), "0").length) connection.abort();
       else if (connected) { // The request goes on, so new callbacks get what is known.
         if (take({ at: [...cursors], k: [], d: [] })) connection.abort();
       }
