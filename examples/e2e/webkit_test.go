@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -28,21 +26,16 @@ type webDriver struct {
 func startWebKit(t *testing.T) browser {
 	t.Helper()
 	home := t.TempDir()
-	display := filepath.Join(home, "display")
-	startProgram(t, "xvfb", home, nil, "sh", "-c", `exec Xvfb -displayfd 1 -nolisten tcp >display`)
-	var number string
+	display := servertest.FreePort(t) // a number that no other test uses
+	startProgram(t, "xvfb", home, nil, "Xvfb", fmt.Sprintf(":%d", display), "-nolisten", "tcp")
 	eventually(t, func() error {
-		text, err := os.ReadFile(display)
-		number = strings.TrimSpace(string(text))
-		if err == nil && number == "" {
-			err = fmt.Errorf("Xvfb has not written the number of its display")
-		}
+		_, err := os.Stat(fmt.Sprintf("/tmp/.X11-unix/X%d", display))
 		return err
 	})
-	driver := fmt.Sprintf("http://127.0.0.1:%d", servertest.FreePort(t))
-	port := driver[strings.LastIndex(driver, ":")+1:]
-	startProgram(t, "webkit2gtk-driver", home, []string{"DISPLAY=:" + number}, "WebKitWebDriver", "--port="+port)
-	d := &webDriver{url: driver + "/session"}
+	port := servertest.FreePort(t)
+	environ := []string{fmt.Sprintf("DISPLAY=:%d", display)}
+	startProgram(t, "webkit2gtk-driver", home, environ, "WebKitWebDriver", fmt.Sprintf("--port=%d", port))
+	d := &webDriver{url: fmt.Sprintf("http://127.0.0.1:%d/session", port)}
 	var session struct{ SessionID string }
 	eventually(t, func() error { return d.command(http.MethodPost, "", object{"capabilities": object{}}, &session) })
 	d.url += "/" + session.SessionID
