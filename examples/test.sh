@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 root=()
 [ "$(id -u)" = 0 ] || root=(sudo)
 packages=(nginx-light apache2 libapache2-mod-fcgid lighttpd caddy memcached redis-server chromium nodejs npm
-	php-cli strace python3 openssl curl git systemd iproute2 procps sudo e2fsprogs gcc libc6-dev buildah)
+	php-cli strace python3 openssl curl git systemd iproute2 procps sudo e2fsprogs gcc libc6-dev buildah
+	firefox-esr webkit2gtk-driver xvfb)
 
 missing() { # nginx may be installed as another of its packages, and npm with nodejs.
 	for package in "${packages[@]}"; do

@@ -29,8 +29,8 @@ var hosts = []host{
 	{"by Web Locks, with polls", "localhost", true},
 }
 
-// forEachHost runs a test in each browser with each host, in parallel. WebKit, which starts a browser for
-// each host and finds no intranet.test, has only the first.
+// forEachHost runs a test in each browser with each host, in parallel. WebKit has only the first: it needs a
+// new browser for each, and does not find intranet.test.
 func forEachHost(t *testing.T, hosts []host, test func(*testing.T, browser, host), engines ...engine) {
 	forEachBrowser(t, func(t *testing.T, browser browser) {
 		for i, h := range hosts {
