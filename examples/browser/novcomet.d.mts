@@ -2,10 +2,10 @@
 export type Seconds = Record<string, number>;
 
 /**
- * A callback is called when its event was published. It gets values of its own. k has all changed events of the same answer to which the
- * page subscribes. data is the data of the event, for a subscription with data: a JSON value, or a string if
- * the text is not JSON, or undefined if the event has no data. If visitors may publish, data is untrusted:
- * show it as text (textContent), never as HTML.
+ * A callback is called when its event was published. It gets values of its own. k has all changed events of the
+ * same answer to which the page subscribes. data is the data of the event, for a subscription with data: a JSON
+ * value, or a string if the text is not JSON, or undefined if the event has no data. If visitors may publish,
+ * data is untrusted: show it as text (textContent), never as HTML.
  */
 export type Callback<Data = any> = (k: Seconds, data?: Data) => void;
 
@@ -44,7 +44,7 @@ export interface Client {
   /**
    * Calls the callback for each publication from now on. "Now" is the first answer of the server, or for a
    * stopped client the next run. An event may have several callbacks. The same function is called once. If the
-   * page unsubscribes and subscribes again within a second, nothing is missed in between.
+   * page unsubscribes and subscribes again at once, nothing is missed in between.
    *
    * With data: true the callback also gets the data of the event. It is for a page that shows a state: if the
    * event was ever published, the callback is first called with the last data. The latest data always
