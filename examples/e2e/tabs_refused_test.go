@@ -76,6 +76,7 @@ func TestTabs_ShareAgainWhenServerNoLongerRefuses(t *testing.T) {
 	forEachBrowser(t, func(t *testing.T, browser browser) {
 		var refused atomic.Value // the ids that the server refuses together
 		var waiting atomic.Int32
+		var last atomic.Value // the events of the last request that waits
 		server := fakeServer(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.ParseForm() != nil {
 				return
@@ -97,16 +98,17 @@ func TestTabs_ShareAgainWhenServerNoLongerRefuses(t *testing.T) {
 			case r.Form.Get("wait") == "0":
 				fmt.Fprintf(w, `{"s":0,"at":{%s}}`, strings.Join(at, ","))
 			default:
+				last.Store(strings.Join(at, ","))
 				waiting.Add(1)
 				waitForClientToLeave(r)
 				waiting.Add(-1)
 			}
 		})
-		wantWaiting := func(want int32) {
+		wantWaiting := func(want int32, id string) {
 			t.Helper()
 			eventually(t, func() error {
-				if n := waiting.Load(); n != want {
-					return fmt.Errorf("%d requests wait, want %d", n, want)
+				if n, events := waiting.Load(), last.Load().(string); n != want || !strings.Contains(events, id) {
+					return fmt.Errorf("%d requests wait, the last one for %s; want %d, for %s, too", n, events, want, id)
 				}
 				return nil
 			})
@@ -119,19 +121,19 @@ func TestTabs_ShareAgainWhenServerNoLongerRefuses(t *testing.T) {
 		first.waitUntil(t, `states.at(-1) === "error"`)
 		refused.Store("first,second")
 		first.waitUntil(t, `states.at(-1) === "open"`)
-		wantWaiting(1)
+		wantWaiting(1, `"first"`)
 
 		// A tab that is refused only together with others tries again after some minutes.
 		second := news.openTab(t, server.URL+"/tab.html?ids=second&polls=1")
 		second.waitUntil(t, `states.at(-1) === "open"`)
-		wantWaiting(2)
+		wantWaiting(2, "")
 		refused.Store("none")
 		evaluate[bool](t, second, `(() => {
 			const now = performance.now.bind(performance);
 			performance.now = () => now() + 301000;
 			return dispatchEvent(new Event("online"));
 		})()`)
-		wantWaiting(1)
+		wantWaiting(1, `"news":"1.000000","first":"1.000000","second"`)
 		wantNoError(t, news, second)
 	}, chromium, firefox)
 }
