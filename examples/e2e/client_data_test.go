@@ -99,11 +99,10 @@ var dataPromises = []promise{
 
 	{"data is not older than its stamp", `new Promise(async (resolve) => {
 		const comet = await client();
-		const publish = (value) => new Promise(async (called) => {
-			comet.subscribe("aged", called);
-			await comet.publish("aged", value), await sleep(0.1);
-			comet.unsubscribe("aged", called);
-		});
+		const publish = (value) => Promise.all([
+			new Promise((called) => comet.subscribe("aged", called)),
+			comet.publish("aged", value).then(() => sleep(0.1)),
+		]);
 		const first = () => {};
 		comet.subscribe("aged", first, { data: true }).subscribe("aged", () => {});
 		await opened(comet);

@@ -229,8 +229,9 @@ var promises = []promise{
 func TestClient_KeepsPromises(t *testing.T) {
 	forEachBrowser(t, func(t *testing.T, browser browser) {
 		for name, query := range map[string]string{"by stream": "", "by polls": "?polls"} {
-			w := openWindow(t, browser, startPages(t).URL+"/empty.html"+query)
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				w := openWindow(t, browser, startPages(t).URL+"/empty.html"+query)
 				for _, promise := range slices.Concat(promises, apiPromises, dataPromises) {
 					t.Run(promise.name, func(t *testing.T) {
 						if got := evaluate[string](t, w, promise.script); got != promise.want {
