@@ -4,43 +4,47 @@ import NovComet from "./novcomet.mjs";
 
 const { endpoint = "", directory = "", events = "" } = document.body.dataset;
 const longest = 100; // entries of the log
-const widest = 300; // characters of an entry's data
 const example = '{"text":"hello"}';
+const plausible = 1000; // ms: the longest latency that is shown before the clocks are compared
+const quick = 2000; // ms: an own publication that took longer to arrive cannot compare the clocks
 
 /** @type {(id: string) => HTMLElement} */
 const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 /** @type {(within: ParentNode, selector: string) => HTMLElement} */
 const part = (within, selector) => /** @type {HTMLElement} */ (within.querySelector(selector));
 /** @type {(id: string) => HTMLElement} */
-const copyOf = (id) => {
-  const template = /** @type {HTMLTemplateElement} */ (element(id));
-  return part(/** @type {HTMLElement} */ (template.content.cloneNode(true)), "li");
-};
+const copyOf = (id) => /** @type {HTMLElement} */ (
+  part(/** @type {HTMLTemplateElement} */ (element(id)).content, "li").cloneNode(true));
 
 const choice = /** @type {HTMLSelectElement} */ (element("choice"));
 const field = /** @type {HTMLInputElement} */ (element("name"));
 
 /** @type {Map<string, HTMLElement>} */
 const cards = new Map(); // id → its element
+/** @typedef {{ id: string, text?: string, sent: number, answered?: boolean }} Publication */
+/** @type {Publication[]} */
+let sent = []; // this page's publications that have not arrived yet
+/** @type {number | undefined} */
+let ahead; // ms by which the server's clock is ahead of this machine's; undefined before they are compared
+let retry = 0; // when the next attempt to connect begins, or 0
 
 NovComet.init(endpoint);
 NovComet.on("open", () => {
-  state("connected", "connected: waiting for events");
+  state("connected", "Connected.");
   for (const id of cards.keys()) showLast(id);
 });
 NovComet.on("error", (error, seconds) => {
-  state("lost", `no connection (${error.message}), next attempt in ${Math.ceil(seconds)} s; no event is lost`);
+  state("lost", `No connection (${error.message}). No event is lost.`, Date.now() + seconds * 1000);
 });
-NovComet.on("close", () => state("stopped", "stopped; events published now arrive after the next start"));
+NovComet.on("close", () => state("stopped", "Stopped. Events published now arrive after the next start."));
 
 const named = new URLSearchParams(location.hash.slice(1)).getAll("event");
 for (const id of named.length ? named : events.split(",")) follow(id);
 start();
+setInterval(countDown, 250);
 
-element("toggle").addEventListener("click", () => {
-  if (document.body.dataset.state === "stopped") start();
-  else NovComet.stop();
-});
+element("toggle").addEventListener("click", () =>
+  document.body.dataset.state === "stopped" ? start() : NovComet.stop());
 
 element("follow").addEventListener("submit", (submit) => {
   submit.preventDefault();
@@ -56,15 +60,22 @@ for (const button of document.querySelectorAll(".copy")) {
 }
 
 function start() {
-  state("connecting", "connecting …");
+  state("connecting", "Connecting …");
   NovComet.run();
 }
 
-/** @type {(name: string, words: string) => void} */
-function state(name, words) {
+/** @type {(name: string, words: string, next?: number) => void} */
+function state(name, words, next = 0) {
   document.body.dataset.state = name;
   element("state").textContent = words;
   element("toggle").textContent = name === "stopped" ? "Start" : "Stop";
+  retry = next;
+  countDown();
+}
+
+function countDown() {
+  const seconds = Math.ceil((retry - Date.now()) / 1000);
+  element("countdown").textContent = !retry ? "" : seconds > 0 ? `Next attempt in ${seconds} s.` : "Trying again …";
 }
 
 /** @type {(id: string) => void} */
@@ -74,26 +85,92 @@ function follow(id) {
   card.dataset.event = id;
   part(card, "h3").textContent = id;
   part(card, ".publish").setAttribute("aria-label", `Publish ${id}`);
-  const value = /** @type {HTMLInputElement} */ (part(card, ".value"));
-  value.setAttribute("aria-label", `The data of ${id}: text or JSON`);
+  part(card, ".value").setAttribute("aria-label", `The data of ${id}: text or JSON`);
   part(card, "form").addEventListener("submit", (submit) => {
     submit.preventDefault();
-    NovComet.publish(id, meant(value.value)).catch((error) => note(id, `was not published: ${error.message}`));
-    value.value = "";
+    publish(id, card);
   });
   part(card, ".drop").setAttribute("aria-label", `Stop following ${id}`);
   part(card, ".drop").addEventListener("click", () => drop(id));
   cards.set(id, card);
   element("events").append(card);
   choice.append(new Option(id));
+  if (document.body.dataset.state === "connected") showLast(id); // A published event is reported at once.
   showLines();
+  // With data, the first call may be about an earlier publication. Without data, each call is about a new one.
+  let isNew = false;
+  NovComet.subscribe(id, () => { isNew = true; });
   NovComet.subscribe(id, (k, data) => {
-    const text = written(data);
-    showLast(id);
-    part(card, ".data").textContent = text;
-    flash(card);
-    note(id, "published", text, NovComet.last(id));
+    arrive(id, card, written(data), isNew);
+    isNew = false;
   }, { data: true });
+}
+
+/** @type {(id: string, card: HTMLElement, text: string, isNew: boolean) => void} */
+function arrive(id, card, text, isNew) {
+  const now = Date.now();
+  const stamp = NovComet.last(id) ?? 0;
+  const own = isNew ? takeOwn(id, text) : undefined;
+  if (own) compareClocks(stamp * 1000 - now, stamp * 1000 - own.sent);
+  const latency = Math.round(now - stamp * 1000 + (ahead ?? 0));
+  const isPlausible = latency >= 0 && (ahead !== undefined || latency <= plausible);
+  showLast(id);
+  fill(part(card, ".data"), text);
+  card.classList.remove("fresh");
+  void card.offsetWidth; // restarts the animation
+  card.classList.add("fresh");
+  const line = copyOf("line");
+  Object.assign(line.dataset, { event: id, kind: !isNew ? "earlier" : own ? "own" : "other" });
+  part(line, "b").textContent = id;
+  part(line, ".how").textContent = !isNew ? "published earlier" : own ? "published here" : "published";
+  show(part(line, "time"), stamp);
+  const delay = latency < 10_000 ? `after ${latency} ms` : `after ${Math.round(latency / 1000)} s`;
+  if (isNew && isPlausible) part(line, ".delay").textContent = delay;
+  const log = element("log");
+  log.prepend(line); // the newest first
+  fill(part(line, "code"), text);
+  while (log.children.length > longest) log.lastElementChild?.remove();
+}
+
+/** Publishes what the form of the card contains. @type {(id: string, card: HTMLElement) => Promise<void>} */
+async function publish(id, card) {
+  const input = /** @type {HTMLInputElement} */ (part(card, ".value"));
+  const problem = part(card, ".problem");
+  const text = input.value;
+  const data = meant(text);
+  const own = { id, text: text && written(data), sent: Date.now(), answered: false };
+  sent.push(own);
+  input.value = problem.textContent = "";
+  try {
+    await NovComet.publish(id, data);
+    own.answered = true;
+  } catch (error) {
+    sent = sent.filter((publication) => publication !== own);
+    input.value ||= text; // unless the visitor has already typed something else
+    const which = input.value === text ? "" : ` “${text}”`;
+    problem.textContent = `Not published${which}: ${/** @type {Error} */ (error).message}`;
+  }
+}
+
+// Returns this page's publication that has arrived, if it is one. A publication without data keeps the data of
+// the event. Publications that the server has already answered cannot arrive later: an event is a state.
+/** @type {(id: string, text: string) => Publication | undefined} */
+function takeOwn(id, text) {
+  const own = sent.find((publication) => publication.id === id && (!publication.text || publication.text === text));
+  sent = sent.filter((publication) => publication.id !== id || publication !== own && !publication.answered);
+  return own;
+}
+
+// A publication is stamped between its sending and its arrival. This limits how far the server's clock is ahead.
+/** @type {(least: number, most: number) => void} */
+function compareClocks(least, most) {
+  if (most - least <= quick) ahead = least <= 0 && most >= 0 ? 0 : (least + most) / 2;
+}
+
+/** Shows data. Keys can scroll it if it is long. @type {(where: HTMLElement, text: string) => void} */
+function fill(where, text) {
+  where.textContent = text;
+  where.tabIndex = where.scrollHeight > where.clientHeight ? 0 : -1;
 }
 
 // Returns the data for an input: a JSON value if the text is JSON, undefined if it is empty, otherwise
@@ -119,58 +196,48 @@ function drop(id) {
   cards.delete(id);
   [...choice.options].find((option) => option.value === id)?.remove();
   remember();
-  showLines();
+  element("events").focus(); // The focused button is gone.
 }
 
 // Keeps the followed events in the URL, so that the page can be reloaded, bookmarked and sent to others.
 function remember() {
   history.replaceState(null, "", `#${new URLSearchParams([...cards.keys()].map((id) => ["event", id]))}`);
+  showLines();
 }
 
 /** @type {(id: string) => void} */
 function showLast(id) {
   const last = part(/** @type {HTMLElement} */ (cards.get(id)), ".last");
   const stamp = NovComet.last(id);
-  if (stamp) show(last, stamp);
-  else last.textContent = "never yet";
-}
-
-/** Adds a line to the log, newest first. @type {(id: string, text: string, data?: string, stamp?: number) => void} */
-function note(id, text, data = "", stamp) {
-  const line = copyOf("line");
-  line.dataset.event = id;
-  part(line, "b").textContent = id;
-  part(line, "span").textContent = text;
-  part(line, "code").textContent = data.length > widest ? `${data.slice(0, widest)} …` : data;
-  if (stamp) show(part(line, "time"), stamp);
-  const log = element("log");
-  log.prepend(line);
-  while (log.children.length > longest) log.lastElementChild?.remove();
+  if (stamp) show(last, stamp, "published ");
+  else last.textContent = "never published";
 }
 
 // Shows a stamp as local time. data-stamp has it with microseconds.
-/** @type {(where: HTMLElement, stamp: number) => void} */
-function show(where, stamp) {
+/** @type {(where: HTMLElement, stamp: number, before?: string) => void} */
+function show(where, stamp, before = "") {
   const when = new Date(stamp * 1000);
   const today = when.toDateString() === new Date().toDateString();
   where.dataset.stamp = stamp.toFixed(6);
   where.title = when.toLocaleString();
-  where.textContent = (today ? "" : `${when.toLocaleDateString()} `) +
+  where.textContent = before + (today ? "" : `${when.toLocaleDateString()} `) +
     when.toLocaleTimeString([], {
       hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3,
     });
 }
 
-// Shows the shell commands for the chosen event.
+// Shows the URL of this page, and the shell commands for the chosen event.
 function showLines() {
   const id = choice.value || "news";
   const url = new URL(endpoint, location.href).href;
   const separator = url.includes("?") ? "&" : "?";
   element("write").textContent = `echo ${quoted(example)} > ${quoted(`${directory}/${id}.comet`)}`;
-  const publish = `${url}${separator}publish=${encodeURIComponent(id)}`;
+  const publication = `${url}${separator}publish=${encodeURIComponent(id)}`;
   const wait = `${url}${separator}subscribed[${encodeURIComponent(id)}]=now&data=1`;
-  element("publish").textContent = `curl -d ${quoted(example)} ${quoted(publish)}`;
+  element("publish").textContent = `curl -d ${quoted(example)} ${quoted(publication)}`;
   element("wait").textContent = `curl -g ${quoted(wait)}`;
+  const here = /** @type {HTMLAnchorElement} */ (element("here"));
+  here.textContent = here.href = location.href;
 }
 
 /** @type {(word: string) => string} */
@@ -189,11 +256,4 @@ async function copy(button) {
   }
   button.textContent = "Copied";
   setTimeout(() => { button.textContent = "Copy"; }, 1500);
-}
-
-/** @type {(card: HTMLElement) => void} */
-function flash(card) {
-  card.classList.remove("fresh");
-  void card.offsetWidth; // restarts the animation
-  card.classList.add("fresh");
 }
