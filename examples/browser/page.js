@@ -1,6 +1,6 @@
 // page.js shows how a page uses novcomet.js. Your own page will do other things.
 
-import NovComet from "./novcomet.mjs";
+/* global NovComet */
 
 const { endpoint = "", directory = "", events = "" } = document.body.dataset;
 const longest = 100; // entries of the log

@@ -177,9 +177,9 @@ func TestPage_ShowsLatencyIfItKnowsTheServersClock(t *testing.T) {
 		{"the page's clock is behind", -3600, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := openWindow(t, browser, "about:blank", chromedp.WithNewBrowserContext())
+			w := openPrivate(t, browser, "about:blank")
 			w.runFirst(t, fmt.Sprintf(`{ const now = Date.now; Date.now = () => now() + %d * 1000; }`, test.seconds))
-			w.do(t, chromedp.Navigate(site.URL))
+			w.navigate(t, site.URL)
 			w.waitFor(t, connected)
 			// publish returns the latency that the page shows for a publication.
 			publish := func(publish func()) string {
