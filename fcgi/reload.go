@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"novcomet/conf"
 	"novcomet/conf/build"
 )
@@ -23,6 +25,7 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 			return
 		case <-signals:
 		}
+		notifyReloading()
 		next, err := settings.Again()
 		var restart, store []string
 		if err == nil {
@@ -34,6 +37,7 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		}
 		if err != nil {
 			log.verbatim.Error("reload failed; the old settings stay in force", "error", err)
+			notify(daemon.SdNotifyReady) // It serves with the old settings.
 			continue
 		}
 		log.setLevel(next.Config)
@@ -47,5 +51,6 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		}
 		log.verbatim.Info("settings reloaded")
 		settings = next
+		notify(daemon.SdNotifyReady)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"novcomet/conf"
 	"novcomet/core/store/files"
 )
@@ -65,8 +67,10 @@ func serve(ctx context.Context, c commandLine, environ []string, stderr io.Write
 		}
 	}
 	logReady(listeners, log.verbatim)
+	notify(daemon.SdNotifyReady)
 	server.reloadUntil(ctx, hangup, settings, log) // Until SIGTERM, this goroutine only waits for SIGHUP.
 
+	notify(daemon.SdNotifyStopping)
 	const patience = 4500 * time.Millisecond // A drain takes up to 4 s.
 	ending, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -1,12 +1,19 @@
 package build
 
-import "runtime/debug"
+import (
+	"cmp"
+	"runtime/debug"
+)
 
-// Version returns the version of the module that the Go toolchain recorded at the build.
+// version is set by the linker in a release: -ldflags "-X novcomet/conf/build.version=0.2.0".
+var version string
+
+// Version returns the version of the release. In another build it is the version of the module that the Go
+// toolchain has recorded.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return cmp.Or(version, "unknown")
 	}
-	return info.Main.Version
+	return cmp.Or(version, info.Main.Version)
 }
