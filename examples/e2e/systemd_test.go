@@ -44,6 +44,28 @@ func TestUnits_PassSystemdAnalyze(t *testing.T) {
 	}
 }
 
+// Exposure is systemd's measure of what a service may do: from 0, nothing, to 10, everything.
+func TestUnits_AreConfined(t *testing.T) {
+	unit := units(t, "comet-fcgi.service")[0]
+	measure := func(most string) {
+		t.Helper()
+		cmd := exec.Command("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold="+most, unit)
+		if output, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("more exposure than %s tenths: %v\n%s", most, err, output)
+		}
+	}
+	measure("12")
+	dropIns := unit + ".d"
+	if err := os.Mkdir(dropIns, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := example(t, "systemd", "files-only.conf")
+	if err := os.WriteFile(filepath.Join(dropIns, "files-only.conf"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	measure("6")
+}
+
 func TestUnits_OfSeveralProcessesEqualThoseOfOne(t *testing.T) {
 	_, one, _ := strings.Cut(example(t, "systemd", "comet-fcgi.service"), "[Service]")
 	_, several, _ := strings.Cut(example(t, "systemd", "comet-fcgi@.service"), "[Service]")
