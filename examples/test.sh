@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests with real servers and browsers need: Debian packages, with sudo unless this is root.
 # Then it checks the form of the sources, searches for known vulnerabilities, and runs the tests: those of the
-# module with the race detector, then those of examples/e2e and examples/bench.
+# module with the race detector, then those of examples/e2e, examples/bench and examples/package.
 # It starts no service: each test starts its own servers on loopback ports.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +10,7 @@ root=()
 [ "$(id -u)" = 0 ] || root=(sudo)
 packages=(nginx-light apache2 libapache2-mod-fcgid lighttpd caddy memcached redis-server chromium nodejs npm
 	php-cli strace python3 openssl curl git systemd iproute2 procps sudo e2fsprogs gcc libc6-dev buildah
-	firefox-esr webkit2gtk-driver xvfb)
+	firefox-esr webkit2gtk-driver xvfb rpm man-db)
 
 missing() { # nginx may be installed as another of its packages, and npm with nodejs.
 	for package in "${packages[@]}"; do
@@ -52,7 +52,7 @@ tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
 GOBIN=$tools go install honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOBIN=$tools go install golang.org/x/vuln/cmd/govulncheck@v1.9.0
-for module in . examples/e2e examples/bench; do
+for module in . examples/e2e examples/bench examples/package; do
 	go -C $module mod tidy -diff
 	for tags in "" e2e,long; do
 		go -C $module vet -tags "$tags" ./...
@@ -82,3 +82,6 @@ go test -race -tags e2e -timeout 20m ./...
 echo "== tests with web servers and browsers"
 go -C examples/e2e test -timeout 20m ./...
 go -C examples/bench test -timeout 20m ./...
+
+echo "== tests of the packages"
+go -C examples/package test -timeout 20m ./...

@@ -21,8 +21,9 @@ type machine struct {
 	files                  int      // how many commands have been written to files
 }
 
-// boot starts a machine. It ends with the test.
-func boot(t *testing.T, root string) *machine {
+// boot starts a machine. It ends with the test. If dist is not "", the clone has a copy of that directory as
+// dist.
+func boot(t *testing.T, root, dist string) *machine {
 	t.Helper()
 	for _, program := range []string{"unshare", "nsenter", "setpriv", "sudo", "systemctl", "git", "curl"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -32,7 +33,7 @@ func boot(t *testing.T, root string) *machine {
 	output := &bytes.Buffer{}
 	m := &machine{clone: root, goroot: goEnv(t, "GOROOT"), modules: goEnv(t, "GOMODCACHE")}
 	script := filepath.Join(root, "examples", "e2e", "testdata", "machine.sh")
-	host := asRoot("bash", script, root, m.goroot, m.modules, goEnv(t, "GOCACHE"))
+	host := asRoot("bash", script, root, m.goroot, m.modules, goEnv(t, "GOCACHE"), dist)
 	host.Stdout, host.Stderr = output, output
 	input, err := host.StdinPipe() // When it is closed, the machine ends, also if the test is killed.
 	if err != nil {

@@ -23,6 +23,7 @@ func TestManual_CommandsWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	warmCache(t, root)
+	dist := makeRelease(t, root)
 	machines := make(chan struct{}, 2) // run at the same time
 	for _, page := range pages {
 		sessions, err := plan(root, page, "")
@@ -42,7 +43,7 @@ func TestManual_CommandsWork(t *testing.T) {
 					<-machines
 					t.Logf("%.0f s", time.Since(began).Seconds())
 				})
-				if err := boot(t, root).run(t, s); err != nil {
+				if err := boot(t, root, dist).run(t, s); err != nil {
 					t.Error(err)
 				}
 			})
@@ -56,7 +57,7 @@ func TestManual_FindsMistakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := boot(t, root)
+	m := boot(t, root, "")
 	for name, page := range map[string]struct {
 		text string
 		want string // a part of the error, empty if the page is right

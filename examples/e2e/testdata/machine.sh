@@ -1,11 +1,12 @@
 #!/bin/bash
 # Boots Debian's systemd on a temporary copy of this machine. The copy ends when the standard input is closed:
-# bash machine.sh CLONE GOROOT GOMODCACHE GOCACHE
+# bash machine.sh CLONE GOROOT GOMODCACHE GOCACHE [DIST]
 #
 # The copy is an overlay that writes to a tmpfs. It has its own PIDs, network (only loopback) and cgroups, so
 # nothing outside changes, and port 80 is free. All services of packages are disabled. Go, its modules and the
 # clone have the same paths as outside, so that packages built outside are found in Go's cache, /opt/cache.
-# The clone has the files that git lists. They belong to the user reader, who may use sudo.
+# The clone has the files that git lists, and those of DIST in dist. They belong to the user reader, who may use
+# sudo.
 set -eu
 
 if [ "${1:-}" != inside ]; then
@@ -35,7 +36,7 @@ if [ "${1:-}" != inside ]; then
 	exit
 fi
 
-base=$2 clone=$3 go=$4 modules=$5 cache=$6
+base=$2 clone=$3 go=$4 modules=$5 cache=$6 dist=${7:-}
 root=$base/root
 mkdir $root $base/upper $base/work
 mount -t overlay -o "lowerdir=/,upperdir=$base/upper,workdir=$base/work" overlay $root
@@ -61,8 +62,8 @@ ln -s fd/0 dev/stdin
 ln -s fd/1 dev/stdout
 ln -s fd/2 dev/stderr
 
-# Only systemd's own units start.
-rm -rf etc/systemd/system/*.wants etc/systemd/system/*.requires etc/novcomet
+# Only systemd's own units start. Packages that a test installs may start their services.
+rm -rf etc/systemd/system/*.wants etc/systemd/system/*.requires etc/novcomet usr/sbin/policy-rc.d
 : >etc/machine-id
 echo novcomet >etc/hostname
 hostname novcomet
@@ -90,6 +91,7 @@ chroot . useradd --create-home --shell /bin/bash reader
 echo 'reader ALL=(ALL) NOPASSWD: ALL' >etc/sudoers.d/reader
 git -c safe.directory='*' -C "$clone" ls-files -z --cached --others --exclude-standard |
 	tar -C "$clone" --null --ignore-failed-read -T - -cf - 2>/dev/null | tar -C ".$clone" -xf -
+[ -z "$dist" ] || cp -r "$dist" ".$clone/dist"
 chroot . chown -R reader: "$clone"
 umask 022
 pivot_root . mnt # In a chroot, a service could not have a user namespace (PrivateUsers=).
