@@ -64,6 +64,7 @@ ln -s fd/2 dev/stderr
 
 # Only systemd's own units start. Packages that a test installs may start their services.
 rm -rf etc/systemd/system/*.wants etc/systemd/system/*.requires etc/novcomet usr/sbin/policy-rc.d
+rm -f var/lib/man-db/auto-update # Indexing the manual pages takes half a minute for each package.
 : >etc/machine-id
 echo novcomet >etc/hostname
 hostname novcomet
