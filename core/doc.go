@@ -14,7 +14,7 @@
 //   - client, subscriber: who asks. A subscription is an id with its cursor, which is what the client last
 //     saw of the event.
 //   - poll: a request that is answered once. A stream is answered until it ends (Server-Sent Events).
-//   - format: how a stream sends what its events carry: as an answer (native), raw, or as a Turbo Stream.
+//   - format: what the messages of a stream contain: an answer (native), raw data, or a Turbo Stream.
 //   - legacy poll: one of comet.php's protocol, in whole seconds (T). A precise poll uses microseconds.
 //   - tries: how often a poll is checked. sleep: the pause between two checks. wait: tries × sleep.
 //   - store: where stamps are kept. To check it is to read stamps; to watch it is to be notified of changes.
@@ -45,8 +45,8 @@
 //     the poll, or when T is so far ahead that the client's clock must be wrong.
 //   - A legacy answer is held until the seconds have ended that the client will send back. Otherwise, a
 //     publication in the rest of such a second would never be delivered.
-//   - A stream is a client within the process that polls precisely. A format does not change what it gets
-//     and which id it can be resumed from.
+//   - A stream is a client within the process that polls precisely. A format changes neither which events
+//     it gets nor the id from which it is resumed.
 //   - Data is read after its stamp was chosen for an answer. So it belongs to that publication or to a later
 //     one.
 //

@@ -21,9 +21,10 @@ type Options struct {
 	Limits Limits
 	// Status answers the requests of a location whose Status is set; nil: the metrics as JSON.
 	Status http.Handler
-	// BeforeWait is called before ServeHTTP lets a request wait. If it returns false, the request is answered
-	// as beyond MaxWaiting and MaxStreams. Its error is logged and answered with 500.
-	BeforeWait func() (bool, error)
+	// BeforeWait is called before ServeHTTP lets a request wait. If mayWait is false, a poll is answered as soon
+	// as the delivery rules permit, and a stream ends after its first part. An error is logged and answered
+	// with 500.
+	BeforeWait func() (mayWait bool, err error)
 	// Metrics are the counters of this endpoint, which shares them with no other; nil: new ones.
 	Metrics *metrics.Metrics
 	// Log gets a line for each problem; nil: slog.Default().
@@ -65,7 +66,7 @@ type Endpoint struct {
 	limits     atomic.Pointer[Limits]
 	limiter    access.Limiter
 	status     http.Handler
-	beforeWait func() (bool, error)
+	beforeWait func() (mayWait bool, err error)
 	metrics    *metrics.Metrics
 	log        *slog.Logger
 }

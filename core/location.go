@@ -26,8 +26,8 @@ type Location struct {
 	// Status makes the location answer every request with the metrics.
 	Status bool
 	// Replaced, once it is true, ends the location's streams, each with its next part, at the latest with the
-	// next comment. Their browsers open new streams, to which the new settings apply. A stream in one of
-	// Access.Formats gets no more events before. It may be nil.
+	// next comment. Their browsers open new streams, to which the new settings apply. The last part of a stream
+	// in one of Access.Formats has no events. It may be nil.
 	Replaced *atomic.Bool
 }
 

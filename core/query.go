@@ -32,7 +32,7 @@ type Query struct {
 	Tokens []string
 	// Data asks for the data of events, in a precise answer.
 	Data bool
-	// Format is the format of a stream. Each but access.Native needs the data.
+	// Format is the format of a stream. With any but access.Native, Data is true.
 	Format access.Format
 	// LastEventID has all cursors of a stream that is resumed.
 	LastEventID string
@@ -75,8 +75,10 @@ func ParseQuery(raw string) (Query, error) {
 	if query.Subscriptions, err = parseSubscriptions(subscriptions); err != nil {
 		return Query{}, err
 	}
-	if query.Format, err = access.ParseFormat(format); err != nil {
-		return Query{}, fmt.Errorf("bad query: format=%.40q: give raw or turbo", format)
+	if format != "" {
+		if query.Format, err = access.ParseFormat(format); err != nil {
+			return Query{}, fmt.Errorf("bad query: format=%.40q: give raw or turbo", format)
+		}
 	}
 	query.Data = data != "" && data != "0" || query.Format != access.Native
 	query.MaxWait, err = parseWait(wait)

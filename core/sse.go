@@ -14,10 +14,10 @@ import (
 
 // Server-Sent Events, https://html.spec.whatwg.org/multipage/server-sent-events.html
 
-// encodings are the forms of the parts of a stream in each format.
-var encodings = [...]struct {
-	form   hub.Encoding
-	encode func(*hub.Result) []byte
+// formats says how the parts of a stream in each format are encoded.
+var formats = [...]struct {
+	encoding hub.Encoding
+	encode   func(*hub.Result) []byte
 }{
 	access.Native: {hub.SSE, encodePart},
 	access.Raw:    {hub.RawSSE, encodeRaw},
@@ -60,29 +60,28 @@ func encodeFirst(r *hub.Result) []byte {
 	return append(b, "\n\n"...)
 }
 
-// encodePart returns a part of a stream: an event for each that has changed, with the answer that a precise
-// poll would get about it.
+// encodePart returns a part of a stream: for each changed event, the answer that a precise poll would get.
 func encodePart(r *hub.Result) []byte {
 	cursors := r.Cursors
 	return encodeEvents(r, func(b []byte, e hub.Event) []byte {
-		for cursors[0].ID != e.ID { // Both are in the order of the request.
+		for cursors[0].ID != e.ID { // Cursors and changed events have the same order.
 			cursors = cursors[1:]
 		}
-		return appendAnswer(append(appendEventName(b, e), "data: "...), []hub.Event{e}, cursors[:1])
+		return appendAnswer(beginNamedEvent(b, e), []hub.Event{e}, cursors[:1])
 	})
 }
 
-// encodeRaw returns a part of a stream whose events contain the data as it was published. An event without
-// data has one empty line of data: without a line, EventSource would not report the event.
+// encodeRaw returns a part of a stream: the data of each changed event, as it was published. An event without
+// data has one empty line of data; without a line, EventSource would drop the event.
 func encodeRaw(r *hub.Result) []byte {
 	return encodeEvents(r, func(b []byte, e hub.Event) []byte {
-		return append(append(appendEventName(b, e), "data: "...), e.Data...)
+		return append(beginNamedEvent(b, e), e.Data...)
 	})
 }
 
-// encodeTurbo returns a part of a stream of Turbo Streams. An event replaces the element of the page whose id
-// is that of the event. An event without data makes the page load itself again. Turbo only hears of events
-// without a name.
+// encodeTurbo returns a part of a stream: a Turbo Stream for each changed event. It replaces the element of the
+// page whose id is that of the event; if the event has no data, it makes the page load itself again. It has no
+// name, because Turbo ignores events with one.
 func encodeTurbo(r *hub.Result) []byte {
 	return encodeEvents(r, func(b []byte, e hub.Event) []byte {
 		if e.Data == nil {
@@ -95,13 +94,14 @@ func encodeTurbo(r *hub.Result) []byte {
 	})
 }
 
-func appendEventName(b []byte, e hub.Event) []byte {
-	return append(append(append(b, "event: "...), e.ID.String()...), '\n') // An id has no line breaks.
+// beginNamedEvent appends the name of an event, which is its id, and begins its data.
+func beginNamedEvent(b []byte, e hub.Event) []byte {
+	return append(append(append(b, "event: "...), e.ID.String()...), "\ndata: "...)
 }
 
-// encodeEvents returns a part of a stream. appendEvent appends the lines of each event that has changed,
-// without the last newline. The last event has the id from which the stream can be resumed. So a client that
-// loses the connection in the middle gets all of them again. A part without events is a comment.
+// encodeEvents returns a part of a stream. appendEvent appends the lines of an event, without the last
+// newline. Only the last event has the id from which the stream can be resumed, so a client that loses the
+// connection in the middle gets all of them again. A part without events is a comment.
 func encodeEvents(r *hub.Result, appendEvent func([]byte, hub.Event) []byte) []byte {
 	if len(r.Changed) == 0 {
 		return []byte(":\n\n")

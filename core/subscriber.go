@@ -65,8 +65,8 @@ func (s *Subscriber) mayWait() bool {
 	return s.stream != nil || s.location.Wait() > 0 && s.query.MaxWait != 0
 }
 
-// doNotWait makes the poll one that is answered as soon as the delivery rules permit, and the stream one that
-// ends after its first part.
+// doNotWait lets a poll be answered as soon as the delivery rules permit, and a stream end after its first
+// part.
 func (s *Subscriber) doNotWait() {
 	s.query.MaxWait = 0
 	if s.stream != nil {
@@ -160,19 +160,19 @@ func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
 	if first := !st.started; first && unchanged {
 		body = encodeFirst(r) // rule: stream-id-is-in-the-first-bytes
 	} else {
-		e := encodings[s.query.Format]
-		body = r.Encoded(e.form, e.encode)
+		f := formats[s.query.Format]
+		body = r.Encoded(f.encoding, f.encode)
 	}
 	st.started = true
 	return body, last
 }
 
-// withhold returns the last part of a stream whose location has been replaced: an id, and no events. By the
-// new settings, visitors may be allowed to publish them, and a page would insert their HTML. With the id, the
-// browser gets the events from a new stream, if it still may have one.
+// withhold returns the last part of a stream whose location has been replaced: an id, and no events. The new
+// settings may let visitors publish them, and a page would insert their HTML. The id has the old cursors of
+// the events, so a new stream delivers them if the new settings allow it.
 func (s *Subscriber) withhold(r *hub.Result) []byte {
 	cursors, changed := slices.Clone(r.Cursors), r.Changed
-	for i, c := range cursors { // All are in the order of the query.
+	for i, c := range cursors { // Cursors, changed events and subscriptions have the same order.
 		if len(changed) > 0 && changed[0].ID == c.ID {
 			cursors[i], changed = s.query.Subscriptions[i], changed[1:]
 		}

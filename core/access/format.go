@@ -7,7 +7,7 @@ import (
 	"novcomet/core/event"
 )
 
-// Format is the form in which a stream sends what its events carry.
+// Format says what the messages of a stream contain.
 type Format uint8
 
 // The formats. A page inserts what [Raw] and [Turbo] streams send as HTML.
@@ -22,9 +22,9 @@ var formatNames = [...]string{Native: "", Raw: "raw", Turbo: "turbo"}
 // String returns the format as a query has it.
 func (f Format) String() string { return formatNames[f] }
 
-// ParseFormat returns the format with a name, which may be empty.
+// ParseFormat returns the format with a name: raw or turbo.
 func ParseFormat(name string) (Format, error) {
-	if f := slices.Index(formatNames[:], name); f >= 0 {
+	if f := slices.Index(formatNames[:], name); f > int(Native) {
 		return Format(f), nil
 	}
 	return Native, fmt.Errorf("%.40q is not a format", name)
@@ -35,9 +35,6 @@ func ParseFormats(names []string) ([]Format, error) {
 	formats := []Format{}
 	for _, name := range names {
 		f, err := ParseFormat(name)
-		if err == nil && f == Native {
-			err = fmt.Errorf("%q is not a format", name)
-		}
 		if err != nil {
 			return nil, err
 		}
@@ -46,8 +43,8 @@ func ParseFormats(names []string) ([]Format, error) {
 	return formats, nil
 }
 
-// FormatDenied returns why a stream of these events may not have the format, and "" if it may. It may not if
-// visitors can publish one of the events: a page would insert their HTML.
+// FormatDenied returns why a stream of these events may not have the format, and "" if it may. A page would
+// insert the HTML of visitors, so it may not if visitors can publish one of the events.
 func (r *Rules) FormatDenied(f Format, subscriptions []event.Subscription) string {
 	if f == Native {
 		return ""

@@ -82,7 +82,7 @@ func (p Patterns) For(user string) Matcher {
 	return m
 }
 
-// ForAnyUser returns patterns that match what the patterns match for a user, whatever the user's name is.
+// ForAnyUser returns a matcher of each id that the patterns match for some user.
 func (p Patterns) ForAnyUser() Matcher {
 	m := slices.Clip(p.For(""))
 	for _, parts := range p.forUser {

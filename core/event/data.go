@@ -11,7 +11,7 @@ import (
 	pkgerrors "github.com/pkg/errors"
 )
 
-// Form is a form in which data is sent.
+// Form says how data is encoded in an answer.
 type Form uint8
 
 // The forms of data.
@@ -57,17 +57,14 @@ func EncodeData(data []byte) (json.RawMessage, error) {
 	return text, pkgerrors.Wrap(err, "the data")
 }
 
-// EncodeLines returns data as an event of a stream contains it, after "data: ": as it was published, but each
-// line begins with a field name. The client joins the lines with "\n". One newline at the end is dropped, as
-// by EncodeData.
+// EncodeLines returns data as it was published, for Server-Sent Events: "data: " stands before each line but
+// the first. The client joins the lines with "\n". One newline at the end is dropped, as by EncodeData.
 func EncodeLines(data []byte) []byte {
-	return []byte(lineBreaks.Replace(strings.TrimSuffix(string(data), "\n")))
+	return []byte(lineEnds.Replace(strings.TrimSuffix(string(data), "\n")))
 }
 
-// lineBreaks replaces all ends of lines of Server-Sent Events.
-var lineBreaks = strings.NewReplacer("\r\n", newLine, "\r", newLine, "\n", newLine)
-
-const newLine = "\ndata: "
+// lineEnds replaces all line ends of Server-Sent Events.
+var lineEnds = strings.NewReplacer("\r\n", "\ndata: ", "\r", "\ndata: ", "\n", "\ndata: ")
 
 // depthOf returns how deep JSON is nested. In other text it counts how many brackets are open at most.
 func depthOf(data []byte) (deepest int) {

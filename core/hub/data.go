@@ -62,8 +62,8 @@ func (d *delivery) truncate(data map[*entry]payload, room int, buffer []*watch) 
 	first := true
 	buffer = d.changedOldestFirst(buffer)
 	for _, w := range buffer {
-		payload, read := data[w.entry]
-		size := len(payload[d.data])
+		p, read := data[w.entry]
+		size := len(p[d.data])
 		if data != nil && !read || // rule: data-not-read-keeps-its-event-from-the-answer
 			!first && size > room {
 			w.answer = 0

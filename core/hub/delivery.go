@@ -14,7 +14,7 @@ import (
 type delivery struct {
 	watches []watch
 	precise bool
-	data    event.Form // of the data of the events in the answer
+	data    event.Form // how the answer contains the data of its events
 	timing  store.Timing
 
 	checked   bool          // The store has been checked, so the following fields are known.

@@ -31,7 +31,7 @@ type Request struct {
 	Subscriptions []event.Subscription
 	// Precise asks for an answer with stamps in microseconds and with cursors.
 	Precise bool
-	// Data is the form of the data of changed events; NoData: none. It has an effect only on precise requests.
+	// Data says how the answer contains the data of changed events. It has an effect only on precise requests.
 	Data event.Form
 	// Wait is after how long the request is answered if nothing has changed; 0: after the first check. A
 	// legacy answer can be held for some seconds longer.

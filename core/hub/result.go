@@ -28,17 +28,17 @@ type Result struct {
 type Event struct {
 	ID    event.ID
 	Stamp event.Stamp
-	Data  []byte // in the form that the request asked for; nil if it asked for none, or the event carries none
+	Data  []byte // in the form that the request asks for; nil if it asks for none, or the event carries none
 }
 
-// Encoding is a form in which a [Result] is sent.
+// Encoding is how a [Result] is sent.
 type Encoding int
 
 // The encodings of a [Result].
 const (
 	JSON      Encoding = iota // the answer to a poll
 	SSE                       // a part of a stream
-	RawSSE                    // a part of a stream whose events contain the data as it was published
+	RawSSE                    // a part of a stream of data as it was published
 	TurboSSE                  // a part of a stream of Turbo Streams
 	encodings int      = iota
 )
