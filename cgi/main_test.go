@@ -53,8 +53,8 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-// ownTemporaryDirectory makes a directory, and makes it the one of temporary files. So the places of waiting
-// processes (places.go) are not those of other programs of this machine.
+// ownTemporaryDirectory makes a directory and sets TMPDIR to it, so that the tests and other programs of this
+// machine do not share the places of waiting processes.
 func ownTemporaryDirectory() (path string, err error) {
 	if path, err = os.MkdirTemp("", "comet-cgi-test-"); err == nil {
 		err = os.Chmod(path, 0o777)

@@ -118,7 +118,7 @@ type Socket struct {
 	Group string      `mapstructure:"group"` // a name or a number; empty: the group of the process
 }
 
-// CGI describes what bounds comet.cgi alone.
+// CGI has the settings of comet.cgi only.
 type CGI struct {
 	MaxWaiting int `mapstructure:"max_waiting"` // processes of one user; 0: no limit
 }

@@ -83,7 +83,7 @@ var keys = []key{
 	{"socket.group", "", restart, textOrNothing("a group's name or number", isGroup), "Group of the socket file."},
 
 	{"cgi.max_waiting", "32", reload, number("", 0, 10_000),
-		"Waiting processes of comet.cgi of one user. 0: no limit."},
+		"Waiting comet.cgi processes of one user. 0: no limit."},
 
 	{"log", "info", reload, oneOf("error", "warn", "info", "debug"), "Lowest level that is logged."},
 	{"log_format", "text", restart, oneOf("text", "json"), "Format of log lines."},

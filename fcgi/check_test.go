@@ -72,7 +72,7 @@ func TestCheck_FindsTheRunningCometFcgi(t *testing.T) {
 		"ok       socket         a FastCGI program answers on "+socket)
 }
 
-// A health check of a container needs no settings, and changes nothing.
+// The health check of a container works without settings.
 func TestCheck_OfASocketTestsOnlyThat(t *testing.T) {
 	t.Parallel()
 	directory := servertest.OpenDirectory(t)

@@ -42,7 +42,7 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		}
 		log.setLevel(next.Config)
 		s.endpoint.SetLimits(build.Limits(next.Config))
-		// In this order: no open stream sends what only the new settings allow visitors to publish.
+		// First, so that no open stream sends what only the new settings let visitors publish.
 		s.inForce.Load().locations.Replace()
 		s.inForce.Store(newInForce(next.Config))
 		announce(next, log.verbatim)

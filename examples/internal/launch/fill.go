@@ -84,7 +84,7 @@ func (s *Site) yaml() (string, error) {
 		// The example file lets nobody publish by URL, but every test does.
 		text.WriteString(strings.ReplaceAll(example, "allow: none", `allow: "*"`))
 	}
-	// All sites of the machine would share the places of waiting comet.cgi.
+	// No limit of waiting comet.cgi processes: the sites of all tests would share it.
 	values := map[string]string{"file.directory": s.Events, "cgi.max_waiting": "0"}
 	maps.Copy(values, s.options.Settings)
 	for _, key := range slices.Sorted(maps.Keys(values)) {

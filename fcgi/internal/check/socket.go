@@ -27,7 +27,7 @@ func (c *checker) checkSocket() {
 		c.ok("not tested: another program passes the socket to comet-fcgi; name one with --listen unix:…")
 		return
 	}
-	network, address := split(address)
+	network, address := splitAddress(address)
 	if network == "unix" {
 		if info, err := os.Stat(address); err == nil {
 			c.ok("%s: %s", address, describe(info))
@@ -55,15 +55,15 @@ func (c *checker) checkSocket() {
 // checkHealth tests whether comet-fcgi answers on Options.Socket.
 func (c *checker) checkHealth() {
 	c.topic = "socket"
-	if err := probeFastCGI(split(c.options.Socket)); err != nil {
+	if err := probeFastCGI(splitAddress(c.options.Socket)); err != nil {
 		c.problem("start comet-fcgi, and read its log", "%s: %v", c.options.Socket, err)
 		return
 	}
 	c.ok("a FastCGI program answers on %s", c.options.Socket)
 }
 
-// split returns the network of an address in the form of the key listen, and the address there.
-func split(listen string) (network, address string) {
+// splitAddress splits a value of the key listen, for net.Dial.
+func splitAddress(listen string) (network, address string) {
 	if path, ok := strings.CutPrefix(listen, "unix:"); ok {
 		return "unix", path
 	}
