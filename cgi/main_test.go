@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 }
 
 // ownTemporaryDirectory makes a directory and sets TMPDIR to it, so that the tests and other programs of this
-// machine do not share the places of waiting processes.
+// machine do not share the slots of waiting processes.
 func ownTemporaryDirectory() (path string, err error) {
 	if path, err = os.MkdirTemp("", "comet-cgi-test-"); err == nil {
 		err = os.Chmod(path, 0o777)

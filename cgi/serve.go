@@ -33,7 +33,7 @@ func handler(environ []string, variables map[string]string, stdin io.Reader, log
 				"the settings of comet.cgi are invalid; the web server's error log says why")
 		}
 	}
-	waiting := places{directory: os.TempDir(), count: config.CGI.MaxWaiting}
+	waiting := slots{directory: os.TempDir(), count: config.CGI.MaxWaiting}
 	endpoint := core.NewEndpoint(opened, core.Options{
 		Limits: build.Limits(config), Log: log,
 		Status: http.HandlerFunc(status), BeforeWait: func() (bool, error) {

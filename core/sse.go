@@ -79,9 +79,9 @@ func encodeRaw(r *hub.Result) []byte {
 	})
 }
 
-// encodeTurbo returns a part of a stream: a Turbo Stream for each changed event. It replaces the element of the
-// page whose id is that of the event; if the event has no data, it makes the page load itself again. It has no
-// name, because Turbo ignores events with one.
+// encodeTurbo returns a part of a stream: a Turbo Stream for each changed event. It replaces the element of
+// the page whose id is that of the event; if the event has no data, it makes the page load itself again. It
+// has no name, because Turbo ignores events with one.
 func encodeTurbo(r *hub.Result) []byte {
 	return encodeEvents(r, func(b []byte, e hub.Event) []byte {
 		if e.Data == nil {

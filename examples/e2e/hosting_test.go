@@ -51,7 +51,7 @@ func TestApache_ServesOtherPagesWhileMorePollsComeThanItHasWorkers(t *testing.T)
 				t.Errorf("a poll whose process was killed gets %d %s", a.status, a.body)
 			}
 		}
-		waiting = sendPolls(limit + 8) // All places are free.
+		waiting = sendPolls(limit + 8) // All slots are free.
 		shell(t, site, "touch news.comet")
 		for range limit {
 			if a := receive(t, waiting); !strings.HasPrefix(a.body, `{"s":1,"k":{"news":`) {

@@ -9,24 +9,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// places limit how many processes of a user wait. A place is a file, and the process that has locked it has
-// the place. The kernel frees the place when the process ends, however that happens. A free place costs two
-// system calls. The files are empty and stay. A program that cleans the directory may remove them; then the
-// processes that have locked them no longer count.
-type places struct {
+// slots limit how many processes of a user wait. A slot is an empty file, and belongs to the process that has
+// locked it. The kernel frees the slot when the process ends, also if it is killed. Taking a free slot costs
+// two system calls. The files stay. If a program that cleans the directory removes them, the processes that
+// have locked them no longer count.
+type slots struct {
 	directory string // may be one in which every user can write, such as /tmp
 	count     int    // 0: no limit
 }
 
-// take takes a place until this process ends, and reports whether one was free. The error says why no place
-// at all can be used, by any process.
-func (p places) take() (ok bool, err error) {
-	if p.count == 0 {
+// take takes a slot until this process ends, and reports whether one was free. An error says why no process
+// can use any of the slots.
+func (s slots) take() (ok bool, err error) {
+	if s.count == 0 {
 		return true, nil
 	}
-	user, first, inUse := effectiveUser(), rand.IntN(p.count), false
-	for i := range p.count {
-		path := fmt.Sprintf("%s/comet-cgi-%d-%d", p.directory, user, (first+i)%p.count)
+	user, first, inUse := effectiveUser(), rand.IntN(s.count), false
+	for i := range s.count {
+		path := fmt.Sprintf("%s/comet-cgi-%d-%d", s.directory, user, (first+i)%s.count)
 		switch lockErr := lock(path, user); {
 		case lockErr == nil:
 			return true, nil

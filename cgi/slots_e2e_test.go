@@ -46,7 +46,7 @@ func systemCalls(t *testing.T, program, directory string, limit int) map[string]
 	return calls
 }
 
-func TestPlaces_AFreeOneCostsTwoSystemCalls(t *testing.T) {
+func TestSlots_AFreeOneCostsTwoSystemCalls(t *testing.T) {
 	directory := servertest.OpenDirectory(t)
 	program := buildProgram(t, directory)
 	want := systemCalls(t, program, directory, 0)

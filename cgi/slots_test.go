@@ -16,49 +16,49 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// placePath returns the file of a place of this user.
-func placePath(directory string, place int) string {
-	return filepath.Join(directory, fmt.Sprintf("comet-cgi-%d-%d", os.Geteuid(), place))
+// slotPath returns the file of a slot of this user.
+func slotPath(directory string, slot int) string {
+	return filepath.Join(directory, fmt.Sprintf("comet-cgi-%d-%d", os.Geteuid(), slot))
 }
 
-// wantPlaces takes places until none is free. The test process keeps them.
-func wantPlaces(t *testing.T, p places, want int) {
+// wantSlots takes slots until none is free. The test process keeps them.
+func wantSlots(t *testing.T, s slots, want int) {
 	t.Helper()
 	for taken := 0; ; taken++ {
-		ok, err := p.take()
+		ok, err := s.take()
 		if ok && taken < want {
 			continue
 		}
 		if ok || taken != want || err != nil {
-			t.Errorf("after %d places: %v, %v; want %d", taken, ok, err, want)
+			t.Errorf("after %d slots: %v, %v; want %d", taken, ok, err, want)
 		}
 		return
 	}
 }
 
-func TestPlaces_AreAsManyAsTheLimit(t *testing.T) {
+func TestSlots_AreAsManyAsTheLimit(t *testing.T) {
 	t.Parallel()
-	p := places{t.TempDir(), 32}
-	wantPlaces(t, p, 32)
-	files, err := os.ReadDir(p.directory)
+	s := slots{t.TempDir(), 32}
+	wantSlots(t, s, 32)
+	files, err := os.ReadDir(s.directory)
 	if err != nil || len(files) != 32 {
 		t.Errorf("%d files, %v", len(files), err)
 	}
-	for place := range 32 {
-		if info, err := os.Lstat(placePath(p.directory, place)); err != nil || info.Mode() != 0o600 || info.Size() != 0 {
+	for slot := range 32 {
+		if info, err := os.Lstat(slotPath(s.directory, slot)); err != nil || info.Mode() != 0o600 || info.Size() != 0 {
 			t.Errorf("%v, %v", info, err)
 		}
 	}
-	p.count = 33
-	wantPlaces(t, p, 1)
-	p.count = 0
-	if ok, err := p.take(); !ok || err != nil {
+	s.count = 33
+	wantSlots(t, s, 1)
+	s.count = 0
+	if ok, err := s.take(); !ok || err != nil {
 		t.Errorf("without a limit: %v, %v", ok, err)
 	}
 }
 
-// Whatever has the name of a place costs this place at most, and is neither waited for nor changed.
-func TestPlaces_OneThatIsNotUsableCostsOnlyItself(t *testing.T) {
+// Whatever file has the name of a slot, only this slot is lost. No process waits for the file or changes it.
+func TestSlots_OneThatIsNotUsableCostsOnlyItself(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
@@ -86,38 +86,38 @@ func TestPlaces_OneThatIsNotUsableCostsOnlyItself(t *testing.T) {
 		}, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			directory, err := os.MkdirTemp("", "places") // The path of a socket must be short.
+			directory, err := os.MkdirTemp("", "slots") // The path of a socket must be short.
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer os.RemoveAll(directory)
-			if err := test.make(placePath(directory, 0)); err != nil {
+			if err := test.make(slotPath(directory, 0)); err != nil {
 				t.Fatal(err)
 			}
-			before, err := os.Lstat(placePath(directory, 0))
+			before, err := os.Lstat(slotPath(directory, 0))
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantPlaces(t, places{directory, 2}, test.free)
-			after, err := os.Lstat(placePath(directory, 0))
+			wantSlots(t, slots{directory, 2}, test.free)
+			after, err := os.Lstat(slotPath(directory, 0))
 			if err != nil || !os.SameFile(before, after) || before.Mode() != after.Mode() {
 				t.Errorf("%v has become %v, %v", before, after, err)
 			}
-			if _, err := os.Lstat(placePath(directory, 0) + "-target"); !errors.Is(err, fs.ErrNotExist) {
+			if _, err := os.Lstat(slotPath(directory, 0) + "-target"); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("the target of the link: %v", err)
 			}
 		})
 	}
 }
 
-// Everybody may open the file of the test, and nobody locks it.
-func TestPlaces_OfAnotherUserAreNotUsed(t *testing.T) {
+// Every user may open the files, so only their owners differ.
+func TestSlots_OfAnotherUserAreNotUsed(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("the test must be root, to make a file of another user")
 	}
 	directory := t.TempDir()
-	theirs, roots := placePath(directory, 0), placePath(directory, 1)
+	theirs, roots := slotPath(directory, 0), slotPath(directory, 1)
 	for path, owner := range map[string]int{theirs: nobody, roots: 0} {
 		err := os.WriteFile(path, nil, 0o600)
 		if err == nil {
@@ -156,19 +156,19 @@ func TestPlaces_OfAnotherUserAreNotUsed(t *testing.T) {
 	}
 }
 
-func TestPlaces_SayWhyNoneCanBeUsed(t *testing.T) {
+func TestSlots_SayWhyNoneCanBeUsed(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	missing := filepath.Join(directory, "missing")
-	if ok, err := (places{missing, 3}).take(); ok || !errors.Is(err, fs.ErrNotExist) {
+	if ok, err := (slots{missing, 3}).take(); ok || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v, %v", ok, err)
 	}
-	for place := range 2 {
-		if err := os.Mkdir(placePath(directory, place), 0o700); err != nil {
+	for slot := range 2 {
+		if err := os.Mkdir(slotPath(directory, slot), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	ok, err := places{directory, 2}.take()
+	ok, err := slots{directory, 2}.take()
 	if ok || !errors.Is(err, unix.EISDIR) || !strings.HasPrefix(err.Error(), "cgi.max_waiting: "+directory) {
 		t.Errorf("%v, %v", ok, err)
 	}
@@ -179,7 +179,7 @@ func TestPlaces_SayWhyNoneCanBeUsed(t *testing.T) {
 	a.wantLogged(t, 200, `{"s":0,"at":{"a":"0.000000"}}`, "polls do not wait", missing, "no such file")
 }
 
-// startPoll starts a process that polls for a long time, and keeps its places in the directory.
+// startPoll starts a process that polls for a long time. The slots are in the directory temporary.
 func startPoll(t *testing.T, directory, temporary string, limit int, variables ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(executable(t))
@@ -192,7 +192,7 @@ func startPoll(t *testing.T, directory, temporary string, limit int, variables .
 	return cmd
 }
 
-func TestPlaces_OfAKilledProcessAreFree(t *testing.T) {
+func TestSlots_OfAKilledProcessAreFree(t *testing.T) {
 	t.Parallel()
 	directory, temporary := t.TempDir(), t.TempDir()
 	const limit = 3
@@ -228,8 +228,8 @@ func TestPlaces_OfAKilledProcessAreFree(t *testing.T) {
 	poll("publish=a").want(t, 200, "true")
 }
 
-// Many processes look for a place at the same moment.
-func TestPlaces_EachHasOneOwner(t *testing.T) {
+// Many processes want a slot at the same moment.
+func TestSlots_EachHasOneOwner(t *testing.T) {
 	t.Parallel()
 	directory, temporary := t.TempDir(), t.TempDir()
 	const limit, crowd = 5, 25
