@@ -12,8 +12,8 @@ declare(strict_types=1);
  * The first line publishes by the file, on the web server's machine. The second publishes by URL, from any
  * machine; publish.allow in comet.yaml must allow it. With the store memcached or Redis, publish by URL.
  *
- * A publication that fails is an exception. A RuntimeException has the HTTP status of the answer as its code,
- * such as 429, or 0. An InvalidArgumentException means that the call is wrong.
+ * If a publication fails, publish throws an exception: an InvalidArgumentException if the call is wrong, else a
+ * RuntimeException. The code of that is the HTTP status of the answer, such as 429, or 0.
  */
 final class NovComet
 {
@@ -29,7 +29,7 @@ final class NovComet
     private string $target;
 
     /**
-     * @param string $target file.directory in comet.yaml, the directory of the events; or the URL of comet.php,
+     * @param string $target the directory of the events, file.directory in comet.yaml; or the URL of comet.php,
      *     which may have a user and a password: https://user:password@www.example.com/comet.php
      */
     public function __construct(
@@ -44,7 +44,7 @@ final class NovComet
         $this->target = $target;
     }
 
-    /** Publishes an event. The data is what json_encode accepts. Without data, the event keeps what it has. */
+    /** Publishes an event. The data is what json_encode accepts. Without $data, the event keeps its data. */
     public function publish(string $event, $data = null): void
     {
         if (!preg_match('~^[^./\p{Cc}][^/\p{Cc}]*$~Du', $event) || strlen($event) > 200) {
@@ -57,7 +57,7 @@ final class NovComet
 
     /**
      * Makes a token, which permits a page to subscribe to the events that match the pattern. In the pattern,
-     * <user> stands for the name or number of the user; no character of it is special. After <user>, put a
+     * <user> stands for the name or number of the user, in which no character is special. After <user>, put a
      * character that no name contains: with "private-<user>-*", ann can also see the events of a user ann-b.
      *
      * @param string $secretFile subscribe.secret_file in comet.yaml, which this program must be able to read
@@ -68,25 +68,20 @@ final class NovComet
             throw new InvalidArgumentException("the pattern $pattern needs a user: log in before you make a token");
         }
         $pattern = str_replace('<user>', addcslashes($user, '\\*?['), $pattern);
-        $escaped = '\\\\[^/\p{Cc}]';
-        $inClass = "(?:[^\\]\\\\/\\-\p{Cc}]|$escaped)";
-        if (!preg_match("~^(?:[^\\\\[/\p{Cc}]|$escaped|\\[\\^?(?:$inClass(?:-$inClass)?)+\\])+$~Du", $pattern)) {
+        if (!preg_match('~^[^/\p{Cc}]+$~Du', $pattern)) {
             throw new InvalidArgumentException('no id can match the pattern ' . self::quote($pattern));
-        }
-        if ($seconds < 1) {
-            throw new InvalidArgumentException("a token that is valid for $seconds s has expired already");
         }
         $expiry = time() + $seconds;
         return "$expiry." . hash_hmac('sha256', "$expiry\n$pattern", self::readSecret($secretFile)) . ".$pattern";
     }
 
     /**
-     * Returns the HTML that loads the client and calls its init. What follows it can call
+     * Returns the HTML that loads the client and calls its init. Scripts after it can call
      * NovComet.subscribe(…).run(). The options are:
      *
      *  - src: the URL of the client; default /novcomet.js
-     *  - token: a token. The page gets no more events when it has expired
-     *  - renew: instead of token, the URL of a page of yours that prints a new token. The client calls it at
+     *  - token: a token. After it has expired, the page gets no more events
+     *  - renew: instead of token, the URL of a page of yours that prints a new token. The client requests it at
      *    the start, and when the token has expired
      *  - nonce: the nonce of your Content-Security-Policy
      *
@@ -124,15 +119,15 @@ final class NovComet
         }
         if (strlen($json) > $this->maxBytes) {
             throw new InvalidArgumentException('the data of ' . self::quote($event) . ' has ' . strlen($json)
-                . " bytes of JSON, at most $this->maxBytes are allowed: publish less, such as a number that the page "
-                . 'asks your site for, or raise data.max_bytes in comet.yaml and $maxBytes here');
+                . " bytes of JSON, at most $this->maxBytes are allowed: publish less, such as a number with which the "
+                . 'page asks your site for the rest, or raise data.max_bytes in comet.yaml and $maxBytes here');
         }
         return $json;
     }
 
     /**
-     * Publishes as comet-fcgi does. The lock of the directory keeps publications apart. The kernel sets the
-     * time of the file.
+     * Publishes as comet-fcgi does: one publication at a time, with a lock of the directory. The kernel sets
+     * the time of the file.
      */
     private function publishFile(string $event, ?string $json): void
     {
@@ -144,8 +139,8 @@ final class NovComet
             if (is_link($file) || $exists && !is_file($file)) {
                 throw new RuntimeException("$file is not a regular file: remove it");
             }
-            // Two changes with the same time are one publication. Before Linux 6.13, this clock ticks every 1
-            // to 10 ms. PHP sees only whole seconds, so it waits if the last change may be too recent.
+            // Two changes with the same time are one publication. Before Linux 6.13, the time of files advances
+            // every 1 to 10 ms. PHP sees only whole seconds, so it waits after each recent change.
             if ($exists && filemtime($file) >= time() - 1) {
                 usleep(20000);
             }
@@ -183,8 +178,8 @@ final class NovComet
     }
 
     /**
-     * Writes a new file and then gives it the event's name, so that no page gets half of the data. A name that
-     * starts with a dot is no event.
+     * Writes a new file and then renames it to that of the event, so that no page gets half of the data. A file
+     * whose name starts with a dot is no event.
      */
     private function replace(string $file, string $new, string $json): void
     {
@@ -213,7 +208,7 @@ final class NovComet
             @unlink($new);
             throw $e;
         }
-        // Pages may have an answer already about the second of the file's time, or about the time since.
+        // If the file is older than the last answer to a page, the page would miss the change.
         clearstatcache();
         if (hrtime(true) - $start > 10e6 || filemtime($file) < time()) {
             self::attempt(fn () => touch($file), self::SEVERAL_USERS);
@@ -290,16 +285,12 @@ final class NovComet
     {
         $lines = self::attempt(fn () => file($file), 'Tokens need the file that subscribe.secret_file in comet.yaml '
             . 'names, and the right to read it (chgrp, chmod 640)');
-        foreach (array_map('trim', $lines) as $line) {
-            if ($line !== '' && $line[0] !== '#') {
-                if (strlen($line) < 32) {
-                    throw new RuntimeException("the first secret in $file has fewer than 32 characters: make one with "
-                        . 'openssl rand -hex 32');
-                }
-                return $line;
-            }
+        $secret = (string) current(preg_grep('~^[^#]~', array_map('trim', $lines)));
+        if (strlen($secret) < 32) {
+            throw new RuntimeException("the first secret in $file is missing or has fewer than 32 characters: make "
+                . 'one with openssl rand -hex 32');
         }
-        throw new RuntimeException("$file has no secret: make one with openssl rand -hex 32");
+        return $secret;
     }
 
     /** Calls a function of PHP that returns false when it fails, and makes its first warning an exception. */
