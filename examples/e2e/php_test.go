@@ -378,6 +378,8 @@ func TestPHP_SaysWhyThereIsNoToken(t *testing.T) {
 	const secret = "a secret that no message contains"
 	for _, step := range []struct{ secret, arguments, message string }{
 		{secret, `"private-<user>-*"`, "needs a user"},
+		{secret, `"private-[<user>]", "a-z"`, "must not contain brackets or backslashes"},
+		{secret, `"private-\\<user>", "*"`, "must not contain brackets or backslashes"},
 		{secret, `"private-<user>-*", "a/b"`, `no id can match the pattern "private-a/b-*"`},
 		{secret[:31], `"private"`, "is missing or has fewer than 32 characters"},
 		{"# " + secret, `"private"`, "is missing or has fewer than 32 characters"},

@@ -64,8 +64,13 @@ final class NovComet
      */
     public static function token(string $secretFile, string $pattern, string $user = '', int $seconds = 3600): string
     {
-        if ($user === '' && strpos($pattern, '<user>') !== false) {
-            throw new InvalidArgumentException("the pattern $pattern needs a user: log in before you make a token");
+        if (strpos($pattern, '<user>') !== false) {
+            if ($user === '') {
+                throw new InvalidArgumentException("the pattern $pattern needs a user: log in before you make a token");
+            }
+            if (strpbrk($pattern, '[\\') !== false) { // There, characters of a name could be special.
+                throw new InvalidArgumentException('a pattern with <user> must not contain brackets or backslashes');
+            }
         }
         $pattern = str_replace('<user>', addcslashes($user, '\\*?['), $pattern);
         if (!preg_match('~^[^/\p{Cc}]+$~Du', $pattern)) {
