@@ -113,8 +113,8 @@ func TestLocations_ReplaceMarksEachLocation(t *testing.T) {
 	}
 }
 
-// Visitors may publish at a location without variables, if there is one.
-func TestLocations_FormatsAreDeniedForWhatComesFromAnotherLocation(t *testing.T) {
+// A location without variables may exist, so visitors may publish there.
+func TestLocations_DenyFormatsForWhatVisitorsPublishElsewhere(t *testing.T) {
 	closed := map[string]string{"COMET_STREAM_FORMATS": "raw", "COMET_PUBLISH_ALLOW": "none"}
 	id, err := event.ParseID("news")
 	if err != nil {

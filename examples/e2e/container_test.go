@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// compose has the options of compose.yaml. A misspelt one is an error.
+// compose has the options of compose.yaml. The test fails if compose.yaml has another one.
 type compose struct {
 	Services map[string]struct {
 		Image       string            `yaml:"image"`
@@ -41,7 +41,8 @@ type imageConfig struct {
 	Healthcheck     struct{ Test []string }
 }
 
-func run(t *testing.T, argv ...string) string {
+// runAsRoot runs a command in the root of the clone, and returns its output.
+func runAsRoot(t *testing.T, argv ...string) string {
 	t.Helper()
 	cmd := asRoot(argv...)
 	cmd.Dir = "../.."
@@ -52,15 +53,15 @@ func run(t *testing.T, argv ...string) string {
 	return strings.TrimSpace(string(output))
 }
 
-// buildImage builds the image from its Dockerfile, and returns its configuration and its root directory. The
-// image of Go, which would come from a registry, has the Go of this machine.
+// buildImage builds the image from its Dockerfile, and returns its configuration and its root directory. It
+// replaces a registry's image of Go by one with the Go of this machine.
 func buildImage(t *testing.T, dir string) (config imageConfig, root string) {
 	t.Helper()
 	buildah := []string{"buildah", "--root", dir + "/storage", "--runroot", dir + "/run", "--storage-driver", "vfs"}
-	t.Cleanup(func() { run(t, append(buildah, "rm", "--all")...) })
+	t.Cleanup(func() { runAsRoot(t, append(buildah, "rm", "--all")...) })
 	do := func(args ...string) string {
 		t.Helper()
-		return run(t, append(buildah, args...)...)
+		return runAsRoot(t, append(buildah, args...)...)
 	}
 	empty := filepath.Join(dir, "empty")
 	const golang = "FROM scratch\nENV GOMODCACHE=/modules GOCACHE=/cache GOTMPDIR=/cache GOPROXY=off\n"
@@ -93,16 +94,16 @@ func TestContainer_ServesBehindNginxAsProcess1(t *testing.T) {
 		if log, _ := os.ReadFile(filepath.Join(dir, "log")); t.Failed() {
 			t.Logf("the log of comet-fcgi:\n%s", log)
 		}
-		run(t, "rm", "-r", dir)
+		runAsRoot(t, "rm", "-r", dir)
 	})
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	config, root := buildImage(t, dir)
-	if files := run(t, "find", root, "-type", "f"); files != root+"/comet-fcgi" {
+	if files := runAsRoot(t, "find", root, "-type", "f"); files != root+"/comet-fcgi" {
 		t.Errorf("the image has the files %s", files)
 	}
-	run(t, "cp", "-a", root, dir+"/root")
+	runAsRoot(t, "cp", "-a", root, dir+"/root")
 	check := []string{"CMD", "/comet-fcgi", "check", "--socket", "unix:/run/novcomet/comet.sock"} // as in container.sh
 	if !slices.Equal(config.Healthcheck.Test, check) || config.User != "65532:65532" {
 		t.Errorf("the image has the health check %q and the user %s", config.Healthcheck.Test, config.User)
@@ -156,7 +157,7 @@ func TestContainer_ServesBehindNginxAsProcess1(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	output := run(t, slices.Concat([]string{
+	output := runAsRoot(t, slices.Concat([]string{
 		"timeout", "--signal=KILL", "120", "bash", script, dir, config.User, strings.Join(fcgi.GroupAdd, ","),
 		c.Volumes["socket"].Options["o"], c.Volumes["events"].Options["o"], publisher.User, publisher.Command[2],
 	}, config.Entrypoint, config.Cmd)...)

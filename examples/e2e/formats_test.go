@@ -14,8 +14,8 @@ import (
 // formats are the settings of a location whose streams may have each format.
 var formats = map[string]string{"publish.allow": "chat", "stream.formats": "[raw, turbo]", "sleep": "0.2"}
 
-// startLibraries starts nginx with the pages of examples/browser and the scripts that they name.
-func startLibraries(t *testing.T, holdSocket bool) *launch.Site {
+// startPagesWithLibraries starts nginx with the pages of examples/browser and the scripts that they name.
+func startPagesWithLibraries(t *testing.T, holdSocket bool) *launch.Site {
 	t.Helper()
 	root := t.TempDir()
 	if err := os.CopyFS(root, os.DirFS("../browser")); err != nil {
@@ -42,7 +42,7 @@ func shows(selector, html string) string {
 // htmx opens a new stream after an HTTP error, from the cursors of the page.
 func TestHtmx_ShowsEachPublicationAlsoOfAnOutage(t *testing.T) {
 	t.Parallel()
-	site := startLibraries(t, false)
+	site := startPagesWithLibraries(t, false)
 	write(t, site, "news", "<b>before</b>")
 	w := openWindow(t, startBrowser(t), site.URL+"/htmx.html")
 	w.waitUntil(t, shows(`[sse-swap="news"]`, "<b>before</b>"))
@@ -62,7 +62,7 @@ func TestHtmx_ShowsEachPublicationAlsoOfAnOutage(t *testing.T) {
 
 func TestTurbo_ReplacesElementsAndRefreshesThePage(t *testing.T) {
 	t.Parallel()
-	site := startLibraries(t, true)
+	site := startPagesWithLibraries(t, true)
 	w := openWindow(t, startBrowser(t), site.URL+"/turbo.html")
 	w.waitFor(t, "turbo-stream-source")
 	evaluate[bool](t, w, `addEventListener("turbo:render", () => { window.renders = (window.renders ?? 0) + 1; });

@@ -15,12 +15,11 @@ require (
 	github.com/redis/go-redis/v9 v9.23.0 // indirect
 	github.com/tmaxmax/go-sse v0.12.0
 	go.uber.org/goleak v1.3.0
+	go.yaml.in/yaml/v3 v3.0.5
 	golang.org/x/sys v0.49.0
 	golang.org/x/time v0.16.0 // indirect
 	novcomet v0.0.0
 )
-
-require go.yaml.in/yaml/v3 v3.0.5
 
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect

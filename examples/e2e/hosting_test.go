@@ -14,7 +14,7 @@ import (
 )
 
 // Debian's Apache has 150 workers, and each waiting comet.cgi keeps one.
-func TestApache_ServesOtherPagesWhileMorePollsComeThanItHasWorkers(t *testing.T) {
+func TestApache_ServesPagesWhileMorePollsArriveThanItHasWorkers(t *testing.T) {
 	t.Parallel()
 	const crowd, limit = 200, 32
 	servers := []launch.Server{launch.ApacheCGI, launch.ApachePrefork}
@@ -26,7 +26,7 @@ func TestApache_ServesOtherPagesWhileMorePollsComeThanItHasWorkers(t *testing.T)
 		// sendPolls sends polls, waits until only those that may wait are left, and returns their answers.
 		sendPolls := func(n int) <-chan answer {
 			answers := make(chan answer, n)
-			legacy := fmt.Sprintf("subscribed[news]=%d", time.Now().Unix()) // Such an answer is held for a second or two.
+			legacy := fmt.Sprintf("subscribed[news]=%d", time.Now().Unix()) // This answer is held for a second or two.
 			for i := range n {
 				query := []string{legacy, "subscribed[news]=now"}[i%2]
 				go func() { answers <- <-sendQuery(t, site, query) }()
@@ -61,7 +61,8 @@ func TestApache_ServesOtherPagesWhileMorePollsComeThanItHasWorkers(t *testing.T)
 	})
 }
 
-// uploadedFolder makes the folder of examples/shared-hosting, with another directory of the events.
+// uploadedFolder makes the folder that examples/shared-hosting/README.md describes, with the directory of the
+// events in comet.yaml.
 func uploadedFolder(t *testing.T, folder, events string) {
 	t.Helper()
 	if err := os.MkdirAll(folder, 0o755); err != nil {

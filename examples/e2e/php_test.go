@@ -22,14 +22,14 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// runPHP runs code that uses examples/publish/novcomet.php, and returns its output. For the code, getenv has
-// the variables. PHP has no allow_url_fopen, and prints every warning and deprecation.
+// runPHP runs code that uses examples/publish/novcomet.php, and returns its output. The code reads the
+// variables by getenv. PHP has no allow_url_fopen, and prints every warning and deprecation.
 func runPHP(t *testing.T, code string, variables ...string) string {
 	t.Helper()
 	return runPHPBy(t, nil, code, variables...)
 }
 
-// runPHPBy is runPHP with a command that runs PHP.
+// runPHPBy is runPHP, but lets a command run PHP, such as strace.
 func runPHPBy(t *testing.T, command []string, code string, variables ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -186,7 +186,7 @@ func TestPHP_KeepsFilesThatItCannotPublish(t *testing.T) {
 }
 
 // strace makes system calls fail.
-func TestPHP_RemovesFileWithoutName(t *testing.T) {
+func TestPHP_RemovesFileThatItCannotRename(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Fatal(err)
 	}
@@ -194,8 +194,8 @@ func TestPHP_RemovesFileWithoutName(t *testing.T) {
 		inject []string
 		left   string
 	}{
-		"if it cannot rename it":             {[]string{"rename"}, ""},
-		"or leaves it readable for its user": {[]string{"rename", "chmod", "unlink"}, "-rw------- .novcomet-x"},
+		"The directory is empty.":                         {[]string{"rename"}, ""},
+		"If that fails, only the user can read the file.": {[]string{"rename", "chmod", "unlink"}, "-rw------- .novcomet-x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			directory := t.TempDir()
@@ -222,7 +222,7 @@ func TestPHP_RemovesFileWithoutName(t *testing.T) {
 	}
 }
 
-func TestPHP_LeavesProgramAsItIs(t *testing.T) {
+func TestPHP_KeepsUmaskAndErrorHandlerOfProgram(t *testing.T) {
 	directory := t.TempDir()
 	got := runPHP(t, `umask(0027);
 		set_error_handler(function (int $level, string $message) { echo "handler: $message"; return true; });

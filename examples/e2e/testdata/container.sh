@@ -3,8 +3,8 @@
 # container.sh DIRECTORY USER GROUPS SOCKET-OPTIONS EVENTS-OPTIONS PUBLISHER-USER PUBLISHER-COMMAND COMMAND…
 #
 # Each process has the root directory, the user, the volumes and the restrictions that it has in a container.
-# DIRECTORY has root, the image, and nginx, the configuration. COMMAND… is that of comet-fcgi. The mounts, the
-# processes and the network end with this script.
+# DIRECTORY contains the image as root, and the configuration of nginx as nginx. COMMAND… starts comet-fcgi.
+# The mounts, the processes and the network end with this script.
 set -eu
 
 [ -n "${OWN_MOUNTS:-}" ] ||
