@@ -27,7 +27,7 @@ func (c *checkFlags) addTo(flags *pflag.FlagSet) {
 		"check: wait at most this `TIME`, such as 10s, for the answer to a poll: time-outs that are shorter are found "+
 			"(default: until it is answered, at most 2m)")
 	flags.StringVar(&c.socket, "socket", "",
-		"check: only test whether comet-fcgi answers on this `ADDRESS`, in the form of --listen: for health checks")
+		"check: only test whether comet-fcgi answers on this `ADDRESS`, written as for --listen")
 	flags.StringVar(&c.event, "event", "",
 		"check: subscribe to and publish this `ID` (default: one of its own, novcomet-check-…)")
 	flags.BoolVar(&c.json, "json", false, "check: print JSON")

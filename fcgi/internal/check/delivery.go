@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-const freeConnections = "raise max_waiting and the limit of open files (for comet.cgi cgi.max_waiting), " +
+const freeConnections = "raise max_waiting and the limit of open files, or for comet.cgi cgi.max_waiting; " +
 	"or try again when fewer browsers wait"
 
 // settle is the time in which a poll reaches NovComet.
