@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -54,6 +55,9 @@ func parseCommandLine(args []string) (commandLine, error) {
 	}
 	if flags.Changed("config") && c.config == "" { // An empty variable in a script must not mean the defaults.
 		return c, fmt.Errorf("--config: no file is named; %s means no file", os.DevNull)
+	}
+	if flags.Changed("socket") && c.check.socket == "" { // Without --socket, check can succeed without one.
+		return c, errors.New("check --socket: no address is given")
 	}
 	if listen := flags.Lookup("listen"); listen.Changed {
 		c.keys["listen"] = listen.Value.String()

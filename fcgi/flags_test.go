@@ -28,6 +28,7 @@ func TestCommandLine_IsAnswered(t *testing.T) {
 		{"an empty file name", []string{"--config", ""}, 2, "", "--config: no file is named; /dev/null means no file"},
 		{"a second URL", []string{"check", "http://localhost/", "more"}, 2, "", `"more"`},
 		{"a URL without http", []string{"check", "localhost"}, 2, "", "http://localhost/comet.php"},
+		{"a socket without an address", []string{"check", "--socket", ""}, 2, "", "no address is given"},
 		{"a socket and a URL", []string{"check", "--socket", "127.0.0.1:1", "http://localhost/"}, 2, "", "takes no URL"},
 		{"an invalid event", []string{"check", "--event", "../x", "http://localhost/"}, 2, "", "../x"},
 		{"an invalid duration", []string{"check", "--wait", "soon"}, 2, "", "--wait"},
