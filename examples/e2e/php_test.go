@@ -104,6 +104,23 @@ func TestPHP_EachPublicationHasALaterStamp(t *testing.T) {
 	}
 }
 
+// PHP waits with the lock, and comet-fcgi waits for the lock for a second.
+func TestPHP_LeavesLockToOthers(t *testing.T) {
+	site := launchSite(t, launch.Options{Server: launch.Nginx, Settings: longPolls})
+	poll := sendQuery(t, site, "subscribed[quick]=0.0")
+	const code = `require "../publish/novcomet.php"; for (;;) (new NovComet(getenv("EVENTS")))->publish("quick");`
+	script := exec.CommandContext(t.Context(), "php", "-r", code)
+	script.Env = append(os.Environ(), "EVENTS="+site.Events)
+	if err := script.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = script.Wait() }) // It is killed before.
+	receive(t, poll)
+	for range 5 {
+		publish(t, site, "other")
+	}
+}
+
 func TestPHP_ReplacesFileOfEvent(t *testing.T) {
 	directory := t.TempDir()
 	file, left := filepath.Join(directory, "news.comet"), filepath.Join(directory, ".novcomet-news")

@@ -146,7 +146,7 @@ final class NovComet
             }
             // Two changes with the same time are one publication. Before Linux 6.13, the time of files advances
             // every 1 to 10 ms. PHP sees only whole seconds, so it waits after each recent change.
-            if ($exists && filemtime($file) >= time() - 1) {
+            if ($wait = $exists && filemtime($file) >= time() - 1) {
                 usleep(20000);
             }
             if ($json !== null) {
@@ -159,6 +159,9 @@ final class NovComet
             }
         } finally {
             fclose($directory);
+            if ($wait ?? false) {
+                usleep(10000); // Otherwise, a script that publishes in a loop would keep others from the lock.
+            }
         }
     }
 
