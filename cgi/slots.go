@@ -43,9 +43,10 @@ func (s slots) take() (ok bool, err error) {
 }
 
 // lock opens and locks a file of this user, and leaves it open. It never waits and never follows a link. With
-// O_NOATIME, the kernel refuses to open another user's file, except for root.
+// O_NOATIME, the kernel refuses to open another user's file, except for root. Only a file that is open for
+// writing can be locked on NFS and SMB.
 func lock(path string, user int) error {
-	const flags = unix.O_RDONLY | unix.O_CREAT | unix.O_NOATIME | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_NOATIME | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
 	file, err := unix.Open(path, flags, 0o600)
 	if err != nil {
 		return err

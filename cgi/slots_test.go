@@ -110,6 +110,23 @@ func TestSlots_OneThatIsNotUsableCostsOnlyItself(t *testing.T) {
 	}
 }
 
+// NFS and SMB refuse to lock a file that is not open for writing. If it is, the kernel refuses a lease.
+func TestSlots_AreOpenForWriting(t *testing.T) {
+	t.Parallel()
+	path := slotPath(t.TempDir(), 0)
+	if err := lock(path, os.Geteuid()); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := unix.FcntlInt(file.Fd(), unix.F_SETLEASE, unix.F_RDLCK); !errors.Is(err, unix.EAGAIN) {
+		t.Errorf("a lease on the file: %v; want EAGAIN, because it is open for writing", err)
+	}
+}
+
 // Every user may open the files, so only their owners differ.
 func TestSlots_OfAnotherUserAreNotUsed(t *testing.T) {
 	t.Parallel()
