@@ -143,7 +143,7 @@ func TestServe_WithoutInotifyStillChecksAndLogsNothing(t *testing.T) {
 		t.Skip("the test must be root, to become a user whose inotify instances nothing else needs")
 	}
 	directory := servertest.OpenDirectory(t)
-	// Its user number is not the one that the kernel passed to the process, by which places are named.
+	// Its user number is not the one that the kernel passed to the process, by which slots are named.
 	const as, noPlaces = asProgram + "=" + withoutInotify, "COMET_CGI_MAX_WAITING=0"
 	never := request(t, directory, "", get("subscribed[never]=now", as, noPlaces)...)
 	never.want(t, 200, `{"s":0,"at":{"never":"0.000000"}}`)
