@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -39,6 +40,10 @@ func (s *Store) Data(_ context.Context, ids []event.ID, limit int) ([]store.Cont
 		unfinished := pending[:0]
 		for _, i := range pending {
 			r := readAt(int(directory.Fd()), fileName(ids[i]), limit)
+			if errors.Is(r.err, unix.EMFILE) || errors.Is(r.err, unix.ENFILE) {
+				// Not the file's fault: left out now, the data would never be delivered.
+				return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, r.err)
+			}
 			if !r.isOld() && !(attempt > 0 && r.equals(last[i])) {
 				last[i] = r
 				unfinished = append(unfinished, i)

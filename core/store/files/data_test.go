@@ -105,6 +105,26 @@ func TestData_OfFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// One more file can be opened: the directory, but not the event's file.
+func TestData_WithoutAFreeDescriptorIsUnavailable(t *testing.T) {
+	s, directory := newStore(t)
+	mustWrite(t, filepath.Join(directory, "a.comet"), "data")
+	var before unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
+	next, err := os.Open(directory)
+	must(t, err)
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next.Fd()) + 1, Max: before.Max}))
+	must(t, next.Close())
+	_, err = s.Data(t.Context(), []event.ID{coretest.MustID("a")}, 100)
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &before))
+	if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, unix.EMFILE) {
+		t.Errorf("%v; want store.ErrUnavailable and EMFILE", err)
+	}
+	if got := dataOf(t, s, "a"); got != "data" {
+		t.Errorf("afterwards: %q", got)
+	}
+}
+
 // The file may become a link after its type was checked.
 func TestData_DoesNotFollowALinkThatReplacesTheFile(t *testing.T) {
 	s, directory := newStore(t)
