@@ -10,10 +10,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 echo "== 20,000 histories"
-go test -count=1 -timeout 15m -v -run '^TestHistories_Of' ./core/internal/sim -rapid.checks 20000 -rapid.seed "${NOVCOMET_SEED:-1}"
+go test -count=1 -timeout 15m -v -run '^TestHistories_Of' ./core/sim -rapid.checks 20000 -rapid.seed "${NOVCOMET_SEED:-1}"
 
 echo "== each rule of delivery, broken"
-go test -count=1 -tags long -timeout 30m -run '^TestHistories_DetectEachBrokenRule$' ./core/internal/sim
+go test -count=1 -tags long -timeout 30m -run '^TestHistories_DetectEachBrokenRule$' ./core/sim
 
 echo "== many connections"
 go test -count=1 -tags long -timeout 15m -run '^TestServer_(AnswersEighteenThousand|LeaksNothingInAHundredThousand)' ./fcgi

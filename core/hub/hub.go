@@ -6,7 +6,7 @@
 // between the two.
 //
 // delivery.go has the rules of when a request is answered, and with what. The other files decide when to
-// check. Each line marked "rule:" keeps a promise to clients; core/internal/sim tests that clients notice
+// check. Each line marked "rule:" keeps a promise to clients; core/sim tests that clients notice
 // when it is broken.
 package hub
 

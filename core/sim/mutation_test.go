@@ -62,7 +62,7 @@ type rule struct {
 func breakableRules(t *testing.T) (rules []rule, sources map[string][]byte) {
 	t.Helper()
 	b := &breaker{fileSet: token.NewFileSet(), next: 1, sources: map[string][]byte{}, marks: map[string]token.Position{}}
-	root, err := filepath.Abs("../..")
+	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
