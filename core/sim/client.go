@@ -26,6 +26,7 @@ type client struct {
 	// offset keeps clients apart. It is less than a microsecond, the unit of a stamp. Two clients that act at
 	// the very same time would do so in any order, and not in the same one when the history is played again.
 	offset  time.Duration
+	slow    time.Duration     // It takes so long to read a part of a stream.
 	first   int64             // the T with which a legacy client begins
 	cursors map[string]string // of the next query, by event
 	polls   []*poll
@@ -134,7 +135,6 @@ func (c *client) query() string {
 }
 
 func (c *client) request(ctx context.Context, query string) *http.Request {
-	ctx = core.WithLocation(ctx, c.location, core.Client{})
 	return httptest.NewRequestWithContext(ctx, http.MethodGet, "/comet.php?"+query, nil)
 }
 
@@ -153,13 +153,13 @@ func (c *client) poll(ctx context.Context, serving *process) *poll {
 		ctx, cancel = context.WithTimeout(ctx, c.patience)
 		defer cancel()
 	}
-	w := httptest.NewRecorder()
-	p.began = c.now()
-	serving.endpoint.ServeHTTP(w, c.request(ctx, query))
-	p.ended = c.now()
+	w := &recorder{ResponseRecorder: httptest.NewRecorder(), now: c.now, sent: c.now()}
+	serving.server.Serve(w, c.request(ctx, query), c.location)
+	p.began, p.ended = w.sent, c.now()
 	if p.body = w.Body.String(); p.body == "" {
 		return p
 	}
+	p.ended = answeredAt(p.began, w.answered, p.ended)
 	p.answered, p.status = true, w.Code
 	if p.problem = p.answer.decode(w.Body.Bytes()); p.problem == nil {
 		p.problem = p.checkForm(c)

@@ -292,7 +292,7 @@ func (r *Record) judgePart(p *poll) *Violation {
 	idle := p.answer.S == 0 && !p.first
 	early := idle && p.ended.at.Sub(p.began.at) < p.wait
 	switch {
-	case p.stream.begun != p.stream.opened:
+	case p.stream.begun.Sub(p.stream.opened) > time.Microsecond:
 		return violation("late", "the stream began after %v", p.stream.begun.Sub(p.stream.opened))
 	case p.left, p.last && r.history.maxStreams > 0:
 	case p.last && !early && age < limit:

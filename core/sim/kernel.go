@@ -254,6 +254,15 @@ type instant struct {
 	publications int
 }
 
+// answeredAt returns when an answer was decided: when its first bytes arrived. If the server has not said
+// when, it is now.
+func answeredAt(began, arrived, now instant) instant {
+	if arrived.at.After(began.at) {
+		return arrived
+	}
+	return now
+}
+
 func (k *kernel) now() instant {
 	k.mu.Lock()
 	defer k.mu.Unlock()

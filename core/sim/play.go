@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing/synctest"
 	"time"
 
 	"novcomet/core"
@@ -28,21 +29,25 @@ type Record struct {
 	waiting int // polls that still wait in the end
 }
 
-// Play plays the history. It must be called in a new synctest bubble.
-func (h *History) Play(ctx context.Context) *Record {
+// Play plays the history. It must be called in a new synctest bubble. serve starts a server of the endpoint;
+// nil: the clients call the endpoint. A server decides itself how slowly its clients read.
+func (h *History) Play(ctx context.Context, serve func(*core.Endpoint) Server) *Record {
 	k := &kernel{tick: h.tick, phase: h.phase, fine: h.fine, latency: h.latency, files: map[string]*inode{}}
 	for name, age := range h.ages {
 		k.touchTo(name, -age)
 	}
 	r := &Record{history: h, kernel: k}
 	serving := &atomic.Pointer[process]{}
-	processes := []*process{h.startProcess(k)}
+	processes := []*process{h.startProcess(k, serve)}
 	serving.Store(processes[0])
 	var running sync.WaitGroup
 	for i, profile := range h.clients {
 		c := &client{profile: profile, now: k.now, offset: time.Duration(i+1) * 10 * time.Nanosecond}
 		c.location = &core.Location{
 			Tries: c.tries, Sleep: c.sleep, StreamComment: h.streamComment, StreamEnd: h.streamEnd,
+		}
+		if c.stream != nil && serve == nil {
+			c.slow = c.stream.slow
 		}
 		r.clients = append(r.clients, c)
 		leaves := min(c.joins+c.stays, h.end())
@@ -59,15 +64,16 @@ func (h *History) Play(ctx context.Context) *Record {
 			s.happen(serving.Load())
 			continue
 		}
-		next := h.startProcess(k)
+		next := h.startProcess(k, serve)
 		processes = append(processes, next)
 		serving.Swap(next).drain()
 	}
 	running.Wait()
 	k.setFailed(wholeStore, false)
+	synctest.Wait()
 	for _, p := range processes {
 		r.waiting += int(p.endpoint.Metrics().Waiting.Load())
-		p.endpoint.Close()
+		p.server.Close()
 	}
 	// A check may be under way, and time stands still after the bubble's first function returns.
 	time.Sleep(time.Minute)
@@ -78,6 +84,7 @@ func (h *History) Play(ctx context.Context) *Record {
 type process struct {
 	*kernel
 	endpoint *core.Endpoint
+	server   Server
 	delay    time.Duration // until Watch watches
 	noWatch  bool
 	drained  time.Time // when it began to drain; zero: it did not
@@ -90,7 +97,7 @@ type process struct {
 
 var _ store.Store = (*process)(nil)
 
-func (h *History) startProcess(k *kernel) *process {
+func (h *History) startProcess(k *kernel, serve func(*core.Endpoint) Server) *process {
 	p := &process{kernel: k, delay: h.watchDelay, noWatch: !h.watch}
 	p.endpoint = core.NewEndpoint(p, core.Options{
 		Limits: core.Limits{
@@ -99,6 +106,9 @@ func (h *History) startProcess(k *kernel) *process {
 		},
 		Log: coretest.Discard,
 	})
+	if p.server = (direct{p.endpoint}); serve != nil {
+		p.server = serve(p.endpoint)
+	}
 	return p
 }
 
@@ -153,8 +163,7 @@ func (p *process) failWatch() {
 
 func (p *process) drain() {
 	p.drained = time.Now()
-	p.endpoint.Drain()
-	p.endpoint.Close()
+	p.server.Drain()
 }
 
 // happen does the step. As inotify would, it notifies the process after each change.
@@ -196,5 +205,5 @@ func (s step) happen(p *process) {
 
 func (p *process) request(method, name, body string) {
 	r := httptest.NewRequest(method, "/comet.php?publish="+name, strings.NewReader(body))
-	p.endpoint.ServeHTTP(httptest.NewRecorder(), r)
+	p.server.Serve(&recorder{ResponseRecorder: httptest.NewRecorder(), now: p.now}, r, &core.Location{})
 }

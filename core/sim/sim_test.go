@@ -28,7 +28,7 @@ func playAndJudge(t *testing.T, histories *rapid.Generator[*History]) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := histories.Draw(rt, "history")
 		var r *Record
-		synctest.Test(t, func(t *testing.T) { r = h.Play(t.Context()) }) // It panics if a goroutine does not end.
+		synctest.Test(t, func(t *testing.T) { r = h.Play(t.Context(), nil) }) // It panics if a goroutine does not end.
 		if v := r.Judge(); v != nil {
 			rt.Log(r)
 			rt.Fatal(v)

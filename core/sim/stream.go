@@ -35,6 +35,7 @@ type connection struct {
 	breaks  int       // after so many parts; <0: never
 	ended   chan struct{}
 	header  http.Header
+	arrived instant
 	buffer  []byte // what is not flushed so far
 	poll    *poll  // the one that the next part answers; nil: nothing has arrived so far
 	parts   int
@@ -81,7 +82,7 @@ func (c *client) connect(ctx context.Context, serving *process, number int) *con
 	s.opened = time.Now()
 	c.streams.Go(func() {
 		defer s.leave()
-		serving.endpoint.ServeHTTP(s, r)
+		serving.server.Serve(s, r, c.location)
 		s.end()
 	})
 	return s
@@ -89,6 +90,9 @@ func (c *client) connect(ctx context.Context, serving *process, number int) *con
 
 func (s *connection) Header() http.Header { return s.header }
 func (s *connection) WriteHeader(int)     {}
+func (s *connection) Sent()               { s.opened = time.Now() }
+func (s *connection) Answered()           { s.arrived = s.now() }
+func (s *connection) Lost()               { s.leave() }
 
 func (s *connection) Write(b []byte) (int, error) {
 	s.buffer = append(s.buffer, b...)
@@ -115,7 +119,7 @@ func (s *connection) Flush() {
 	if s.read(sent, false); s.broken {
 		return
 	}
-	time.Sleep(s.stream.slow)
+	time.Sleep(s.slow)
 	if s.poll.left = s.ctx.Err() != nil; !s.poll.left {
 		s.await()
 	}
@@ -147,7 +151,7 @@ func (s *connection) await() {
 // read reads one part. If the connection breaks now, only the first bytes of the part arrive.
 func (s *connection) read(sent []byte, last bool) {
 	p := s.poll
-	p.ended, p.last = s.now(), last
+	p.ended, p.last = answeredAt(p.began, s.arrived, s.now()), last
 	p.body = strings.ReplaceAll(strings.TrimSpace(string(sent)), "\n", "|")
 	if s.parts == s.breaks {
 		s.broken = true
@@ -181,6 +185,7 @@ func (s *connection) end() {
 	switch {
 	case s.broken:
 		return
+	case s.poll == nil && s.ctx.Err() != nil:
 	case s.poll == nil:
 		s.await()
 		s.poll.ended, s.poll.answered, s.poll.problem = s.now(), true, fmt.Errorf("the stream ended without a flush")

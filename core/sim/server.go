@@ -1,0 +1,54 @@
+package sim
+
+import (
+	"net/http"
+	"net/http/httptest"
+
+	"novcomet/core"
+)
+
+// Server serves an endpoint to the clients of a history.
+type Server interface {
+	// Serve answers a request, which belongs to the location.
+	Serve(v Visitor, r *http.Request, l *core.Location)
+	// Drain answers all that wait, and ends. It returns at once.
+	Drain()
+	// Close returns when the server has ended. Nobody waits any more.
+	Close()
+}
+
+// Visitor is the client's end of a request. If a request and its answer take time, the server says when the
+// endpoint got the one and decided the other.
+type Visitor interface {
+	http.ResponseWriter
+	http.Flusher
+	// Sent is called when the request has been sent, unless Serve hands it to the endpoint at once.
+	Sent()
+	// Answered is called when the first bytes of the answer, or of the next part of a stream, have arrived.
+	Answered()
+	// Lost is called if the rest of the answer will not arrive.
+	Lost()
+}
+
+// direct is a server without connections.
+type direct struct{ *core.Endpoint }
+
+func (d direct) Serve(v Visitor, r *http.Request, l *core.Location) {
+	d.ServeHTTP(v, r.WithContext(core.WithLocation(r.Context(), l, core.Client{})))
+}
+
+func (d direct) Drain() {
+	d.Endpoint.Drain()
+	d.Close()
+}
+
+// recorder is the visitor of a poll or a publication.
+type recorder struct {
+	*httptest.ResponseRecorder
+	now            func() instant
+	sent, answered instant
+}
+
+func (r *recorder) Sent()     { r.sent = r.now() }
+func (r *recorder) Answered() { r.answered = r.now() }
+func (r *recorder) Lost()     {}
