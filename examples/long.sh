@@ -12,8 +12,11 @@ cd "$(dirname "$0")/.."
 echo "== 20,000 histories"
 go test -count=1 -timeout 15m -v -run '^TestHistories_Of' ./core/sim -rapid.checks 20000 -rapid.seed "${NOVCOMET_SEED:-1}"
 
-echo "== each rule of delivery, broken"
-go test -count=1 -tags long -timeout 30m -run '^TestHistories_DetectEachBrokenRule$' ./core/sim
+echo "== 10,000 histories through the reactor"
+go test -count=1 -timeout 30m -v -run '^TestHistories_ThroughTheReactor$' ./fcgi/reactor -rapid.checks 10000 -rapid.seed "${NOVCOMET_SEED:-1}"
+
+echo "== each rule of delivery and of the reactor, broken"
+go test -count=1 -tags long -timeout 60m -run '^TestHistories_DetectEachBrokenRule$' ./core/sim
 
 echo "== many connections"
 go test -count=1 -tags long -timeout 15m -run '^TestServer_(AnswersEighteenThousand|LeaksNothingInAHundredThousand)' ./fcgi

@@ -109,7 +109,6 @@ func (c *client) begin(server event.Stamp) {
 			c.cursors[name] = strconv.FormatInt(c.first, 10)
 		}
 	}
-	c.resumed = c.cursors
 }
 
 // apply takes the next cursors from an answer.
@@ -153,13 +152,15 @@ func (c *client) poll(ctx context.Context, serving *process) *poll {
 		ctx, cancel = context.WithTimeout(ctx, c.patience)
 		defer cancel()
 	}
-	w := &recorder{ResponseRecorder: httptest.NewRecorder(), now: c.now, sent: c.now()}
+	w := &recorder{ResponseRecorder: httptest.NewRecorder(), now: c.now}
 	serving.server.Serve(w, c.request(ctx, query), c.location)
-	p.began, p.ended = w.sent, c.now()
+	if p.began = w.sent; p.began.at.IsZero() { // It was lost before.
+		p.began = c.now()
+	}
+	p.ended = answeredAt(p.began, w.answered, c.now())
 	if p.body = w.Body.String(); p.body == "" {
 		return p
 	}
-	p.ended = answeredAt(p.began, w.answered, p.ended)
 	p.answered, p.status = true, w.Code
 	if p.problem = p.answer.decode(w.Body.Bytes()); p.problem == nil {
 		p.problem = p.checkForm(c)

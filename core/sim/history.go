@@ -1,5 +1,5 @@
-// Package sim plays random histories against an endpoint, and judges whether each client gets what package
-// core promises.
+// Package sim plays random histories against an endpoint, directly or through a [Server], and judges whether
+// each client gets what package core promises.
 //
 // A [History] is drawn first: clients, publications and faults. Play plays it in a synctest bubble, with a
 // simulated file store, and records all publications and answers. Judge compares the two. exception.go has

@@ -57,7 +57,8 @@ func (r *Record) judgePublication(c *client, index int) *Violation {
 			previous = p
 			continue
 		}
-		waited := p.began.publications <= index
+		waited := p.began.publications <= index ||
+			p.stream != nil && !p.first && pub.at.After(p.began.at.Add(-transfer)) // The part before was on its way.
 		if !waited && previous == nil || r.mayMiss(c, previous, p, index) {
 			return nil
 		}

@@ -17,6 +17,9 @@ const (
 	setAhead = 10 * time.Millisecond
 )
 
+// transfer is longer than a server takes to pass on an answer, or a part of a stream.
+const transfer = time.Microsecond
+
 // judgeAnswer decides whether each event of the answer has changed, whether the answer was sent at the right
 // time, and whether it has the right cursors.
 func (r *Record) judgeAnswer(c *client, p *poll) *Violation {
@@ -213,7 +216,7 @@ func (r *Record) judgeUnchanged(c *client, p *poll) *Violation {
 		limit += r.resolution(p)
 	}
 	mayBeEarly := r.history.maxWaiting > 0 || p.endedAfterDrain()
-	if took < p.wait && !mayBeEarly || took > limit {
+	if took < p.wait-transfer && !mayBeEarly || took > limit {
 		return violation("unchanged", "answered after %v, with a wait of %v", took, p.wait)
 	}
 	for i := p.began.publications; i < p.ended.publications && !failed; i++ {
@@ -290,9 +293,9 @@ func (r *Record) judgePart(p *poll) *Violation {
 	age := p.ended.at.Sub(p.stream.opened)
 	limit := r.history.streamEnd
 	idle := p.answer.S == 0 && !p.first
-	early := idle && p.ended.at.Sub(p.began.at) < p.wait
+	early := idle && p.ended.at.Sub(p.began.at) < p.wait-transfer
 	switch {
-	case p.stream.begun.Sub(p.stream.opened) > time.Microsecond:
+	case p.stream.begun.Sub(p.stream.opened) > transfer:
 		return violation("late", "the stream began after %v", p.stream.begun.Sub(p.stream.opened))
 	case p.left, p.last && r.history.maxStreams > 0:
 	case p.last && !early && age < limit:

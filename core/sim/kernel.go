@@ -257,7 +257,7 @@ type instant struct {
 // answeredAt returns when an answer was decided: when its first bytes arrived. If the server has not said
 // when, it is now.
 func answeredAt(began, arrived, now instant) instant {
-	if arrived.at.After(began.at) {
+	if !arrived.at.Before(began.at) {
 		return arrived
 	}
 	return now

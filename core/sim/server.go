@@ -22,7 +22,7 @@ type Server interface {
 type Visitor interface {
 	http.ResponseWriter
 	http.Flusher
-	// Sent is called when the request has been sent, unless Serve hands it to the endpoint at once.
+	// Sent is called when the whole request has been sent.
 	Sent()
 	// Answered is called when the first bytes of the answer, or of the next part of a stream, have arrived.
 	Answered()
@@ -34,6 +34,7 @@ type Visitor interface {
 type direct struct{ *core.Endpoint }
 
 func (d direct) Serve(v Visitor, r *http.Request, l *core.Location) {
+	v.Sent()
 	d.ServeHTTP(v, r.WithContext(core.WithLocation(r.Context(), l, core.Client{})))
 }
 

@@ -68,7 +68,7 @@ func (c *client) connect(ctx context.Context, serving *process, number int) *con
 	if number > 0 && number == c.stream.spoils {
 		last = "spoilt"
 	}
-	if last != "" {
+	if c.resumed = c.cursors; last != "" {
 		c.resumed = cursorsAfterResume(c.events, last)
 		if c.stream.inQuery {
 			query += "&lastEventId=" + last
@@ -79,7 +79,6 @@ func (c *client) connect(ctx context.Context, serving *process, number int) *con
 	if last != "" && !c.stream.inQuery {
 		r.Header.Set("Last-Event-ID", last)
 	}
-	s.opened = time.Now()
 	c.streams.Go(func() {
 		defer s.leave()
 		serving.server.Serve(s, r, c.location)
@@ -193,7 +192,10 @@ func (s *connection) end() {
 		s.read(s.buffer, true)
 	case s.poll.left:
 	case s.ctx.Err() != nil:
-		s.poll.ended = s.now()
+		s.poll.ended = answeredAt(s.poll.began, s.arrived, s.now())
+		if !s.poll.first && s.poll.ended.at.Sub(s.poll.began.at) < transfer { // The end may have been on its way.
+			s.polls[len(s.polls)-2].left = true
+		}
 	default: // The part before was the last one.
 		s.polls = s.polls[:len(s.polls)-1]
 		if n := len(s.polls); n > 0 {

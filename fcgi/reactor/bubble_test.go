@@ -3,6 +3,7 @@ package reactor
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -40,15 +41,21 @@ func inBubble(t *testing.T, o Options, f func(t *testing.T, b *bubble)) {
 }
 
 func startBubble(t testing.TB, o Options) *bubble {
+	log, store := &bytes.Buffer{}, newMemoryStore()
+	o.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	b := startBubbleOf(newTestService(o.Log, store), o)
+	b.t, b.log, b.store = t, log, store
+	return b
+}
+
+func startBubbleOf(service *testService, o Options) *bubble {
 	b := &bubble{
-		t: t, log: &bytes.Buffer{}, system: newSimulation(), store: newMemoryStore(), ended: make(chan struct{}),
+		log: &bytes.Buffer{}, system: newSimulation(), ended: make(chan struct{}),
+		service: service, endpoint: service.handler.Endpoint,
 	}
-	o.Log = slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	o.MaxConnections = cmp.Or(o.MaxConnections, 100)
 	o.MaxServing = cmp.Or(o.MaxServing, 8)
 	o.MaxBuffered = cmp.Or(o.MaxBuffered, 64<<20)
-	b.service = newTestService(o.Log, b.store)
-	b.endpoint = b.service.handler.Endpoint
 	b.Reactor = newReactor(b.service, o, b.system)
 	go func() {
 		defer close(b.ended)
@@ -137,20 +144,26 @@ func (b *bubble) end() {
 	<-b.ended
 	b.endpoint.Close()
 	<-b.endpoint.Ended()
-	for what, n := range map[string]int{
-		"bytes": b.buffered(), "deadlines": len(b.timed), "frames": len(b.frames), "subscribers in the queue": b.queued,
-		"idle connections": len(b.lastReads), "places": len(b.places), "jobs": b.jobs.running, "descriptors": b.system.open(),
-	} {
-		if n != 0 {
-			b.t.Errorf("%d %s are left", n, what)
-		}
+	if left := b.left(); left != nil {
+		b.t.Errorf("something is left: %v", left)
 	}
 	if n := strings.Count(b.log.String(), "panic="); n != b.panics {
 		b.t.Errorf("%d panics, want %d: %s", n, b.panics, b.log)
 	}
-	if n := b.endpoint.Metrics().Streams.Load(); n != 0 {
-		b.t.Errorf("%d streams are open", n)
+}
+
+// left returns what is left when the reactor has ended.
+func (b *bubble) left() (left []string) {
+	for what, n := range map[string]int{
+		"bytes": b.buffered(), "deadlines": len(b.timed), "frames": len(b.frames), "subscribers in the queue": b.queued,
+		"idle connections": len(b.lastReads), "places": len(b.places), "jobs": b.jobs.running, "descriptors": b.system.open(),
+		"streams": int(b.endpoint.Metrics().Streams.Load()),
+	} {
+		if n != 0 {
+			left = append(left, fmt.Sprintf("%d %s", n, what))
+		}
 	}
+	return left
 }
 
 // wantAfter checks the time since begin.

@@ -39,7 +39,7 @@ func (c *conn) handle(arrived []byte) {
 		return
 	}
 	if len(in) > 0 {
-		c.partial = bytes.Clone(in)
+		c.partial = bytes.Clone(in) // rule: server-keeps-a-part-of-a-record
 	}
 	if c.request != nil && c.reactor.receivedIsFull() {
 		c.request.Refuse(ErrFull)
@@ -48,8 +48,12 @@ func (c *conn) handle(arrived []byte) {
 	if c.unsent != nil && len(c.partial) > 0 && c.reactor.receivedIsFull() {
 		c.fail(ErrFull)
 	}
-	if c.state == idle && (c.request != nil || len(in) > 0) {
+	switch between := c.request == nil && len(in) == 0 && c.content.Content+c.content.Padding == 0; {
+	case c.state == idle && !between:
 		c.setState(reading)
+	// rule: server-keeps-a-connection-after-a-late-record
+	case c.state == reading && between && c.keep: // The bytes were of another record, such as a late ABORT_REQUEST.
+		c.setState(idle)
 	}
 }
 
@@ -70,7 +74,7 @@ func (c *conn) handleRecord(in []byte) (used int, err error) {
 	switch arriving := &c.content; {
 	case arriving.Content > 0:
 		used = min(arriving.Content, len(in))
-		arriving.Content -= used
+		arriving.Content -= used // rule: server-counts-what-has-arrived
 		return used, c.add(*arriving, in[:used])
 	case arriving.Padding > 0:
 		used = min(arriving.Padding, len(in))

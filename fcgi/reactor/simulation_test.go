@@ -30,11 +30,13 @@ type socket struct {
 	write      bool // wait reports that it can be written; otherwise, that it can be read.
 	closed     bool
 
-	in, out []byte // sent by the web server; received by it
-	size    int    // of each of the two buffers, in bytes
-	gone    bool   // The web server has closed its end.
-	shut    bool   // The web server sends nothing more.
-	reset   bool   // It has closed its end with unread bytes.
+	in, out  []byte          // sent by the web server; received by it
+	size     int             // of each of the two buffers, in bytes
+	moves    func(n int) int // how many of n bytes the loop reads or writes at once; nil: as many as possible
+	patience time.Duration   // of the web server, until something has changed
+	gone     bool            // The web server has closed its end.
+	shut     bool            // The web server sends nothing more.
+	reset    bool            // It has closed its end with unread bytes.
 }
 
 func newSimulation() *simulation {
@@ -53,7 +55,7 @@ func (s *simulation) connect(size int) (fd int, webServer *socketEnd) {
 	if fd == len(s.sockets) {
 		s.sockets = append(s.sockets, nil)
 	}
-	s.sockets[fd] = &socket{system: s, fd: int32(fd), size: size}
+	s.sockets[fd] = &socket{system: s, fd: int32(fd), size: size, patience: 24 * time.Hour}
 	return fd, &socketEnd{s.sockets[fd]}
 }
 
@@ -185,11 +187,12 @@ func (s *simulation) read(fd int32, b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	socket := s.socketLocked(fd)
-	n := copy(b, socket.in)
+	n := socket.movesLocked(min(len(b), len(socket.in)))
+	copy(b, socket.in[:n])
 	socket.in = socket.in[n:]
 	s.changed.Broadcast()
 	switch {
-	case n > 0 || !socket.gone && !socket.shut:
+	case n > 0 || len(socket.in) > 0 || !socket.gone && !socket.shut:
 		return n, nil
 	case socket.reset:
 		return 0, errors.New("connection reset by peer")
@@ -204,10 +207,17 @@ func (s *simulation) write(fd int32, b []byte) (int, error) {
 	if socket.gone {
 		return 0, errors.New("broken pipe")
 	}
-	n := min(len(b), socket.size-len(socket.out))
+	n := socket.movesLocked(min(len(b), socket.size-len(socket.out)))
 	socket.out = append(socket.out, b[:n]...)
 	s.changed.Broadcast()
 	return n, nil
+}
+
+func (s *socket) movesLocked(n int) int {
+	if s.moves == nil {
+		return n
+	}
+	return s.moves(n)
 }
 
 func (s *simulation) close(fd int32) {

@@ -48,14 +48,13 @@ func (e *socketEnd) Write(b []byte) (n int, err error) {
 	}
 }
 
-// waitLocked waits until something has changed, at most for a day.
+// waitLocked waits until something has changed, but not longer than the web server's patience.
 func (e *socketEnd) waitLocked() error {
-	const patience = 24 * time.Hour
 	begin := time.Now()
-	timer := time.AfterFunc(patience, e.system.changed.Broadcast)
+	timer := time.AfterFunc(e.patience, e.system.changed.Broadcast)
 	defer timer.Stop()
 	e.system.changed.Wait()
-	if time.Since(begin) >= patience {
+	if time.Since(begin) >= e.patience {
 		return os.ErrDeadlineExceeded
 	}
 	return nil
@@ -79,6 +78,13 @@ func (e *socketEnd) awaitClose() error {
 		}
 	}
 	return nil
+}
+
+// isBlocked reports whether the loop has more to write than there is room for.
+func (e *socketEnd) isBlocked() bool {
+	e.system.mu.Lock()
+	defer e.system.mu.Unlock()
+	return e.write && !e.isWritableLocked()
 }
 
 // CloseWrite ends what the web server sends. It still receives.
