@@ -14,12 +14,13 @@ import (
 	"testing"
 )
 
-// One program has all broken rules in it. For each variant of each rule, it plays the histories with that
-// variant in force.
+// Two programs have all broken rules in them. For each variant of each rule, one of them plays the histories
+// with that variant in force.
 func TestHistories_DetectEachBrokenRule(t *testing.T) {
 	rules, sources := breakableRules(t)
-	program := buildWith(t, sources)
-	for _, test := range []string{testOfPolls, testOfStreams} {
+	direct, throughReactor := buildWith(t, ".", sources), buildWith(t, reactor, sources)
+	programs := map[string]string{testOfPolls: direct, testOfStreams: direct, testOfReactor: throughReactor}
+	for test, program := range programs {
 		const none = 0
 		if output, err := playHistories(t, program, test, 1000, none); err != nil {
 			t.Fatalf("with no rule broken: %v\n%s", err, output)
@@ -31,13 +32,15 @@ func TestHistories_DetectEachBrokenRule(t *testing.T) {
 		test := testOfPolls
 		if strings.HasPrefix(r.name, "stream-") || strings.HasPrefix(r.name, "data-") {
 			test = testOfStreams
+		} else if strings.HasPrefix(r.name, "server-") {
+			test = testOfReactor
 		}
 		for i, variant := range r.variants {
 			t.Run(r.name+"/"+variant, func(t *testing.T) {
 				t.Parallel()
 				slots <- struct{}{}
 				defer func() { <-slots }()
-				output, err := playHistories(t, program, test, 20000, r.first+i)
+				output, err := playHistories(t, programs[test], test, 20000, r.first+i)
 				found := brokenPromise.FindStringSubmatch(output)
 				switch {
 				case err == nil:
@@ -55,6 +58,7 @@ func TestHistories_DetectEachBrokenRule(t *testing.T) {
 const (
 	testOfPolls   = "TestHistories_OfPolls"
 	testOfStreams = "TestHistories_OfStreamsAndData"
+	testOfReactor = "TestHistories_ThroughTheReactor"
 )
 
 // brokenPromise is the report of a history that broke the promise. Any other failure, such as a panic, does
@@ -62,25 +66,25 @@ const (
 var brokenPromise = regexp.MustCompile(`\[rapid\] ` +
 	`(?:failed after (\d+) tests: |flaky test(?s:.{0,900}?) traceback \()` +
 	`((?:missed|hidden|spurious|invented|early|unchanged|cursor|left|malformed|` +
-	`stale|torn|dataless|ended|unended|late)\b[^\n]*)`)
+	`stale|torn|dataless|ended|unended|late|closed|kept|full)\b[^\n]*)`)
 
-// buildWith builds the tests of this package with the sources in place of the files.
-func buildWith(t *testing.T, sources map[string][]byte) (program string) {
+// buildWith builds the tests of a package with the sources in place of the files.
+func buildWith(t *testing.T, directory string, sources map[string][]byte) (program string) {
 	t.Helper()
-	directory := t.TempDir()
+	temporary := t.TempDir()
 	replace := map[string]string{}
 	for path, source := range sources {
-		replace[path] = filepath.Join(directory, strconv.Itoa(len(replace))+".go")
+		replace[path] = filepath.Join(temporary, strconv.Itoa(len(replace))+".go")
 		mustWrite(t, replace[path], string(source))
 	}
 	content, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay := filepath.Join(directory, "overlay.json")
+	overlay := filepath.Join(temporary, "overlay.json")
 	mustWrite(t, overlay, string(content))
-	program = filepath.Join(directory, "histories.test")
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", overlay, "-o", program, ".")
+	program = filepath.Join(temporary, "histories.test")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", overlay, "-o", program, directory)
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build with breakable rules: %v\n%s", err, output)
 	}

@@ -29,14 +29,15 @@ import (
 //   - An operand is left out. So is one of two arguments.
 //
 // NAME is unique: lower-case words joined by hyphens. It says what is kept. Histories of streams and data
-// must detect the rules that begin with "stream-" or "data-". Histories of polls must detect the others.
+// must detect the rules that begin with "stream-" or "data-", and histories through the reactor those that
+// begin with "server-". Histories of polls must detect the others.
 var (
 	anyMark  = regexp.MustCompile(`^//\s*rule\b`)
 	goodMark = regexp.MustCompile(`^// rule: ([a-z0-9]+(?:-[a-z0-9]+)+)$`)
 )
 
 func TestRuleMarks_CanBeBroken(t *testing.T) {
-	const fewest = 73
+	const fewest = 87
 	rules, sources := breakableRules(t)
 	if len(rules) < fewest {
 		t.Errorf("%d rules are marked; want at least %d", len(rules), fewest)
@@ -56,29 +57,23 @@ type rule struct {
 	first    int      // number of the first variant; numbers are unique among all rules
 }
 
-// breakableRules returns the rules that are marked below the directory core. sources has the files in which
-// they can be broken, by absolute path. The environment variable brokenRule has the number of the variant in
-// force.
+// reactor has the package whose histories go through connections.
+const reactor = "../../fcgi/reactor"
+
+// breakableRules returns the rules that are marked in the reactor and below the directory core. sources has
+// the files in which they can be broken, by absolute path. The environment variable brokenRule has the number
+// of the variant in force.
 func breakableRules(t *testing.T) (rules []rule, sources map[string][]byte) {
 	t.Helper()
 	b := &breaker{fileSet: token.NewFileSet(), next: 1, sources: map[string][]byte{}, marks: map[string]token.Position{}}
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && entry.Name() == "testdata":
-			return fs.SkipDir
-		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
-			return nil
+	for _, directory := range []string{"..", reactor} {
+		root, err := filepath.Abs(directory)
+		if err == nil {
+			err = filepath.WalkDir(root, b.visit)
 		}
-		return b.add(path)
-	})
-	if err != nil {
-		t.Fatal(err)
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	return b.rules, b.sources
 }
@@ -90,6 +85,19 @@ type breaker struct {
 	next    int // number of a variant
 	sources map[string][]byte
 	marks   map[string]token.Position // by name
+}
+
+// visit adds the rules of a source file. It is called for all files and directories.
+func (b *breaker) visit(path string, entry fs.DirEntry, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case entry.IsDir() && entry.Name() == "testdata":
+		return fs.SkipDir
+	case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+		return nil
+	}
+	return b.add(path)
 }
 
 // add adds the rules of a file.

@@ -120,7 +120,7 @@ func (c *conn) serve(request *fastcgi.Request, opened Opened) {
 func (c *conn) abort() error {
 	switch c.state {
 	case waiting:
-		c.abortSubscriber()
+		c.abortSubscriber() // rule: server-ends-an-aborted-request
 	case working:
 		c.cancel(errAborted)
 	case idle, reading: // The request is incomplete; if it began with these bytes, the state is still idle.
@@ -139,7 +139,7 @@ func (c *conn) finish(f *frame) {
 
 // answered closes the connection, or keeps it for another request, when the answer has been sent.
 func (c *conn) answered() {
-	if !c.keep {
+	if !c.keep { // rule: server-keeps-a-connection-only-if-asked
 		c.close()
 		return
 	}

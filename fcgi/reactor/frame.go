@@ -46,7 +46,7 @@ func (fs frames) of(id uint16, s *core.Subscriber, body []byte, last bool) *fram
 		header.Set("Content-Length", strconv.Itoa(len(body)))
 		b = fastcgi.AppendStdout(b, id, response(header, body))
 	}
-	if last {
+	if last { // rule: server-ends-the-request-after-the-last-part
 		b = fastcgi.AppendRecord(b, fastcgi.Stdout, id, nil)
 		b = fastcgi.AppendEnd(b, id, fastcgi.RequestComplete)
 	}
@@ -81,7 +81,7 @@ func (c *conn) send(f *frame) {
 		c.fail(ErrFull)
 	default:
 		c.setUnsent(f)
-		c.sent = n
+		c.sent = n // rule: server-counts-what-was-sent-at-first
 		c.watch(true)
 	}
 }
@@ -96,10 +96,10 @@ func (c *conn) flush() {
 	case n == len(rest):
 		c.setUnsent(nil)
 		c.watch(false)
-		c.allSent()
+		c.allSent() // rule: server-goes-on-when-all-is-sent
 		c.handle(nil)
 	case n > 0:
-		c.sent += n
+		c.sent += n // rule: server-counts-what-is-sent-later
 		c.restartDeadline()
 	}
 }

@@ -95,7 +95,7 @@ func (js *jobs) end(o outcome) {
 	case o.failed:
 		c.close()
 	case !o.opened.Blocks:
-		c.finish(privateFrame(o.records))
+		c.finish(privateFrame(o.records)) // rule: server-answers-a-publication
 	case o.ctx.Err() != nil:
 		c.finish(endFrame(c.id))
 	default:

@@ -31,6 +31,7 @@ func (c *conn) wait() {
 
 // Deliver implements [hub.Receiver].
 func (c *conn) Deliver(result *hub.Result) {
+	// rule: server-delivers-each-result
 	c.reactor.inbox.post(func(m *messages) { m.results = append(m.results, delivery{c, result}) })
 }
 
@@ -58,7 +59,7 @@ func (c *conn) deliver(result *hub.Result) {
 func (c *conn) answer(result *hub.Result) {
 	body, last := c.subscriber.Part(result)
 	f := c.reactor.frames.of(c.id, c.subscriber, body, last)
-	if last {
+	if last { // rule: server-keeps-a-stream-after-a-part
 		c.finish(f)
 	} else {
 		c.send(f)
@@ -101,10 +102,10 @@ func (c *conn) unsubscribe() {
 		return
 	}
 	if c.inHub {
-		c.subscriber.Cancel()
+		c.subscriber.Cancel() // rule: server-leaves-the-hub-with-its-client
 	}
 	c.leaveQueue()
-	c.subscriber.Close()
+	c.subscriber.Close() // rule: server-counts-the-streams-that-end
 	c.subscriber, c.inHub = nil, false
 	c.reactor.parked.Add(-1)
 }
