@@ -40,6 +40,7 @@ func (s *Store) publishOnce(ctx context.Context, name string, data []byte) (even
 		return 0, err
 	}
 	defer s.unlock(directory)
+	removeTemporary(directory)
 	before, err := stampAt(directory, name)
 	switch {
 	case err != nil:

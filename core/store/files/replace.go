@@ -65,18 +65,23 @@ func (s *Store) replaceFile(
 // temporaryName returns a name that is no event's, because no id starts with a dot.
 func temporaryName(unique string) string { return ".novcomet-" + unique }
 
-// createTemporary creates the file for the data. All publications of one user use the same name, and the lock
-// keeps them apart. So if the file exists already, its publisher was killed, and createTemporary removes the
-// file. That is not permitted if the file is another user's in a sticky directory. Then the new file gets a
-// random name.
+// usualName is the name of the file for the data, the same for all publications of one user. The lock keeps
+// them apart.
+func usualName() string { return temporaryName(strconv.Itoa(os.Geteuid())) }
+
+// removeTemporary removes the file of a publication whose program was killed. Each publication begins with
+// it, with data or not. The caller has the lock, so nobody is writing the file.
+func removeTemporary(directory int) {
+	_ = unix.Unlinkat(directory, usualName(), 0) // Mostly, there is none.
+}
+
+// createTemporary creates the file for the data. If the usual one exists, it is another user's in a sticky
+// directory, which cannot be removed. Then the new file gets a random name.
 func createTemporary(directory int) (file *os.File, name string, err error) {
-	usual := temporaryName(strconv.Itoa(os.Geteuid()))
-	for _, name = range []string{usual, usual, temporaryName(rand.Text())} {
-		file, err = openAt(directory, name, createNew, 0o600)
-		if !errors.Is(err, unix.EEXIST) {
+	for _, name = range []string{usualName(), temporaryName(rand.Text())} {
+		if file, err = openAt(directory, name, createNew, 0o600); !errors.Is(err, unix.EEXIST) {
 			break
 		}
-		_ = unix.Unlinkat(directory, name, 0)
 	}
 	return file, name, err
 }

@@ -133,11 +133,14 @@ func TestPublish_RemovesWhatAKilledPublisherLeft(t *testing.T) {
 		return err
 	}
 
-	killPublisher()
-	killPublisher() // There is still one file alone.
-	must(t, publishData())
-	if names := namesIn(t, directory); !slices.Equal(names, []string{"a.comet"}) {
-		t.Errorf("after a publication, the directory contains %q; want a.comet alone", names)
+	for _, data := range [][]byte{[]byte("data"), nil} {
+		killPublisher()
+		killPublisher() // There is still one file alone.
+		_, err := s.Publish(t.Context(), coretest.MustID("a"), data)
+		must(t, err)
+		if names := namesIn(t, directory); !slices.Equal(names, []string{"a.comet"}) {
+			t.Errorf("after a publication of %q, the directory contains %q; want a.comet alone", data, names)
+		}
 	}
 
 	needRoot(t)
