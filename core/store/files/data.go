@@ -62,11 +62,16 @@ type reading struct {
 	err     error  // why the data is left out
 	stamp   event.Stamp
 	changed bool // while it was read
+	failed  bool // The system could not read it, perhaps for a moment. It is read once more.
+}
+
+func failed(err error, attempted string) reading {
+	return reading{err: pkgerrors.Wrap(err, attempted), failed: true}
 }
 
 // isOld reports whether the last write began so long ago that it must have ended.
 func (r reading) isOld() bool {
-	return !r.changed && r.stamp <= event.StampOf(time.Now()).Add(-writeTime)
+	return !r.changed && !r.failed && r.stamp <= event.StampOf(time.Now()).Add(-writeTime)
 }
 
 func (r reading) equals(other reading) bool {
@@ -79,7 +84,10 @@ var errUnreadable = errors.New("permission denied to read the file: chmod 0644 i
 
 func readAt(directory int, name string, limit int) reading {
 	before, err := stampAt(directory, name)
-	if err != nil || before == 0 {
+	switch {
+	case err != nil && !errors.Is(err, errNotRegular):
+		return failed(err, "read the file's time")
+	case before == 0:
 		return reading{}
 	}
 	// The file was regular a moment ago. If a FIFO has replaced it, O_NONBLOCK keeps open from waiting for a
@@ -91,7 +99,7 @@ func readAt(directory int, name string, limit int) reading {
 	case errors.Is(err, unix.EACCES):
 		return reading{err: errUnreadable}
 	case err != nil:
-		return reading{err: pkgerrors.Wrap(err, "open the file")}
+		return failed(err, "open the file")
 	}
 	defer file.Close()
 	info, err := file.Stat()
@@ -107,7 +115,7 @@ func readAt(directory int, name string, limit int) reading {
 	case err == nil: // The file has grown.
 		return reading{changed: true}
 	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
-		return reading{err: pkgerrors.Wrap(err, "read the file")}
+		return failed(err, "read the file")
 	}
 	after, err := file.Stat()
 	changed := err != nil || event.StampOf(after.ModTime()) != before || after.Size() != int64(n)
