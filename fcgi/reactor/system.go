@@ -88,7 +88,12 @@ func milliseconds(d time.Duration) int {
 }
 
 func (e *epoll) wake() {
-	_, _ = unix.Write(e.eventfd, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // It fails only after 2⁶⁴ calls.
+	one := []byte{1, 0, 0, 0, 0, 0, 0, 0}
+	for range 3 { // A lost call would delay a result until something else happens.
+		if _, err := unix.Write(e.eventfd, one); err == nil || err == unix.EAGAIN { // 2⁶⁴-1 calls wait.
+			return
+		}
+	}
 }
 
 func (e *epoll) add(fd, generation int32) error {
