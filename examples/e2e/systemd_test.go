@@ -83,7 +83,8 @@ func TestUnits_OfSeveralProcessesEqualThoseOfOne(t *testing.T) {
 func TestUnits_StartAgainUntilItWorks(t *testing.T) {
 	for _, name := range []string{"comet-fcgi.service", "comet-fcgi@.service"} {
 		unit, service, _ := strings.Cut(example(t, "systemd", name), "[Service]")
-		if !strings.Contains(unit, "\nStartLimitIntervalSec=0\n") || !strings.Contains(service, "\nRestart=on-failure\nRestartSec=1\n") {
+		if !strings.Contains(unit, "\nStartLimitIntervalSec=0\n") ||
+			!strings.Contains(service, "\nRestart=on-failure\nRestartSec=1\n") {
 			t.Errorf("%s gives up", name)
 		}
 	}

@@ -69,7 +69,7 @@ func drawSchedule(t *rapid.T) schedule {
 		aborts:   pick(0, 50, 100),
 		slowSend: time.Duration(pick(0, 0, 0, 40, 3000)) * time.Millisecond,
 		slowRead: time.Duration(pick(0, 0, 7, 300, 2000)) * time.Millisecond,
-		places:   pick(100, fewPlaces),
+		places:   pick(10_000, fewPlaces),
 	}
 }
 
