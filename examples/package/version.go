@@ -29,7 +29,7 @@ func (r *release) identify() error {
 		return errors.WithStack(err)
 	}
 	version, seconds := next+"-dev", info.ModTime().Unix()
-	if _, err := os.Stat(filepath.Join(r.root, ".git")); err == nil {
+	if r.hasRepository() {
 		if version, seconds, err = r.commit(next); err != nil {
 			return err
 		}
@@ -49,31 +49,48 @@ func (r *release) identify() error {
 	return nil
 }
 
-// commit returns the version and the time of the commit: the tag, or a development version before next.
+// hasRepository says whether the sources are a clone. Other repositories above it do not count.
+func (r *release) hasRepository() bool {
+	_, err := os.Stat(filepath.Join(r.root, ".git"))
+	return err == nil
+}
+
+// git returns the output of a git command in the clone.
+func (r *release) git(args ...string) (string, error) {
+	cmd := exec.Command("git", append([]string{"-C", r.root}, args...)...)
+	cmd.Stderr = os.Stderr
+	output, err := cmd.Output()
+	return strings.TrimSpace(string(output)), errors.Wrapf(err, "git %s", strings.Join(args, " "))
+}
+
+// commit returns the version and the time of the commit: the tag, or a development version before next. Its
+// number is the time, so that a later commit has a higher one, also in a shallow clone.
 func (r *release) commit(next string) (version string, seconds int64, _ error) {
 	var values []string
 	for _, args := range [][]string{
-		{"tag", "--points-at", "HEAD", "--list", "v[0-9]*"},
-		{"status", "--porcelain", "--untracked-files=no"},
-		{"log", "-1", "--format=%ct"},
-		{"rev-list", "--count", "HEAD"},
+		{"tag", "--points-at", "HEAD", "--sort=refname", "--list", "v[0-9]*"}, // v0.2.0 before v0.2.0-rc.1
+		{"status", "--porcelain", "--untracked-files=normal"},
+		{"log", "-1", "--no-show-signature", "--format=%ct"},
 		{"rev-parse", "--short=12", "HEAD"},
 	} {
-		output, err := exec.Command("git", append([]string{"-C", r.root}, args...)...).Output()
+		output, err := r.git(args...)
 		if err != nil {
-			return "", 0, errors.Wrapf(err, "git %s", args[0])
+			return "", 0, err
 		}
-		values = append(values, strings.TrimSpace(string(output)))
+		values = append(values, output)
 	}
-	tag, changes, count, hash := values[0], values[1], values[3], values[4]
+	tags, changes, hash := values[0], values[1], values[3]
 	seconds, err := strconv.ParseInt(values[2], 10, 64)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", 0, errors.WithStack(err)
+	}
+	development := fmt.Sprintf("%s-dev.%s+%s", next, time.Unix(seconds, 0).UTC().Format("20060102150405"), hash)
+	tag, _, _ := strings.Cut(tags, "\n")
+	switch {
 	case changes != "":
-		return fmt.Sprintf("%s-dev.%s+%s.changed", next, count, hash), seconds, nil
+		return development + ".changed", seconds, nil
 	case tag == "":
-		return fmt.Sprintf("%s-dev.%s+%s", next, count, hash), seconds, nil
+		return development, seconds, nil
 	}
 	if released, _, _ := strings.Cut(tag[1:], "-"); released != next {
 		return "", 0, errors.Errorf("the tag is %s, but the first version in CHANGELOG.md is %s", tag, next)

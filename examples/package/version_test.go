@@ -22,17 +22,23 @@ func repository(t *testing.T, script string) string {
 }
 
 func TestVersion_IsTheTagOrOneBeforeTheNext(t *testing.T) {
+	const development = `^0\.2\.0-dev\.20261129120000\+[0-9a-f]{12}`
+	const newer = `^0\.2\.0-dev\.20261129120001\+[0-9a-f]{12}$`
+	const later = "git tag v0.2.0; GIT_COMMITTER_DATE=2026-11-29T12:00:01Z git commit -q --allow-empty -m second"
 	for script, want := range map[string]string{
-		"":                    `^0\.2\.0-dev\.1\+[0-9a-f]{12}$`,
+		"":                    development + "$",
 		"git tag v0.2.0":      `^0\.2\.0$`,
 		"git tag v0.2.0-rc.1": `^0\.2\.0-rc\.1$`,
-		"git tag other":       `^0\.2\.0-dev\.1\+[0-9a-f]{12}$`,
+		"git tag other":       development + "$",
 		"git tag v0.3.0":      `the tag is v0\.3\.0, but the first version in CHANGELOG\.md is 0\.2\.0`,
 		"git tag v0.2.0-rc-1": `give one such as`,
-		"echo >>.github/CHANGELOG.md; git tag v0.2.0":           `^0\.2\.0-dev\.1\+[0-9a-f]{12}\.changed$`,
-		"git tag v0.2.0; git commit -q --allow-empty -m second": `^0\.2\.0-dev\.2\+[0-9a-f]{12}$`,
-		"echo none >.github/CHANGELOG.md":                       `has no line such as ## 0\.2\.0`,
-		"rm -rf .git":                                           `^0\.2\.0-dev$`,
+		"echo >>.github/CHANGELOG.md; git tag v0.2.0": development + `\.changed$`,
+		"touch new; git tag v0.2.0":                   development + `\.changed$`,
+		"git tag v0.2.0-rc.1; git tag v0.2.0":         `^0\.2\.0$`,
+		later:                                         newer,
+		later + "; git clone -q --depth 1 file://$PWD x; rm -r .git; mv x/.git .; rm -r x": newer,
+		"echo none >.github/CHANGELOG.md":                                                  `has no line such as ## 0\.2\.0`,
+		"rm -rf .git":                                                                      `^0\.2\.0-dev$`,
 	} {
 		r := release{root: repository(t, script)}
 		err := r.identify()
