@@ -19,12 +19,13 @@ import (
 // programs are the names of the programs and their packages.
 var programs = []struct{ name, path string }{{"comet-fcgi", "./fcgi"}, {"comet.cgi", "./cgi"}}
 
-// goCommand returns a go command for one architecture. No setting of this machine changes what it makes.
+// goCommand returns a go command for one architecture. No setting of this machine changes what it makes. An
+// empty variable would not override go env -w, so GOFLAGS has a value.
 func (r *release) goCommand(arch string, args ...string) *exec.Cmd {
 	cmd := exec.Command("go", args...)
 	cmd.Dir = r.root
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off",
-		"GOAMD64=v1", "GOARM64=v8.0", "GOEXPERIMENT=")
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=-trimpath",
+		"GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0", "GOFIPS140=off", "GOEXPERIMENT=")
 	cmd.Stderr = os.Stderr
 	return cmd
 }
@@ -33,7 +34,7 @@ func (r *release) goCommand(arch string, args ...string) *exec.Cmd {
 func (r *release) build(temporary, arch string) (all []file, _ error) {
 	for _, p := range programs {
 		path := filepath.Join(temporary, arch, p.name)
-		cmd := r.goCommand(arch, "build", "-trimpath", "-buildvcs=false",
+		cmd := r.goCommand(arch, "build", "-buildvcs=false",
 			"-ldflags=-s -w -buildid= -X novcomet/conf/build.version="+r.version, "-o", path, p.path)
 		if err := cmd.Run(); err != nil {
 			return nil, errors.Wrapf(err, "go build %s", p.path)

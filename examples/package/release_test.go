@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -40,18 +41,20 @@ func dist(t *testing.T) string {
 			t.Fatal(err)
 		}
 		shared.clone = clone
-		makeIn(t, clone)
+		makeIn(t, clone, "")
 	}
 	return filepath.Join(shared.clone, "dist")
 }
 
-// makeIn copies the files that git lists to a directory, and makes a release there. The copy has no
-// repository.
-func makeIn(t *testing.T, clone string) {
+// makeIn copies the files that git lists to a directory, runs a script, and makes a release there. The copy
+// has no repository.
+func makeIn(t *testing.T, clone, script string) {
 	t.Helper()
 	shell(t, `cd "$OLDPWD/../.." && git ls-files -z --cached --others --exclude-standard |
 		tar --null --ignore-failed-read -T - -cf - 2>/dev/null | tar -xf - -C "$1"
-		cd "$1/examples/package" && SOURCE_DATE_EPOCH=1795941560 go run . --version `+version, clone)
+		cd "$1/examples/package"
+		`+script+`
+		SOURCE_DATE_EPOCH=1795941560 go run . --version `+version, clone)
 }
 
 // shell runs a script in a new directory. $1 is the argument, $OLDPWD the directory of this package. It
@@ -99,12 +102,16 @@ func tree(t *testing.T, root string) map[string]string {
 	return files
 }
 
-func TestRelease_IsTheSameInAnotherFolder(t *testing.T) {
+func TestRelease_IsTheSameForAnotherUserInAnotherFolder(t *testing.T) {
 	clone := filepath.Join(t.TempDir(), "another folder")
 	if err := os.Mkdir(clone, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	makeIn(t, clone)
+	makeIn(t, clone, `export GOCACHE="$(go env GOCACHE)" GOMODCACHE="$(go env GOMODCACHE)" GOENV="$1/env" GOFLAGS=
+		echo GOFLAGS=-gcflags=-N >"$GOENV" # as go env -w does
+		export HOME="$1" TZ=Asia/Tokyo LC_ALL=C
+		umask 077`)
+	shell(t, `chmod 644 "$1"/*`, filepath.Join(clone, "dist"))
 	if a, b := tree(t, dist(t)), tree(t, filepath.Join(clone, "dist")); !maps.Equal(a, b) {
 		t.Errorf("%q\n%q", a, b)
 	}
@@ -115,7 +122,9 @@ func TestRelease_HasEachFormatForEachArchitecture(t *testing.T) {
 		"*_linux_amd64.tar.gz", "*_linux_arm64.tar.gz", "*_amd64.deb", "*_arm64.deb",
 		"*.x86_64.rpm", "*.aarch64.rpm", "*.tgz",
 	} {
-		one(t, pattern)
+		if name := filepath.Base(one(t, pattern)); regexp.MustCompile(`[^A-Za-z0-9_.+-]`).MatchString(name) {
+			t.Errorf("GitHub would rename %s", name)
+		}
 	}
 }
 
