@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/goreleaser/nfpm/v2"
@@ -41,7 +43,8 @@ const (
 	doc   = "/usr/share/doc/novcomet/"
 )
 
-// packaged replaces the paths of an installation by hand. The texts describe that installation.
+// packaged replaces the paths of an installation by hand in settings and units. The manuals describe that
+// installation.
 func packaged(f file) []byte {
 	if filepath.Ext(f.name) == ".md" || f.mode == 0o755 {
 		return f.data
@@ -53,11 +56,15 @@ func packaged(f file) []byte {
 // packages writes a Debian and an RPM package.
 func (r *release) packages(temporary, arch string, all []file) error {
 	var contents files.Contents
+	directories := map[string]bool{} // Those of NovComet alone. RPM removes only what a package names.
 	stage := filepath.Join(temporary, arch, "stage")
 	add := func(f file, target, packager string) error {
 		source := filepath.Join(stage, target)
 		if err := os.MkdirAll(filepath.Dir(source), 0o755); err != nil {
 			return errors.WithStack(err)
+		}
+		for directory := filepath.Dir(target); strings.Contains(directory, "/novcomet"); directory = filepath.Dir(directory) {
+			directories[directory] = true
 		}
 		kind := files.TypeFile
 		if strings.HasPrefix(target, "/etc/") {
@@ -109,13 +116,19 @@ func (r *release) packages(temporary, arch string, all []file) error {
 			return err
 		}
 	}
+	for _, directory := range slices.Sorted(maps.Keys(directories)) {
+		contents = append(contents, &files.Content{
+			Destination: directory, Type: files.TypeDir, FileInfo: &files.ContentFileInfo{Mode: 0o755, MTime: r.time},
+		})
+	}
 	for _, format := range []string{"deb", "rpm"} {
 		packager, err := nfpm.Get(format)
 		if err != nil {
 			return errors.WithStack(err)
 		}
 		info := nfpm.WithDefaults(r.info(arch, format, contents))
-		err = r.write(packager.ConventionalFileName(info), func() ([]byte, error) {
+		name := strings.ReplaceAll(packager.ConventionalFileName(info), "~", "-") // GitHub would replace "~" by ".".
+		err = r.write(name, func() ([]byte, error) {
 			var data bytes.Buffer
 			err := packager.Package(info, &data)
 			return data.Bytes(), errors.WithStack(err)

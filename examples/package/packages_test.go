@@ -26,9 +26,20 @@ func TestPackages_HaveTheSameFiles(t *testing.T) {
 	}
 }
 
+// RPM removes a directory only if the package names it.
+func TestPackages_HaveTheirDirectories(t *testing.T) {
+	got, _ := shell(t, `rpm -qp --qf '[%{FILENAMES} %{FILEMODES:perms}\n]' "$1" | sed -n 's/ drwxr-xr-x$//p' | sort`,
+		one(t, "*.x86_64.rpm"))
+	want, _ := shell(t, `dpkg-deb -c "$1" | sed -n 's|^drwxr-xr-x.* \.\(/.*/novcomet.*\)/$|\1|p' | sort`,
+		one(t, "*_amd64.deb"))
+	if got != want || !strings.HasPrefix(got, "/etc/novcomet\n/usr/lib/novcomet\n/usr/share/doc/novcomet\n") {
+		t.Errorf("rpm: %q, deb: %q", got, want)
+	}
+}
+
 func TestPackages_NameTheirOwnPaths(t *testing.T) {
 	_, dir := shell(t, `dpkg-deb -x "$1" .`, one(t, "*_amd64.deb"))
-	byHand := regexp.MustCompile(`/usr/local|/usr/lib/cgi-bin`)
+	byHand := regexp.MustCompile(`/usr/local|/usr/lib/cgi-bin|remove /usr`)
 	for _, p := range places {
 		data, err := os.ReadFile(filepath.Join(dir, p.target))
 		if err != nil {

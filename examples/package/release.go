@@ -89,16 +89,20 @@ func (r *release) write(name string, content func() ([]byte, error)) error {
 
 const sums = "SHA256SUMS"
 
-// writeSums writes the checksums, in the form of sha256sum.
+// writeSums writes the checksums, in the form of sha256sum. It prints the paths of the files.
 func (r *release) writeSums() error {
 	var text strings.Builder
 	for _, name := range slices.Sorted(slices.Values(r.written)) {
-		data, err := os.ReadFile(filepath.Join(r.output, name))
+		path, err := filepath.Abs(filepath.Join(r.output, name))
 		if err != nil {
 			return errors.WithStack(err)
 		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return errors.WithStack(err)
+		}
+		fmt.Println(path)
 		fmt.Fprintf(&text, "%x  %s\n", sha256.Sum256(data), name)
-		fmt.Println(filepath.Join(r.output, name))
 	}
 	return errors.WithStack(os.WriteFile(filepath.Join(r.output, sums), []byte(text.String()), 0o644))
 }
