@@ -134,8 +134,12 @@ func TestPackage_InstallsUpgradesAndPurges(t *testing.T) {
 	m.want(t, "cmp /usr/bin/comet-fcgi /proc/$(systemctl show -P MainPID comet-fcgi)/exe", "")
 	m.want(t, "tail -n 1 /etc/novcomet/comet.yaml", "sleep: 1")
 
+	m.must(t, `systemctl enable -q --now comet-fcgi@1.socket comet-fcgi@2.socket
+		mkdir /dev/shm/a.comet; touch /dev/shm/b.comet`)
 	m.want(t, "apt-get purge -qy novcomet 2>&1 | grep -o 'novcomet: nginx.*' | tr -d '\\r'",
 		"novcomet: nginx still includes snippets/comet.conf: remove the line from /etc/nginx/sites-enabled/default")
+	m.want(t, "dpkg-query -W -f '${Status}' novcomet 2>&1 || true; rmdir /dev/shm/a.comet",
+		"dpkg-query: no packages found matching novcomet")
 	m.want(t, "systemctl list-units --all --no-legend 'comet*'", "")
 	m.want(t, allFiles+" | comm -3 /tmp/before -", "")
 }
