@@ -61,11 +61,11 @@ var publish = async (url, id, data) => {
 // src/time.js
 var now = () => performance.now() / 1e3;
 var wall = () => Date.now() / 1e3;
-var pause = (seconds, signal) => new Promise((resolve2) => {
+var pause = (seconds, signal) => new Promise((resolve) => {
   const end = () => {
     clearTimeout(timer);
     signal.removeEventListener("abort", end);
-    resolve2();
+    resolve();
   };
   const timer = setTimeout(end, signal.aborted ? 0 : seconds * 1e3);
   signal.addEventListener("abort", end);
@@ -96,8 +96,7 @@ async function* poll(url, form, ids, wait, abort) {
   const start = now();
   const { s, k = {}, d, at } = await ask(url, [...form, ["wait", `${wait}`]], wait, abort);
   if (!at) throw new Error(strange);
-  const unknown = ids.find((id) => typeof at[id] !== "string");
-  if (unknown !== void 0) throw new Refusal(`the server knows no event "${unknown}"`);
+  for (const id of ids) if (typeof at[id] !== "string") throw new Refusal(`the server knows no event "${id}"`);
   yield (
     /** @type {Answer} */
     { at: Object.entries(at), k: Object.keys(k), d: texts(d) }
@@ -136,7 +135,7 @@ async function* stream(url, form, ids, abort, trust) {
         if (line.startsWith("data: ")) parts.push(JSON.parse(line.slice(6)));
         if (line.startsWith("id: ")) stamps = line.slice(4).split(",");
         else if (!stamps || line !== ":") continue;
-        if (stamps.length !== ids.length) throw new Error(strange);
+        if (stamps.length !== ids.length) return;
         yield (
           /** @type {Answer} */
           {
@@ -268,7 +267,7 @@ var createEvents = (isAsked, dropped) => {
         if (!subscription || !isRunning()) continue;
         subscription.seen = cursors.get(id);
         const text = subscription.data ? texts2.get(id) : void 0;
-        call(() => callback(Object.fromEntries(seconds), text === void 0 ? void 0 : JSON.parse(text)));
+        call(() => callback(Object.fromEntries(seconds), text && JSON.parse(text)));
       }
     }
   };
@@ -303,9 +302,7 @@ var createTokens = () => {
       [].concat(value || [])
     ),
     /** Waits for the first token. */
-    first: async () => {
-      if (!value) await load2();
-    },
+    first: () => value || load2(),
     /** Gets another token, if the server refused the last one. @type {(reason: string) => Promise<boolean>} */
     async renew(reason) {
       const before = `${value}`;
@@ -402,25 +399,18 @@ var createWishes = () => {
 };
 
 // src/client.js
-var resolve = (url) => {
-  try {
-    return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
-  } catch {
-    return `${url}`;
-  }
-};
 var createClient = () => {
   let endpoint = "";
   let streams = true;
   const listeners = { open: /* @__PURE__ */ new Set(), error: /* @__PURE__ */ new Set(), close: /* @__PURE__ */ new Set() };
-  const me = Math.random().toString(36).slice(2);
+  const me = `${Math.random()}`;
   const wishes = createWishes();
   const tokens = createTokens();
   const trust = createTrust();
   const events = createEvents((id) => wishes.asked().has(`0${id}`), () => renew());
   const { cursors, texts: texts2 } = events;
   let running = false;
-  let presence = new AbortController();
+  let presence;
   let outcast = false;
   let barred = false;
   let name = "";
@@ -635,7 +625,7 @@ var createClient = () => {
     }
   };
   const onStorage = () => {
-    if (running && channel && candidacy && isOpen(name, me, !!lead)) campaign();
+    if (channel && candidacy && isOpen(name, me, !!lead)) campaign();
   };
   const join = async (sharing = true) => {
     ticked = wall();
@@ -675,16 +665,20 @@ var createClient = () => {
     join(sharing);
   };
   const set = ({ url, stream: wish = streams, token }) => {
-    let to = url === void 0 ? endpoint : resolve(url);
-    if (/[?&]token=/.test(to)) {
-      const parsed = new URL(to);
-      token ?? (token = parsed.searchParams.getAll("token"));
-      parsed.searchParams.delete("token");
+    let to = `${url ?? (endpoint || "comet.php")}`;
+    try {
+      const parsed = new URL(to, globalThis.document?.baseURI ?? globalThis.location?.href);
+      const { searchParams } = parsed;
+      if (searchParams.has("token")) {
+        token ?? (token = searchParams.getAll("token"));
+        searchParams.delete("token");
+      }
       to = parsed.href;
+    } catch {
     }
     const other = to !== endpoint;
     if (!other && wish === streams && (token === void 0 || token === tokens.source())) return;
-    const was = running && ticking;
+    const was = ticking;
     if (was) leave();
     if (other) {
       name = `novcomet 3 ${to}`;
@@ -696,7 +690,7 @@ var createClient = () => {
     streams = wish;
     if (was) join();
   };
-  const settle = () => endpoint || set({ url: "comet.php" });
+  const settle = () => endpoint || set({});
   const rest = () => {
     if (ticking) leave();
   };
@@ -751,7 +745,7 @@ var createClient = () => {
       if (!running) return client;
       running = false;
       connected = void 0;
-      presence.abort();
+      presence?.abort();
       leave();
       emit("close");
       return client;

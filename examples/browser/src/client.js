@@ -10,22 +10,13 @@ import { createWishes, those } from "./wishes.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 
-/** Resolves a URL against the page, which may change its own URL later. @type {(url: string | URL) => string} */
-const resolve = (url) => {
-  try {
-    return new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href).href;
-  } catch {
-    return `${url}`; // There is no page. A wrong URL fails when it is used.
-  }
-};
-
 /** Returns a new client. @type {() => import("../novcomet.mjs").Client} */
 export const createClient = () => {
   let endpoint = "";
   let streams = true; // whether the page allows streams
   /** @type {Record<string, Set<Function>>} */
   const listeners = { open: new Set(), error: new Set(), close: new Set() };
-  const me = Math.random().toString(36).slice(2);
+  const me = `${Math.random()}`;
   const wishes = createWishes();
   const tokens = createTokens();
   const trust = createTrust();
@@ -33,7 +24,8 @@ export const createClient = () => {
   const { cursors, texts } = events;
 
   let running = false;
-  let presence = new AbortController(); // aborted by stop
+  /** @type {AbortController | undefined} */
+  let presence; // aborted by stop
   let outcast = false; // whether this tab works alone because its wish was refused
   let barred = false; // whether the server refuses it now, too
   let name = ""; // of the channel and the lock
@@ -285,7 +277,7 @@ export const createClient = () => {
   };
 
   const onStorage = () => {
-    if (running && channel && candidacy && isOpen(name, me, !!lead)) campaign();
+    if (channel && candidacy && isOpen(name, me, !!lead)) campaign();
   };
 
   // ---- the page
@@ -331,17 +323,20 @@ export const createClient = () => {
 
   /** @type {(to: { url?: string | URL, stream?: boolean, token?: import("../novcomet.mjs").Token }) => void} */
   const set = ({ url, stream: wish = streams, token }) => {
-    let to = url === undefined ? endpoint : resolve(url);
-    // Tabs with different tokens share a connection, so a token is no part of its URL.
-    if (/[?&]token=/.test(to)) {
-      const parsed = new URL(to);
-      token ??= parsed.searchParams.getAll("token");
-      parsed.searchParams.delete("token");
+    let to = `${url ?? (endpoint || "comet.php")}`;
+    try { // The page may change its own URL later.
+      const parsed = new URL(to, globalThis.document?.baseURI ?? globalThis.location?.href);
+      // Tabs with different tokens share a connection, so a token is no part of its URL.
+      const { searchParams } = parsed;
+      if (searchParams.has("token")) {
+        token ??= searchParams.getAll("token");
+        searchParams.delete("token");
+      }
       to = parsed.href;
-    }
+    } catch { /* There is no page. A wrong URL fails when it is used. */ }
     const other = to !== endpoint;
     if (!other && wish === streams && (token === undefined || token === tokens.source())) return;
-    const was = running && ticking;
+    const was = ticking;
     if (was) leave();
     if (other) {
       name = `novcomet 3 ${to}`;
@@ -355,7 +350,7 @@ export const createClient = () => {
   };
 
   // The default URL is resolved when it is needed first, because init may follow.
-  const settle = () => endpoint || set({ url: "comet.php" });
+  const settle = () => endpoint || set({});
 
   // A suspended page could not lead. Browsers do not suspend a page that has a request or a lock.
   const rest = () => { if (ticking) leave(); };
@@ -412,7 +407,7 @@ export const createClient = () => {
       if (!running) return client;
       running = false;
       connected = undefined;
-      presence.abort();
+      presence?.abort();
       leave();
       emit("close");
       return client;

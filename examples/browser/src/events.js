@@ -118,7 +118,7 @@ export const createEvents = (isAsked, dropped) => {
         if (!subscription || !isRunning()) continue;
         subscription.seen = cursors.get(id);
         const text = subscription.data ? texts.get(id) : undefined;
-        call(() => callback(Object.fromEntries(seconds), text === undefined ? undefined : JSON.parse(text)));
+        call(() => callback(Object.fromEntries(seconds), text && JSON.parse(text)));
       }
     },
   };

@@ -36,7 +36,7 @@ export const createTokens = () => {
     list: () => /** @type {string[]} */ ([]).concat(value || []),
 
     /** Waits for the first token. */
-    first: async () => { if (!value) await load(); },
+    first: () => value || load(),
 
     /** Gets another token, if the server refused the last one. @type {(reason: string) => Promise<boolean>} */
     async renew(reason) {
