@@ -356,7 +356,6 @@ var NovComet = (() => {
     let accepted = /* @__PURE__ */ new Set();
     let cautious = false;
     const isPending = (wish) => !isIn(wish, accepted);
-    const pending = () => [...tabs.values()].some(isPending);
     return {
       clear: () => tabs.clear(),
       /** Returns whether the wish has changed. @type {(tab: string, wish: string[]) => boolean} */
@@ -367,7 +366,6 @@ var NovComet = (() => {
       },
       all: () => new Set([...tabs.values()].flat()),
       asked: () => asked,
-      pending,
       /** Reports whether the current request, or the next one, includes all wishes. */
       covered: () => cautious || [...tabs.values()].every((wish) => isIn(wish, asked)),
       /** Begins a request, and returns what to ask. */
@@ -376,18 +374,19 @@ var NovComet = (() => {
         chosen = [...tabs].filter(([, wish]) => !cautious || !isPending(wish) || !added++);
         return asked = new Set(chosen.flatMap(([, wish]) => wish));
       },
+      /** The server has answered the request. Returns whether the next one has to add a tab. */
       accept() {
         accepted = asked;
-        cautious = cautious && pending();
+        return cautious = cautious && [...tabs.values()].some(isPending);
       },
       /** The server has refused the request. Returns the guilty tab, if it is known. @type {() => string | undefined} */
       blame() {
-        const suspects = chosen.length === 1 ? chosen : chosen.filter(([, wish]) => isPending(wish));
+        const suspects = cautious ? chosen.filter(([, wish]) => isPending(wish)) : chosen;
         if (suspects.length === 1) {
           const [[tab, wish]] = suspects;
           return tabs.get(tab) === wish && tabs.delete(tab) ? tab : void 0;
         }
-        if (!suspects.length) accepted = /* @__PURE__ */ new Set();
+        accepted = /* @__PURE__ */ new Set();
         cautious = true;
         return void 0;
       },
@@ -493,8 +492,7 @@ var NovComet = (() => {
         events.prune(wishes.all());
         const ids = those(wish, "0");
         if (!ids.length) {
-          wishes.accept();
-          if (wishes.pending()) continue;
+          if (wishes.accept()) continue;
           return pause(1e6, abort.signal);
         }
         asked = now();
@@ -504,7 +502,7 @@ var NovComet = (() => {
         for (const token of those(wish, "t")) form.push(["token", token]);
         const streaming = wait && streams && trust.allows();
         for await (const { at, k, d } of streaming ? stream(endpoint, form, ids, abort, trust) : poll(endpoint, form, ids, wait, abort)) {
-          wishes.accept();
+          wait = wishes.accept() ? 0 : longestWait;
           const data = new Map(d);
           const stamps = new Map(at);
           yield (
@@ -517,7 +515,6 @@ var NovComet = (() => {
           );
         }
         if (streaming) return;
-        wait = wishes.pending() ? 0 : longestWait;
       }
     }
     const leading = async (signal) => {
@@ -633,7 +630,6 @@ var NovComet = (() => {
       ticked = wall();
       heard = 0;
       if (sharing) {
-        outcast = barred = false;
         try {
           channel = new BroadcastChannel(name);
           channel.onmessage = hear;
@@ -653,6 +649,7 @@ var NovComet = (() => {
     };
     const leave = () => {
       if (channel && !lead) say({ tab: me, wish: [] });
+      outcast = barred = false;
       candidacy?.abort();
       candidacy = void 0;
       abdicate();

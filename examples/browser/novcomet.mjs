@@ -354,7 +354,6 @@ var createWishes = () => {
   let accepted = /* @__PURE__ */ new Set();
   let cautious = false;
   const isPending = (wish) => !isIn(wish, accepted);
-  const pending = () => [...tabs.values()].some(isPending);
   return {
     clear: () => tabs.clear(),
     /** Returns whether the wish has changed. @type {(tab: string, wish: string[]) => boolean} */
@@ -365,7 +364,6 @@ var createWishes = () => {
     },
     all: () => new Set([...tabs.values()].flat()),
     asked: () => asked,
-    pending,
     /** Reports whether the current request, or the next one, includes all wishes. */
     covered: () => cautious || [...tabs.values()].every((wish) => isIn(wish, asked)),
     /** Begins a request, and returns what to ask. */
@@ -374,18 +372,19 @@ var createWishes = () => {
       chosen = [...tabs].filter(([, wish]) => !cautious || !isPending(wish) || !added++);
       return asked = new Set(chosen.flatMap(([, wish]) => wish));
     },
+    /** The server has answered the request. Returns whether the next one has to add a tab. */
     accept() {
       accepted = asked;
-      cautious = cautious && pending();
+      return cautious = cautious && [...tabs.values()].some(isPending);
     },
     /** The server has refused the request. Returns the guilty tab, if it is known. @type {() => string | undefined} */
     blame() {
-      const suspects = chosen.length === 1 ? chosen : chosen.filter(([, wish]) => isPending(wish));
+      const suspects = cautious ? chosen.filter(([, wish]) => isPending(wish)) : chosen;
       if (suspects.length === 1) {
         const [[tab, wish]] = suspects;
         return tabs.get(tab) === wish && tabs.delete(tab) ? tab : void 0;
       }
-      if (!suspects.length) accepted = /* @__PURE__ */ new Set();
+      accepted = /* @__PURE__ */ new Set();
       cautious = true;
       return void 0;
     },
@@ -491,8 +490,7 @@ var createClient = () => {
       events.prune(wishes.all());
       const ids = those(wish, "0");
       if (!ids.length) {
-        wishes.accept();
-        if (wishes.pending()) continue;
+        if (wishes.accept()) continue;
         return pause(1e6, abort.signal);
       }
       asked = now();
@@ -502,7 +500,7 @@ var createClient = () => {
       for (const token of those(wish, "t")) form.push(["token", token]);
       const streaming = wait && streams && trust.allows();
       for await (const { at, k, d } of streaming ? stream(endpoint, form, ids, abort, trust) : poll(endpoint, form, ids, wait, abort)) {
-        wishes.accept();
+        wait = wishes.accept() ? 0 : longestWait;
         const data = new Map(d);
         const stamps = new Map(at);
         yield (
@@ -515,7 +513,6 @@ var createClient = () => {
         );
       }
       if (streaming) return;
-      wait = wishes.pending() ? 0 : longestWait;
     }
   }
   const leading = async (signal) => {
@@ -631,7 +628,6 @@ var createClient = () => {
     ticked = wall();
     heard = 0;
     if (sharing) {
-      outcast = barred = false;
       try {
         channel = new BroadcastChannel(name);
         channel.onmessage = hear;
@@ -651,6 +647,7 @@ var createClient = () => {
   };
   const leave = () => {
     if (channel && !lead) say({ tab: me, wish: [] });
+    outcast = barred = false;
     candidacy?.abort();
     candidacy = void 0;
     abdicate();

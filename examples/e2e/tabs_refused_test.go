@@ -72,68 +72,120 @@ func TestTabs_WithTooManyIDsTogether(t *testing.T) {
 	}, chromium, firefox)
 }
 
+// refusingServer is a fake server that refuses a request for certain events together.
+type refusingServer struct {
+	url     string
+	refused atomic.Value // their ids
+	waiting atomic.Int32 // requests
+	last    atomic.Value // the events of the last request that waits
+}
+
+func startRefusingServer(t *testing.T, refused string) *refusingServer {
+	t.Helper()
+	s := new(refusingServer)
+	s.refused.Store(refused)
+	s.url = fakeServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.ParseForm() != nil {
+			return
+		}
+		var at []string
+		for _, id := range []string{"news", "first", "second"} {
+			if r.Form.Has("subscribed[" + id + "]") {
+				at = append(at, fmt.Sprintf("%q:%q", id, "1.000000"))
+			}
+		}
+		together := true
+		for id := range strings.SplitSeq(s.refused.Load().(string), ",") {
+			together = together && r.Form.Has("subscribed["+id+"]")
+		}
+		switch {
+		case together:
+			http.Error(w, `{"error":"refused"}`, http.StatusForbidden)
+		case r.Form.Get("wait") == "0":
+			fmt.Fprintf(w, `{"s":0,"at":{%s}}`, strings.Join(at, ","))
+		default:
+			s.last.Store(strings.Join(at, ","))
+			s.waiting.Add(1)
+			waitForClientToLeave(r)
+			s.waiting.Add(-1)
+		}
+	}).URL
+	return s
+}
+
+// wantWaiting waits until so many requests wait, the last one for the event id, too.
+func (s *refusingServer) wantWaiting(t *testing.T, want int32, id string) {
+	t.Helper()
+	eventually(t, func() error {
+		if n, events := s.waiting.Load(), s.last.Load().(string); n != want || !strings.Contains(events, id) {
+			return fmt.Errorf("%d requests wait, the last one for %s; want %d, for %s, too", n, events, want, id)
+		}
+		return nil
+	})
+}
+
+// openTab opens a tab that follows the events, in the profile of the others.
+func (s *refusingServer) openTab(t *testing.T, first *window, ids string) *window {
+	t.Helper()
+	return first.openTab(t, s.url+"/tab.html?polls=1&ids="+ids)
+}
+
 func TestTabs_ShareAgainWhenServerNoLongerRefuses(t *testing.T) {
 	forEachBrowser(t, func(t *testing.T, browser browser) {
-		var refused atomic.Value // the ids that the server refuses together
-		var waiting atomic.Int32
-		var last atomic.Value // the events of the last request that waits
-		server := fakeServer(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.ParseForm() != nil {
-				return
-			}
-			var at []string
-			bad := strings.Split(refused.Load().(string), ",")
-			for _, id := range []string{"news", "first", "second"} {
-				if r.Form.Has("subscribed[" + id + "]") {
-					at = append(at, fmt.Sprintf("%q:%q", id, "1.000000"))
-				}
-			}
-			together := true
-			for _, id := range bad {
-				together = together && r.Form.Has("subscribed["+id+"]")
-			}
-			switch {
-			case together:
-				http.Error(w, `{"error":"refused"}`, http.StatusForbidden)
-			case r.Form.Get("wait") == "0":
-				fmt.Fprintf(w, `{"s":0,"at":{%s}}`, strings.Join(at, ","))
-			default:
-				last.Store(strings.Join(at, ","))
-				waiting.Add(1)
-				waitForClientToLeave(r)
-				waiting.Add(-1)
-			}
-		})
-		wantWaiting := func(want int32, id string) {
-			t.Helper()
-			eventually(t, func() error {
-				if n, events := waiting.Load(), last.Load().(string); n != want || !strings.Contains(events, id) {
-					return fmt.Errorf("%d requests wait, the last one for %s; want %d, for %s, too", n, events, want, id)
-				}
-				return nil
-			})
-		}
-
-		refused.Store("first")
-		news := openPrivate(t, browser, server.URL+"/tab.html?ids=news&polls=1")
+		s := startRefusingServer(t, "first")
+		news := openPrivate(t, browser, s.url+"/tab.html?ids=news&polls=1")
 		news.waitUntil(t, `states.at(-1) === "open"`)
-		first := news.openTab(t, server.URL+"/tab.html?ids=news,first&polls=1")
+		first := s.openTab(t, news, "news,first")
 		first.waitUntil(t, `states.at(-1) === "error"`)
-		refused.Store("first,second")
+		s.refused.Store("first,second")
 		first.waitUntil(t, `states.at(-1) === "open"`)
-		wantWaiting(1, `"first"`)
+		s.wantWaiting(t, 1, `"first"`)
 
 		// A tab that is refused only together with others tries again after some minutes.
-		second := news.openTab(t, server.URL+"/tab.html?ids=second&polls=1")
+		second := s.openTab(t, news, "second")
 		second.waitUntil(t, `states.at(-1) === "open"`)
-		wantWaiting(2, "")
-		refused.Store("none")
+		s.wantWaiting(t, 2, "")
+		s.refused.Store("none")
 		evaluate[bool](t, second, `(() => {
 			const now = performance.now.bind(performance);
 			performance.now = () => now() + 301000;
 			return dispatchEvent(new Event("online"));
 		})()`)
-		wantWaiting(1, `"news":"1.000000","first":"1.000000","second"`)
+		s.wantWaiting(t, 1, `"news":"1.000000","first":"1.000000","second"`)
 		wantNoError(t, news, second)
+	}, chromium, firefox)
+}
+
+// The server may begin to refuse one tab, for example because a token has expired, when another one arrives.
+func TestTabs_DoNotBlameNewTab(t *testing.T) {
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		s := startRefusingServer(t, "none")
+		news := openPrivate(t, browser, s.url+"/tab.html?ids=news&polls=1")
+		news.waitUntil(t, `states.at(-1) === "open"`)
+		first := s.openTab(t, news, "first")
+		first.waitUntil(t, `states.at(-1) === "open"`)
+		s.wantWaiting(t, 1, `"first"`)
+		s.refused.Store("first")
+		second := s.openTab(t, news, "second")
+		first.waitUntil(t, `states.at(-1) === "error"`)
+		second.waitUntil(t, `states.at(-1) === "open"`)
+		s.wantWaiting(t, 1, `"news":"1.000000","second"`)
+		wantNoError(t, news, second)
+	}, chromium, firefox)
+}
+
+func TestTabs_StopWhenServerNoLongerRefuses(t *testing.T) {
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		s := startRefusingServer(t, "first")
+		news := openPrivate(t, browser, s.url+"/tab.html?ids=news&polls=1")
+		news.waitUntil(t, `states.at(-1) === "open"`)
+		first := s.openTab(t, news, "first")
+		first.waitUntil(t, `states.at(-1) === "error"`)
+		evaluate[bool](t, first, `NovComet.on("open", () => NovComet.stop()) && true`)
+		s.refused.Store("none")
+		first.waitUntil(t, `states.at(-1) === "close"`)
+		if evaluate[int](t, first, `navigator.locks.query().then(({ pending }) => pending.length)`) > 0 {
+			t.Error("the tab waits to lead after it has stopped")
+		}
 	}, chromium, firefox)
 }

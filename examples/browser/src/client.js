@@ -134,8 +134,7 @@ export const createClient = () => {
       events.prune(wishes.all());
       const ids = those(wish, "0");
       if (!ids.length) {
-        wishes.accept();
-        if (wishes.pending()) continue;
+        if (wishes.accept()) continue;
         return pause(1e6, abort.signal);
       }
       asked = now();
@@ -149,7 +148,7 @@ export const createClient = () => {
       for await (const { at, k, d } of streaming
         ? stream(endpoint, form, ids, abort, trust)
         : poll(endpoint, form, ids, wait, abort)) {
-        wishes.accept();
+        wait = wishes.accept() ? 0 : longestWait;
         const data = new Map(d);
         const stamps = new Map(at);
         yield /** @type {Answer} */ ({
@@ -159,7 +158,6 @@ export const createClient = () => {
         });
       }
       if (streaming) return;
-      wait = wishes.pending() ? 0 : longestWait;
     }
   }
 
@@ -286,7 +284,6 @@ export const createClient = () => {
     ticked = wall();
     heard = 0;
     if (sharing) {
-      outcast = barred = false;
       try {
         channel = new BroadcastChannel(name);
         channel.onmessage = hear;
@@ -306,6 +303,7 @@ export const createClient = () => {
 
   const leave = () => {
     if (channel && !lead) say({ tab: me, wish: [] });
+    outcast = barred = false;
     candidacy?.abort();
     candidacy = undefined;
     abdicate();

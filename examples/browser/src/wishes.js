@@ -23,7 +23,6 @@ export const createWishes = () => {
   let cautious = false; // whether one tab is added at a time
 
   const isPending = (/** @type {string[]} */ wish) => !isIn(wish, accepted);
-  const pending = () => [...tabs.values()].some(isPending);
 
   return {
     clear: () => tabs.clear(),
@@ -37,7 +36,6 @@ export const createWishes = () => {
 
     all: () => new Set([...tabs.values()].flat()),
     asked: () => asked,
-    pending,
 
     /** Reports whether the current request, or the next one, includes all wishes. */
     covered: () => cautious || [...tabs.values()].every((wish) => isIn(wish, asked)),
@@ -49,19 +47,21 @@ export const createWishes = () => {
       return asked = new Set(chosen.flatMap(([, wish]) => wish));
     },
 
+    /** The server has answered the request. Returns whether the next one has to add a tab. */
     accept() {
       accepted = asked;
-      cautious = cautious && pending();
+      return cautious = cautious && [...tabs.values()].some(isPending);
     },
 
     /** The server has refused the request. Returns the guilty tab, if it is known. @type {() => string | undefined} */
     blame() {
-      const suspects = chosen.length === 1 ? chosen : chosen.filter(([, wish]) => isPending(wish));
+      // What was accepted before may have expired.
+      const suspects = cautious ? chosen.filter(([, wish]) => isPending(wish)) : chosen;
       if (suspects.length === 1) {
         const [[tab, wish]] = suspects;
         return tabs.get(tab) === wish && tabs.delete(tab) ? tab : undefined;
       }
-      if (!suspects.length) accepted = new Set();
+      accepted = new Set();
       cautious = true;
       return undefined;
     },
