@@ -15,6 +15,7 @@ var NovComet = (() => {
   var trial = 5;
   var longestSilence = 45;
   var distrust = [0, 60, 600, 3600];
+  var replay = 5;
   var regret = 1;
   var longestQuery = 2e3;
   var longestFarewell = 65536;
@@ -183,11 +184,11 @@ var NovComet = (() => {
   };
 
   // src/events.js
-  var isLater = (a, b) => a.length === b.length ? a > b : a.length > b.length;
   var createEvents = (isAsked, dropped) => {
     const callbacks = /* @__PURE__ */ new Map();
     const cursors = /* @__PURE__ */ new Map();
     const texts2 = /* @__PURE__ */ new Map();
+    let since = 0;
     const withData = (id) => [...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
     const forget = (id) => {
       cursors.delete(id);
@@ -232,18 +233,24 @@ var NovComet = (() => {
         for (const id of cursors.keys()) if (!callbacks.has(id) && !wishes.has(`0${id}`)) forget(id);
       },
       /**
-       * Applies an answer. Returns the callbacks to call, and whether needed data is missing.
-       * @type {(answer: Answer) => { calls: [string, Callback][], lacking: boolean }}
+       * Applies an answer, direct from the server or from another tab. A cursor of another tab may be older because
+       * that tab was blocked. If it stays older, the event has an older stamp, for example of a restored file.
+       * Returns the callbacks to call, and whether needed data is missing.
+       * @type {(answer: Answer, direct?: boolean) => { calls: [string, Callback][], lacking: boolean }}
        */
-      learn({ at, k, d }) {
+      learn({ at, k, d }, direct) {
         const data = new Map(d);
         const calls = [];
         let lacking = false;
+        let older = 0;
         for (const [id, cursor] of at) {
           const mine = callbacks.get(id);
           if (!mine && !isAsked(id)) continue;
           const known = cursors.get(id);
-          if (known && +cursor && isLater(known, cursor)) continue;
+          if (+cursor && Number(known) > +cursor) {
+            older = since || now();
+            if (!direct && now() - older < replay) continue;
+          }
           if (data.has(id)) texts2.set(id, data.get(id));
           else if (withData(id) && !(known === cursor && texts2.has(id))) {
             lacking = true;
@@ -258,6 +265,7 @@ var NovComet = (() => {
             } else if (+cursor || !seen) subscription.seen = cursor;
           }
         }
+        since = older;
         return { calls, lacking };
       },
       // Each callback gets values of its own. What a stopped client leaves out, the next run delivers.
@@ -431,8 +439,8 @@ var NovComet = (() => {
     let failure = {};
     const emit = (type, ...values) => [...listeners[type]].forEach((listener) => call(() => listener(...values)));
     const own = () => [...events.wish(), ...tokens.list().map((token) => `t${token}`)];
-    const take = (answer) => {
-      const { calls, lacking } = events.learn(answer);
+    const take = (answer, direct) => {
+      const { calls, lacking } = events.learn(answer, direct);
       if (!connected) {
         connected = true;
         emit("open");
@@ -530,7 +538,7 @@ var NovComet = (() => {
             failures = 0;
             proven = true;
             say(answer);
-            take(answer);
+            take(answer, true);
             const late = now() - called > rollCall;
             if (barred || late && outcast) rejoin();
             else if (late) callRoll();

@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"errors"
+	"os"
 	"testing"
+	"time"
 )
 
 // recordCalls makes the tabs remember the stamps of all calls.
@@ -81,5 +83,35 @@ func TestTabs_IgnoreOldMessages(t *testing.T) {
 		tt.publish(t, "all")
 		wantStamp(t, tt.site, "all", tt.open...)
 		tt.wantNoOldCalls(t)
+	}, chromium, firefox)
+}
+
+// A file may be restored, or moved into place, with its old time. The tabs must not take this for an old
+// message, and must not ask again and again.
+func TestTabs_GetEventWithOlderStamp(t *testing.T) {
+	forEachHost(t, []host{hosts[0], hosts[2]}, func(t *testing.T, browser browser, h host) {
+		site := startPages(t)
+		tt := startDataTabs(t, site, browser, h)
+		file := eventFile(site, "all")
+		touch(t, file)
+		wantStamp(t, site, "all", tt.open...)
+		before := countRequests(t, tt.open, "true")
+		old := time.Now().Add(-time.Hour)
+		if err := errors.Join(
+			os.WriteFile(file+".old", []byte(`{"n":"old"}`), 0o644),
+			os.Chtimes(file+".old", old, old),
+			os.Rename(file+".old", file),
+		); err != nil {
+			t.Fatal(err)
+		}
+		wantStamp(t, site, "all", tt.open...)
+		for _, tab := range tt.open[1:] {
+			tab.waitUntil(t, `data.all.n === "old"`)
+		}
+		if n := countRequests(t, tt.open, "true") - before; n > 10 {
+			t.Errorf("the tabs sent %d requests", n)
+		}
+		touch(t, file)
+		wantStamp(t, site, "all", tt.open...)
 	}, chromium, firefox)
 }

@@ -54,9 +54,12 @@ export const createClient = () => {
 
   const own = () => [...events.wish(), ...tokens.list().map((token) => `t${token}`)];
 
-  /** Applies an answer. Returns whether needed data is missing. @type {(answer: Answer) => boolean} */
-  const take = (answer) => {
-    const { calls, lacking } = events.learn(answer);
+  /**
+   * Applies an answer, which may be direct from the server. Returns whether needed data is missing.
+   * @type {(answer: Answer, direct?: boolean) => boolean}
+   */
+  const take = (answer, direct) => {
+    const { calls, lacking } = events.learn(answer, direct);
     if (!connected) {
       connected = true;
       emit("open");
@@ -175,7 +178,7 @@ export const createClient = () => {
           failures = 0;
           proven = true;
           say(answer);
-          take(answer);
+          take(answer, true);
           const late = now() - called > rollCall;
           if (barred || late && outcast) rejoin();
           else if (late) callRoll();

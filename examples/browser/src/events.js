@@ -1,12 +1,8 @@
-import { never, regret } from "./limits.js";
-import { call } from "./time.js";
+import { never, regret, replay } from "./limits.js";
+import { call, now } from "./time.js";
 
 /** @typedef {import("../novcomet.mjs").Callback} Callback */
 /** @typedef {import("./answer.js").Answer} Answer */
-
-// Cursors are seconds with six decimals.
-/** @type {(a: string, b: string) => boolean} */
-const isLater = (a, b) => a.length === b.length ? a > b : a.length > b.length;
 
 /**
  * Keeps what a page subscribes to, and what it knows of these events.
@@ -22,6 +18,7 @@ export const createEvents = (isAsked, dropped) => {
   const cursors = new Map(); // id → the last stamp, as the server writes it
   /** @type {Map<string, string | undefined>} */
   const texts = new Map(); // id → the data of this cursor, undefined if it has none; missing if it is unknown
+  let since = 0; // when other tabs began to report older cursors, or 0
 
   /** @type {(id: string) => boolean} */
   const withData = (id) => [...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
@@ -77,20 +74,26 @@ export const createEvents = (isAsked, dropped) => {
     },
 
     /**
-     * Applies an answer. Returns the callbacks to call, and whether needed data is missing.
-     * @type {(answer: Answer) => { calls: [string, Callback][], lacking: boolean }}
+     * Applies an answer, direct from the server or from another tab. A cursor of another tab may be older because
+     * that tab was blocked. If it stays older, the event has an older stamp, for example of a restored file.
+     * Returns the callbacks to call, and whether needed data is missing.
+     * @type {(answer: Answer, direct?: boolean) => { calls: [string, Callback][], lacking: boolean }}
      */
-    learn({ at, k, d }) {
+    learn({ at, k, d }, direct) {
       const data = new Map(d);
       /** @type {[string, Callback][]} */
       const calls = [];
       let lacking = false;
+      let older = 0;
       for (const [id, cursor] of at) {
         const mine = callbacks.get(id);
         if (!mine && !isAsked(id)) continue;
-        // A cursor is 0 if the event was never published, or was removed. An older one is from a tab that slept.
+        // A cursor has seconds. It is 0 if the event was never published, or was removed.
         const known = cursors.get(id);
-        if (known && +cursor && isLater(known, cursor)) continue;
+        if (+cursor && Number(known) > +cursor) {
+          older = since || now();
+          if (!direct && now() - older < replay) continue;
+        }
         if (data.has(id)) texts.set(id, data.get(id));
         else if (withData(id) && !(known === cursor && texts.has(id))) {
           lacking = true;
@@ -106,6 +109,7 @@ export const createEvents = (isAsked, dropped) => {
           } else if (+cursor || !seen) subscription.seen = cursor;
         }
       }
+      since = older;
       return { calls, lacking };
     },
 

@@ -10,6 +10,7 @@ export const rollCall = 300; // until the leader forgets the wishes of other tab
 export const trial = 5; // how long a new stream may be silent, and must last
 export const longestSilence = 45; // of a stream; the server sends a comment every 20
 export const distrust = [0, 60, 600, 3600]; // until the next stream, after 0, 1, 2 and more failed streams
+export const replay = 5; // until older cursors of another tab are right
 export const regret = 1; // until an event without callbacks is given up; a framework may subscribe to it again
 export const longestQuery = 2000; // characters; a longer query is sent by POST
 export const longestFarewell = 65536; // bytes of all requests that may outlive their page
