@@ -292,7 +292,7 @@ var NovComet = (() => {
     const load2 = () => loading ?? (loading = (async () => {
       const from = source;
       try {
-        const loaded = typeof from === "function" && await from();
+        const loaded = typeof from === "function" && await Promise.race([from(), pause(patience, new AbortController().signal)]);
         if (loaded && source === from) value = loaded;
       } catch (error) {
         complain(error);
@@ -589,9 +589,10 @@ var NovComet = (() => {
     };
     const refused = async (reason) => {
       const before = candidacy;
+      renewing = true;
       const renewed = await tokens.renew(reason);
-      if (!channel || candidacy !== before) return;
-      if (renewed) return renew();
+      renewing = false;
+      if (renewed || !channel || candidacy !== before) return renew();
       rejoin(false);
       outcast = true;
     };
@@ -614,7 +615,7 @@ var NovComet = (() => {
       if (!said.at) return;
       const lacking = take(said);
       const reported = new Map(said.at);
-      if (lacking || !events.ids().every((id) => reported.has(id))) hello();
+      if (lacking || !events.ids().every((id) => reported.has(id))) renew();
     };
     const campaign = async (steal = false) => {
       candidacy?.abort();

@@ -290,7 +290,7 @@ var createTokens = () => {
   const load2 = () => loading ?? (loading = (async () => {
     const from = source;
     try {
-      const loaded = typeof from === "function" && await from();
+      const loaded = typeof from === "function" && await Promise.race([from(), pause(patience, new AbortController().signal)]);
       if (loaded && source === from) value = loaded;
     } catch (error) {
       complain(error);
@@ -587,9 +587,10 @@ var createClient = () => {
   };
   const refused = async (reason) => {
     const before = candidacy;
+    renewing = true;
     const renewed = await tokens.renew(reason);
-    if (!channel || candidacy !== before) return;
-    if (renewed) return renew();
+    renewing = false;
+    if (renewed || !channel || candidacy !== before) return renew();
     rejoin(false);
     outcast = true;
   };
@@ -612,7 +613,7 @@ var createClient = () => {
     if (!said.at) return;
     const lacking = take(said);
     const reported = new Map(said.at);
-    if (lacking || !events.ids().every((id) => reported.has(id))) hello();
+    if (lacking || !events.ids().every((id) => reported.has(id))) renew();
   };
   const campaign = async (steal = false) => {
     candidacy?.abort();

@@ -15,13 +15,15 @@ const fastTimeout = `{
 		setTimeout(callback, milliseconds >= 25000 ? milliseconds / 50 : milliseconds, ...rest);
 }`
 
-// fakeServer starts a server with the pages of examples/browser, testdata/pages/tab.html and another
-// endpoint. The real endpoint cannot show how the client behaves with a bad one.
+// fakeServer starts a server with the pages of examples/browser, two of testdata/pages, and another endpoint.
+// The real endpoint cannot show how the client behaves with a bad one.
 func fakeServer(t *testing.T, endpoint http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServer(http.Dir("../browser")))
-	mux.Handle("/tab.html", http.FileServer(http.Dir("testdata/pages")))
+	for _, page := range []string{"/tab.html", "/empty.html"} {
+		mux.Handle(page, http.FileServer(http.Dir("testdata/pages")))
+	}
 	mux.HandleFunc("/comet.php", endpoint)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)

@@ -2,6 +2,10 @@ package e2e_test
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"novcomet/examples/internal/launch"
@@ -82,5 +86,85 @@ func TestTabs_ShareOneRequestWithDifferentTokens(t *testing.T) {
 			}
 		}
 		wantNoError(t, tt.open...)
+	}, chromium, firefox)
+}
+
+// tokenServer starts a fake server that refuses the event "private" without the token "good". It counts the
+// requests.
+func tokenServer(t *testing.T) (url string, requests *atomic.Int32) {
+	t.Helper()
+	requests = new(atomic.Int32)
+	server := fakeServer(t, func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		if r.ParseForm() != nil {
+			return
+		}
+		if r.Form.Has("subscribed[private]") && !slices.Contains(r.Form["token"], "good") {
+			http.Error(w, `{"error":"subscribing to \"private\" needs a token"}`, http.StatusForbidden)
+			return
+		}
+		if r.Form.Get("wait") != "0" {
+			waitForClientToLeave(r)
+		}
+		var at []string
+		for _, id := range []string{"news", "private"} {
+			if r.Form.Has("subscribed[" + id + "]") {
+				at = append(at, fmt.Sprintf(`%q:"1.000000"`, id))
+			}
+		}
+		fmt.Fprintf(w, `{"s":0,"at":{%s}}`, strings.Join(at, ","))
+	})
+	return server.URL, requests
+}
+
+// followPrivate makes the page follow the event "private" with the tokens of a function.
+func followPrivate(t *testing.T, w *window, function string) {
+	t.Helper()
+	evaluate[bool](t, w, fmt.Sprintf(`(async () => {
+		const comet = await client();
+		Object.assign(window, { comet, states: [], calls: 0 });
+		for (const state of ["open", "error"]) comet.on(state, () => states.push(state));
+		comet.init("/comet.php", { stream: false, token: %s }).subscribe("private", () => {}).run();
+		return true;
+	})()`, function))
+}
+
+func TestTabs_WaitForSlowToken(t *testing.T) {
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		url, requests := tokenServer(t)
+		leading := openPrivate(t, browser, url+"/tab.html?ids=news&polls=1")
+		leading.waitUntil(t, `states.at(-1) === "open"`)
+		tab := leading.openTab(t, url+"/empty.html")
+		followPrivate(t, tab, `async () => calls++ ? (await sleep(3), "good") : "expired"`)
+		tab.waitUntil(t, `comet.last("private") === 1`)
+		if n := requests.Load(); n > 12 {
+			t.Errorf("the tabs sent %d requests", n)
+		}
+		wantNoError(t, leading, tab)
+	}, chromium, firefox)
+}
+
+func TestClient_GoesOnIfTokenDoesNotArrive(t *testing.T) {
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		url, _ := tokenServer(t)
+		w := openPrivate(t, browser, "about:blank")
+		w.runFirst(t, fastTimeout)
+		w.navigate(t, url+"/empty.html")
+		followPrivate(t, w, `() => calls++ ? "good" : new Promise(() => {})`)
+		w.waitUntil(t, `states.at(-1) === "open"`)
+	}, chromium, firefox)
+}
+
+func TestClient_PausesIfTokenIsNotRenewed(t *testing.T) {
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		for _, function := range []string{`() => "expired"`, `() => {}`, `() => { throw new Error("on purpose"); }`} {
+			url, requests := tokenServer(t)
+			w := openPrivate(t, browser, url+"/empty.html")
+			followPrivate(t, w, function)
+			w.waitUntil(t, `states.at(-1) === "error"`)
+			if evaluate[bool](t, w, "sleep(3).then(() => true)"); requests.Load() > 6 {
+				t.Errorf("%s: the client sent %d requests", function, requests.Load())
+			}
+		}
 	}, chromium, firefox)
 }

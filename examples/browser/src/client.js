@@ -232,9 +232,10 @@ export const createClient = () => {
   /** The server refuses the wish of this tab. The others must not notice. @type {(reason: string) => Promise<void>} */
   const refused = async (reason) => {
     const before = candidacy;
+    renewing = true; // It would be refused again.
     const renewed = await tokens.renew(reason);
-    if (!channel || candidacy !== before) return;
-    if (renewed) return renew();
+    renewing = false;
+    if (renewed || !channel || candidacy !== before) return renew();
     rejoin(false);
     outcast = true;
   };
@@ -260,7 +261,7 @@ export const createClient = () => {
     if (!said.at) return;
     const lacking = take(said);
     const reported = new Map(said.at);
-    if (lacking || !events.ids().every((id) => reported.has(id))) hello();
+    if (lacking || !events.ids().every((id) => reported.has(id))) renew();
   };
 
   /** @type {(steal?: boolean) => Promise<void>} */

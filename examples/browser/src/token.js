@@ -1,5 +1,5 @@
-import { silence } from "./limits.js";
-import { complain, now } from "./time.js";
+import { patience, silence } from "./limits.js";
+import { complain, now, pause } from "./time.js";
 
 /** Keeps the token of a page in memory. It is never stored. */
 export const createTokens = () => {
@@ -15,7 +15,8 @@ export const createTokens = () => {
   const load = () => loading ??= (async () => {
     const from = source;
     try {
-      const loaded = typeof from === "function" && await from();
+      const loaded = typeof from === "function" &&
+        await Promise.race([from(), pause(patience, new AbortController().signal)]);
       if (loaded && source === from) value = loaded;
     } catch (error) {
       complain(error);
