@@ -61,7 +61,7 @@ export interface Client {
    * Publishes the event to all its subscribers, including this page. data is any value that JSON.stringify
    * accepts, and becomes the data of the event. Without it, the event keeps its data. If the publication
    * fails, the promise is rejected with an Error that gives the reason. A publication also arrives if the page
-   * is left at once, unless its data has more than 64 KiB.
+   * is left at once, unless all in progress have more than 64 KiB; each counts for 1 KiB and its data.
    */
   publish(id: string | number, data?: unknown): Promise<true>;
 

@@ -43,12 +43,13 @@ var ask = async (url, form, seconds, abort, options) => {
     clearTimeout(timer);
   }
 };
+var extra = 1024;
 var farewell = 0;
 var publish = async (url, id, data) => {
   const body = data === void 0 ? "" : JSON.stringify(data);
   if (body === void 0) throw new TypeError(`${id}: JSON has no ${typeof data}`);
-  const size = new TextEncoder().encode(body).length;
-  const keepalive = farewell + size <= longestFarewell;
+  const size = new TextEncoder().encode(body).length + extra;
+  const keepalive = farewell + size <= longestFarewell + extra;
   if (keepalive) farewell += size;
   try {
     const answer = await ask(url, [["publish", id]], 0, new AbortController(), { method: "POST", body, keepalive });

@@ -114,4 +114,10 @@ var apiPromises = []promise{
 		window.fetch = original;
 		return comet.stop(), "" + requests;
 	})()`, "0"},
+
+	// Browsers allow at most 256 requests at a time that may outlive their page.
+	{"many events can be published at once", `(async () => {
+		const comet = await client(), publish = (_, i) => comet.publish("at-once-" + i, "x".repeat(i));
+		return Promise.all(Array.from({ length: 400 }, publish)).then(String).catch(({ message }) => message);
+	})().then((result) => "" + result.split(",").every((one) => one === "true"))`, "true"},
 }
