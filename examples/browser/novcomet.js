@@ -442,7 +442,7 @@ var NovComet = (() => {
     const own = () => [...events.wish(), ...tokens.list().map((token) => `t${token}`)];
     const take = (answer, direct) => {
       const { calls, lacking } = events.learn(answer, direct);
-      if (!connected) {
+      if (!connected && events.ids().every((id) => cursors.has(id))) {
         connected = true;
         emit("open");
       }
@@ -527,6 +527,7 @@ var NovComet = (() => {
       }
     }
     const leading = async (signal) => {
+      if (signal.aborted) return;
       lead = signal;
       proven = false;
       callRoll();
@@ -600,7 +601,7 @@ var NovComet = (() => {
     const hear = ({ data: said }) => {
       if (said.wish) {
         if (!lead) return;
-        wishes.set(said.tab, said.wish);
+        wishes.set(said.tab, said.wish.map(String));
         report(said.wish, said.has);
         if (said.wake && (due || now() - asked > 1)) wake();
         if (!wishes.covered() || due && now() > due) connection.abort();

@@ -440,7 +440,7 @@ var createClient = () => {
   const own = () => [...events.wish(), ...tokens.list().map((token) => `t${token}`)];
   const take = (answer, direct) => {
     const { calls, lacking } = events.learn(answer, direct);
-    if (!connected) {
+    if (!connected && events.ids().every((id) => cursors.has(id))) {
       connected = true;
       emit("open");
     }
@@ -525,6 +525,7 @@ var createClient = () => {
     }
   }
   const leading = async (signal) => {
+    if (signal.aborted) return;
     lead = signal;
     proven = false;
     callRoll();
@@ -598,7 +599,7 @@ var createClient = () => {
   const hear = ({ data: said }) => {
     if (said.wish) {
       if (!lead) return;
-      wishes.set(said.tab, said.wish);
+      wishes.set(said.tab, said.wish.map(String));
       report(said.wish, said.has);
       if (said.wake && (due || now() - asked > 1)) wake();
       if (!wishes.covered() || due && now() > due) connection.abort();

@@ -120,4 +120,33 @@ var apiPromises = []promise{
 		const comet = await client(), publish = (_, i) => comet.publish("at-once-" + i, "x".repeat(i));
 		return Promise.all(Array.from({ length: 400 }, publish)).then(String).catch(({ message }) => message);
 	})().then((result) => "" + result.split(",").every((one) => one === "true"))`, "true"},
+
+	{"open means that the server has answered about all events", `(async () => {
+		const one = await client("/comet.php?early"), two = await client("/comet.php?early");
+		await one.publish("early"), await sleep(0.1);
+		await opened(one.subscribe("other", () => {}));
+		const channel = new BroadcastChannel("novcomet 3 " + new URL("/comet.php?early", location));
+		const isOpen = opened(two.subscribe("early", () => {}));
+		channel.postMessage({ at: [], k: [], d: [] }); // an answer about other events
+		await isOpen;
+		channel.close();
+		return one.stop(), two.stop(), "" + (two.last("early") > 0);
+	})()`, "true"},
+
+	{"messages of other scripts disturb nobody", `new Promise(async (resolve) => {
+		const one = await client("/comet.php?noise"), two = await client("/comet.php?noise"), got = new Set();
+		const end = () => (one.stop(), two.stop(), resolve([...got].sort().join()));
+		const add = (name) => () => got.add(name).size === 3 && end();
+		await opened(one.subscribe("noise", add("one"))), await opened(two.subscribe("noise", add("two")));
+		const channel = new BroadcastChannel("novcomet 3 " + new URL("/comet.php?noise", location));
+		for (const message of [
+			null, 5, "text", {}, { wish: 5 }, { tab: "x", wish: [null, 5, "", "0"] }, { at: 5 }, { at: [null] },
+			{ at: [["noise", 7]] }, { at: [["noise"]], k: 5 }, { out: {} }, { error: 5 },
+		]) channel.postMessage(message);
+		await sleep(0.2);
+		channel.close();
+		got.clear();
+		two.subscribe("later", add("later"));
+		while (got.size < 3) await one.publish("noise"), await one.publish("later"), await sleep(0.1);
+	})`, "later,one,two"},
 }

@@ -60,7 +60,7 @@ export const createClient = () => {
    */
   const take = (answer, direct) => {
     const { calls, lacking } = events.learn(answer, direct);
-    if (!connected) {
+    if (!connected && events.ids().every((id) => cursors.has(id))) {
       connected = true;
       emit("open");
     }
@@ -166,6 +166,7 @@ export const createClient = () => {
 
   /** @type {(signal: AbortSignal) => Promise<void>} */
   const leading = async (signal) => {
+    if (signal.aborted) return; // Browsers grant a stolen lock although the tab has left.
     lead = signal;
     proven = false; // other tabs may have later stamps
     callRoll();
@@ -244,7 +245,7 @@ export const createClient = () => {
   const hear = ({ data: said }) => {
     if (said.wish) {
       if (!lead) return;
-      wishes.set(said.tab, said.wish);
+      wishes.set(said.tab, said.wish.map(String));
       report(said.wish, said.has);
       if (said.wake && (due || now() - asked > 1)) wake(); // many tabs may wake up at the same time
       // A pause may be over although its timer has not fired: timers of hidden tabs are late.
