@@ -19,47 +19,6 @@ var longestQuery = 2e3;
 var longestFarewell = 65536;
 var never = "0.000000";
 
-// src/server.js
-var Refusal = class extends Error {
-};
-var strange = "not an answer of NovComet";
-var request = (url, form, signal, options = {}) => {
-  const query = new URLSearchParams(form);
-  if (!options.method && (query.has("token") || `${query}`.length > longestQuery)) {
-    options = { ...options, method: "POST", body: query };
-  } else url += (url.includes("?") ? "&" : "?") + query;
-  return fetch(url, { cache: "no-store", signal, ...options });
-};
-var ask = async (url, form, seconds, abort, options) => {
-  const timer = setTimeout(() => abort.abort(new Error("no answer in time")), (seconds + patience) * 1e3);
-  try {
-    const response = await request(url, form, abort.signal, options);
-    const answer = await response.json().catch(() => null);
-    if (response.ok && answer !== null) return answer;
-    const { status } = response;
-    if ([400, 403, 413].includes(status) && answer?.error) throw new Refusal(answer.error);
-    throw new Error(answer?.error ?? (response.ok ? strange : `HTTP ${status}`));
-  } finally {
-    clearTimeout(timer);
-  }
-};
-var extra = 1024;
-var farewell = 0;
-var publish = async (url, id, data) => {
-  const body = data === void 0 ? "" : JSON.stringify(data);
-  if (body === void 0) throw new TypeError(`${id}: JSON has no ${typeof data}`);
-  const size = new TextEncoder().encode(body).length + extra;
-  const keepalive = farewell + size <= longestFarewell + extra;
-  if (keepalive) farewell += size;
-  try {
-    const answer = await ask(url, [["publish", id]], 0, new AbortController(), { method: "POST", body, keepalive });
-    if (answer !== true) throw new Error(`the server could not publish ${id}`);
-    return true;
-  } finally {
-    if (keepalive) farewell -= size;
-  }
-};
-
 // src/time.js
 var now = () => performance.now() / 1e3;
 var wall = () => Date.now() / 1e3;
@@ -83,6 +42,177 @@ var call = (function_) => {
   } catch (error) {
     complain(error);
   }
+};
+
+// src/events.js
+var createEvents = (dropped) => {
+  const callbacks = /* @__PURE__ */ new Map();
+  const cursors = /* @__PURE__ */ new Map();
+  const texts2 = /* @__PURE__ */ new Map();
+  let wanted = /* @__PURE__ */ new Set();
+  let since = 0;
+  const withData = (id) => [...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
+  const prune = () => {
+    for (const id of cursors.keys()) {
+      if (callbacks.has(id) || wanted.has(`0${id}`)) continue;
+      cursors.delete(id);
+      texts2.delete(id);
+    }
+  };
+  return {
+    cursors,
+    texts: texts2,
+    /** What the page wants of the server. */
+    wish: () => [...callbacks.keys()].flatMap((id) => [`0${id}`].concat(withData(id) ? `1${id}` : [])),
+    /** Returns whether the subscription is new. @type {(id: string, callback: Callback, data: boolean) => boolean} */
+    subscribe(id, callback, data) {
+      const set = callbacks.get(id) ?? /* @__PURE__ */ new Map();
+      callbacks.set(id, set);
+      if (set.get(callback)?.data === data) return false;
+      set.set(callback, { data, seen: data ? void 0 : cursors.get(id) });
+      return true;
+    },
+    // A framework may subscribe again at once. Until then the event goes on, so that nothing is missed.
+    /** @type {(id: string, callback?: Callback) => void} */
+    unsubscribe(id, callback) {
+      const set = callbacks.get(id);
+      if (!set) return;
+      if (callback) set.delete(callback);
+      else set.clear();
+      setTimeout(() => {
+        if (set.size || callbacks.get(id) !== set) return;
+        callbacks.delete(id);
+        prune();
+        dropped();
+      }, regret * 1e3);
+    },
+    /** Begins anew, with another server. */
+    restart() {
+      cursors.clear();
+      texts2.clear();
+      for (const set of callbacks.values()) for (const subscription of set.values()) delete subscription.seen;
+    },
+    /** Sets the wishes of all tabs. @type {(wishes?: Set<string>) => void} */
+    want(wishes = /* @__PURE__ */ new Set()) {
+      wanted = wishes;
+      prune();
+    },
+    /**
+     * Applies an answer, of the server itself or of another tab. A cursor of another tab may be older because that
+     * tab was blocked. If it stays older, the event has got an older stamp, for example from a restored file.
+     * Returns the callbacks to call, and whether it lacks an event of the page, or its data.
+     * @type {(answer: Answer, direct?: boolean) => { calls: [string, Callback][], lacking: boolean }}
+     */
+    learn({ at, k, d }, direct) {
+      const data = new Map(d);
+      const calls = [];
+      const stamps = new Map(at);
+      let lacking = ![...callbacks.keys()].every((id) => stamps.has(id));
+      let older = 0;
+      for (const [id, cursor] of at) {
+        const mine = callbacks.get(id);
+        if (!mine && !wanted.has(`0${id}`)) continue;
+        const known = cursors.get(id);
+        if (+cursor && Number(known) > +cursor) {
+          older = since || now();
+          if (!direct && now() - older < replay) continue;
+        }
+        if (data.has(id)) texts2.set(id, data.get(id));
+        else if (withData(id) && !(known === cursor && texts2.has(id))) {
+          lacking = true;
+          continue;
+        } else if (known !== cursor) texts2.delete(id);
+        cursors.set(id, cursor);
+        for (const [callback, subscription] of mine ?? []) {
+          const { seen } = subscription;
+          if (+cursor && (seen ? seen !== cursor : subscription.data || k.includes(id))) {
+            subscription.seen = seen ?? never;
+            calls.push([id, callback]);
+          } else if (+cursor || !seen) subscription.seen = cursor;
+        }
+      }
+      since = older;
+      return { calls, lacking };
+    },
+    // Each callback gets values of its own. What a stopped client leaves out, the next run delivers.
+    /** @type {(calls: [string, Callback][], isRunning: () => boolean) => void} */
+    deliver(calls, isRunning) {
+      const seconds = calls.map(([id]) => [id, Math.floor(Number(cursors.get(id)))]);
+      for (const [id, callback] of calls) {
+        const subscription = callbacks.get(id)?.get(callback);
+        if (!subscription || !isRunning()) continue;
+        subscription.seen = cursors.get(id);
+        const text = subscription.data ? texts2.get(id) : void 0;
+        call(() => callback(Object.fromEntries(seconds), text && JSON.parse(text)));
+      }
+    }
+  };
+};
+
+// src/server.js
+var Refusal = class extends Error {
+};
+var strange = "not an answer of NovComet";
+var request = (url, form, signal, options = {}) => {
+  const query = new URLSearchParams(form);
+  if (!options.method && (query.has("token") || `${query}`.length > longestQuery)) {
+    options = { ...options, method: "POST", body: query };
+  } else url += (url.includes("?") ? "&" : "?") + query;
+  return fetch(url, { cache: "no-store", signal, ...options });
+};
+var ask = async (url, form, seconds, abort, options) => {
+  const timer = setTimeout(() => abort.abort(new Error("no answer in time")), (seconds + patience) * 1e3);
+  try {
+    const response = await request(url, form, abort.signal, options);
+    const answer = await response.json().catch(() => null);
+    const { ok, status } = response;
+    if (ok && answer !== null) return answer;
+    const refused = answer?.error && [400, 403, 413].includes(status);
+    throw new (refused ? Refusal : Error)(answer?.error ?? (ok ? strange : `HTTP ${status}`));
+  } finally {
+    clearTimeout(timer);
+  }
+};
+var extra = 1024;
+var farewell = 0;
+var publish = async (url, id, data) => {
+  const body = data === void 0 ? "" : JSON.stringify(data);
+  if (body === void 0) throw new TypeError(`${id}: JSON has no ${typeof data}`);
+  const size = new Blob([body]).size + extra;
+  const keepalive = farewell + size <= longestFarewell + extra;
+  if (keepalive) farewell += size;
+  try {
+    const answer = await ask(url, [["publish", id]], 0, new AbortController(), { method: "POST", body, keepalive });
+    if (answer !== true) throw new Error(`the server could not publish ${id}`);
+    return true;
+  } finally {
+    if (keepalive) farewell -= size;
+  }
+};
+
+// src/storage.js
+var load = (key) => {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? "null");
+  } catch {
+    return void 0;
+  }
+};
+var save = (key, value) => localStorage.setItem(key, JSON.stringify(value));
+
+// src/election.js
+var elect = async (name, me, signal, steal, lead) => {
+  if (navigator.locks) {
+    await navigator.locks.request(name, steal ? { steal } : { signal }, lead);
+  } else if (steal || !load(name)) {
+    save(name, me);
+    await pause(0.1, signal);
+    if (!signal.aborted && load(name) === me) await lead();
+  }
+};
+var isOpen = (name, me, leads) => !navigator.locks && (leads ? load(name) !== me : !load(name));
+var resign = (name, me) => {
+  if (load(name) === me) localStorage.removeItem(name);
 };
 
 // src/answer.js
@@ -130,7 +260,7 @@ async function* stream(url, form, ids, abort, trust) {
       const { done, value } = await reader.read();
       if (done) break;
       expect(longestSilence);
-      if (trust.failed && now() - start > trial) trust.judge(0);
+      if (trust.failed && now() - start > trial) trust.set(0);
       const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
@@ -152,132 +282,332 @@ async function* stream(url, form, ids, abort, trust) {
   } catch {
   } finally {
     clearTimeout(timer);
-    if (silent || !signal.aborted && now() - start < trial) trust.judge(trust.failed + 1);
+    if (silent || !signal.aborted && now() - start < trial) trust.set(trust.failed + 1);
     abort.abort();
   }
 }
 
-// src/storage.js
-var load = (key) => {
-  try {
-    return JSON.parse(localStorage.getItem(key) ?? "null");
-  } catch {
-    return void 0;
-  }
+// src/wishes.js
+var those = (wish, kind) => [...wish].flatMap((part) => part[0] === kind ? part.slice(1) : []);
+var isIn = (wish, all) => wish.every((part) => all.has(part));
+var createWishes = () => {
+  const tabs = /* @__PURE__ */ new Map();
+  let chosen = [];
+  let asked = /* @__PURE__ */ new Set();
+  let accepted = /* @__PURE__ */ new Set();
+  let cautious = false;
+  const all = () => [...tabs.values()].flat();
+  const isPending = (wish = all()) => !isIn(wish, accepted);
+  return {
+    clear: () => tabs.clear(),
+    /** Returns whether the wish has changed. @type {(tab: string, wish: string[]) => boolean} */
+    set(tab, wish) {
+      const before = JSON.stringify(tabs.get(tab));
+      tabs.set(tab, wish);
+      return JSON.stringify(wish) !== before;
+    },
+    all: () => new Set(all()),
+    /** Reports whether the current request, or the next one, includes all wishes. */
+    covered: () => cautious || isIn(all(), asked),
+    /** Begins a request, and returns what to ask. */
+    next() {
+      let added = 0;
+      chosen = [...tabs].filter(([, wish]) => !cautious || !isPending(wish) || !added++);
+      return asked = new Set(chosen.flatMap(([, wish]) => wish));
+    },
+    /** The server has answered the request. Returns whether the next one has to add a tab. */
+    accept() {
+      accepted = asked;
+      return cautious = cautious && isPending();
+    },
+    /** The server has refused the request. Returns the guilty tab, if it is known. @type {() => string | undefined} */
+    blame() {
+      const suspects = cautious ? chosen.filter(([, wish]) => isPending(wish)) : chosen;
+      if (suspects.length === 1) {
+        const [[tab, wish]] = suspects;
+        return tabs.get(tab) === wish && tabs.delete(tab) ? tab : void 0;
+      }
+      accepted = /* @__PURE__ */ new Set();
+      cautious = true;
+      return void 0;
+    }
+  };
 };
-var save = (key, value) => localStorage.setItem(key, JSON.stringify(value));
 
-// src/election.js
-var elect = async (name, me, signal, steal, lead) => {
-  if (navigator.locks) {
-    await navigator.locks.request(name, steal ? { steal } : { signal }, lead);
-  } else if (steal || !load(name)) {
-    save(name, me);
-    await pause(0.1, signal);
-    if (!signal.aborted && load(name) === me) await lead();
+// src/leader.js
+var createLeader = (page, me, signal, say, refused, share) => {
+  const { events, tokens, trust } = page;
+  const { cursors, texts: texts2 } = events;
+  const wishes = createWishes();
+  let proven = false;
+  let connection = new AbortController();
+  let asked = 0;
+  let called = 0;
+  let due = 0;
+  let failures = 0;
+  const report = (wish = [], has = /* @__PURE__ */ new Map()) => {
+    const all = wishes.all();
+    const ids = those(all, "0");
+    if (page.failure) return say(page.failure);
+    if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts2 : cursors).has(id))) return say({});
+    const stale = those(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
+    say({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts2.get(id)]) });
+  };
+  const callRoll = () => {
+    wishes.clear();
+    wishes.set(me, page.wish());
+    called = now();
+    report();
+  };
+  async function* follow() {
+    for (let wait = 0; ; ) {
+      const wish = wishes.next();
+      events.want(wishes.all());
+      const ids = those(wish, "0");
+      if (!ids.length) {
+        if (wishes.accept()) continue;
+        return pause(1e6, connection.signal);
+      }
+      asked = now();
+      const needy = those(wish, "1");
+      const lacking = new Set(needy.filter((id) => !texts2.has(id)));
+      const form = ids.map((id) => [`subscribed[${id}]`, lacking.has(id) ? never : cursors.get(id) ?? "now"]);
+      if (needy.length) form.push(["data", "1"]);
+      for (const token of those(wish, "t")) form.push(["token", token]);
+      const streaming = wait && page.stream && trust.allows();
+      for await (const { at, k, d } of streaming ? stream(page.url, form, ids, connection, trust) : poll(page.url, form, ids, wait, connection)) {
+        wait = wishes.accept() ? 0 : longestWait;
+        const data = new Map(d);
+        const stamps = new Map(at);
+        yield (
+          /** @type {Answer} */
+          {
+            at,
+            k: k.filter((id) => !lacking.has(id) || (cursors.get(id) ?? stamps.get(id)) !== stamps.get(id)),
+            d: needy.filter((id) => k.includes(id) || !texts2.has(id)).map((id) => [id, data.get(id)])
+          }
+        );
+      }
+      if (streaming) return;
+    }
   }
-};
-var isOpen = (name, me, leads) => !navigator.locks && (leads ? load(name) !== me : !load(name));
-var resign = (name, me) => {
-  if (load(name) === me) localStorage.removeItem(name);
-};
-
-// src/events.js
-var createEvents = (isAsked, dropped) => {
-  const callbacks = /* @__PURE__ */ new Map();
-  const cursors = /* @__PURE__ */ new Map();
-  const texts2 = /* @__PURE__ */ new Map();
-  let since = 0;
-  const withData = (id) => [...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
-  const forget = (id) => {
-    cursors.delete(id);
-    texts2.delete(id);
+  const wake = () => {
+    failures = 0;
+    connection.abort();
   };
   return {
-    cursors,
-    texts: texts2,
-    ids: () => [...callbacks.keys()],
-    /** What the page wants of the server. */
-    wish: () => [...callbacks.keys()].flatMap((id) => withData(id) ? [`0${id}`, `1${id}`] : [`0${id}`]),
-    /** Returns whether the subscription is new. @type {(id: string, callback: Callback, data: boolean) => boolean} */
-    subscribe(id, callback, data) {
-      const set = callbacks.get(id) ?? /* @__PURE__ */ new Map();
-      callbacks.set(id, set);
-      if (set.get(callback)?.data === data) return false;
-      set.set(callback, { data, seen: data ? void 0 : cursors.get(id) });
-      return true;
-    },
-    // A framework may subscribe again at once. Until then the event goes on, so that nothing is missed.
-    /** @type {(id: string, callback?: Callback) => void} */
-    unsubscribe(id, callback) {
-      const set = callbacks.get(id);
-      if (!set) return;
-      if (callback) set.delete(callback);
-      else set.clear();
-      setTimeout(() => {
-        if (set.size || callbacks.get(id) !== set) return;
-        callbacks.delete(id);
-        if (!isAsked(id)) forget(id);
-        dropped();
-      }, regret * 1e3);
-    },
-    /** Begins anew, with another server. */
-    restart() {
-      cursors.clear();
-      texts2.clear();
-      for (const set of callbacks.values()) for (const subscription of set.values()) delete subscription.seen;
-    },
-    /** Forgets events that no tab wants, because their cursors become stale. @type {(wishes: Set<string>) => void} */
-    prune(wishes) {
-      for (const id of cursors.keys()) if (!callbacks.has(id) && !wishes.has(`0${id}`)) forget(id);
-    },
-    /**
-     * Applies an answer, direct from the server or from another tab. A cursor of another tab may be older because
-     * that tab was blocked. If it stays older, the event has an older stamp, for example of a restored file.
-     * Returns the callbacks to call, and whether needed data is missing.
-     * @type {(answer: Answer, direct?: boolean) => { calls: [string, Callback][], lacking: boolean }}
-     */
-    learn({ at, k, d }, direct) {
-      const data = new Map(d);
-      const calls = [];
-      let lacking = false;
-      let older = 0;
-      for (const [id, cursor] of at) {
-        const mine = callbacks.get(id);
-        if (!mine && !isAsked(id)) continue;
-        const known = cursors.get(id);
-        if (+cursor && Number(known) > +cursor) {
-          older = since || now();
-          if (!direct && now() - older < replay) continue;
-        }
-        if (data.has(id)) texts2.set(id, data.get(id));
-        else if (withData(id) && !(known === cursor && texts2.has(id))) {
-          lacking = true;
-          continue;
-        } else if (known !== cursor) texts2.delete(id);
-        cursors.set(id, cursor);
-        for (const [callback, subscription] of mine ?? []) {
-          const { seen } = subscription;
-          if (+cursor && (seen ? seen !== cursor : subscription.data || k.includes(id))) {
-            subscription.seen = seen ?? never;
-            calls.push([id, callback]);
-          } else if (+cursor || !seen) subscription.seen = cursor;
+    wake,
+    async lead() {
+      callRoll();
+      signal.addEventListener("abort", () => connection.abort());
+      while (!signal.aborted) {
+        connection = new AbortController();
+        due = 0;
+        try {
+          for await (const answer of follow()) {
+            failures = 0;
+            proven = true;
+            say(answer);
+            page.learn(answer, true);
+            if (now() - called > rollCall) {
+              if (share) share();
+              else callRoll();
+            }
+          }
+        } catch (problem) {
+          const error = (
+            /** @type {Error} */
+            connection.signal.reason ?? problem
+          );
+          if (signal.aborted || error.name === "AbortError") continue;
+          if (error instanceof Refusal) {
+            const guilty = wishes.blame();
+            if (refused) {
+              if (guilty === me) refused(error.message);
+              else if (guilty) say({ out: guilty, error: error.message });
+              continue;
+            }
+            const renewed = await tokens.renew(error.message);
+            wishes.set(me, page.wish());
+            if (renewed) continue;
+            called = -rollCall;
+          }
+          const seconds = Math.min(2 ** failures++, longestPause) * (0.75 + Math.random() / 2);
+          due = now() + seconds;
+          connection = new AbortController();
+          await pause(grace, connection.signal);
+          if (connection.signal.aborted) continue;
+          page.fail({ error: error.message, seconds: due - now() });
+          report();
+          await pause(due - now(), connection.signal);
         }
       }
-      since = older;
-      return { calls, lacking };
     },
-    // Each callback gets values of its own. What a stopped client leaves out, the next run delivers.
-    /** @type {(calls: [string, Callback][], isRunning: () => boolean) => void} */
-    deliver(calls, isRunning) {
-      const seconds = calls.map(([id]) => [id, Math.floor(Number(cursors.get(id)))]);
-      for (const [id, callback] of calls) {
-        const subscription = callbacks.get(id)?.get(callback);
-        if (!subscription || !isRunning()) continue;
-        subscription.seen = cursors.get(id);
-        const text = subscription.data ? texts2.get(id) : void 0;
-        call(() => callback(Object.fromEntries(seconds), text && JSON.parse(text)));
+    /** The wish of this tab may have changed. */
+    renew() {
+      if (wishes.set(me, page.wish()) && share) share();
+      else if (!wishes.covered() || !those(wishes.all(), "0").length) connection.abort();
+      else if (!page.failure) page.learn({ at: [...cursors], k: [], d: [] });
+    },
+    /** Another tab wants something. @type {(message: import("./tab.js").Hello) => void} */
+    hear({ tab, wish, has, wake: urgent }) {
+      wishes.set(tab, wish.map(String));
+      report(wish, has);
+      if (urgent && (due || now() - asked > 1)) wake();
+      if (!wishes.covered() || due && now() > due) connection.abort();
+    }
+  };
+};
+
+// src/tab.js
+var createTab = (page) => {
+  const { events, tokens } = page;
+  const me = `${Math.random()}`;
+  let name = "";
+  let channel;
+  let candidacy;
+  let leader;
+  let excluded = false;
+  let heard = 0;
+  let ticking = 0;
+  let ticked = 0;
+  const say = (message) => {
+    try {
+      channel?.postMessage(message);
+    } catch {
+    }
+  };
+  const hello = (wake2 = false) => {
+    if (!channel || !candidacy) return;
+    const { signal } = candidacy;
+    const since = now();
+    const has = new Map([...events.cursors].filter(([id]) => events.texts.has(id)));
+    say({ tab: me, wish: page.wish(), has, wake: wake2 });
+    pause(doubt * (1 + Math.random()), signal).then(() => {
+      if (!signal.aborted && !leader && heard < since) campaign(true);
+    });
+  };
+  const wake = () => {
+    if (leader) leader.wake();
+    else hello(true);
+  };
+  let renewing = false;
+  const renew = () => {
+    if (renewing) return;
+    renewing = true;
+    queueMicrotask(() => {
+      renewing = false;
+      if (leader) leader.renew();
+      else hello();
+    });
+  };
+  const refused = async (reason) => {
+    const before = candidacy;
+    renewing = true;
+    const renewed = await tokens.renew(reason);
+    renewing = false;
+    if (renewed || !channel || candidacy !== before) return renew();
+    rejoin(false);
+    excluded = true;
+  };
+  const hear = ({ data: said }) => {
+    if (said.wish) return leader?.hear(said);
+    heard = now();
+    if (leader) return onStorage();
+    if (said.out === me) refused(said.error);
+    if (said.error && !said.out) page.fail(said);
+    if (said.at && page.learn(said)) renew();
+  };
+  const leading = async (signal) => {
+    if (signal.aborted) return;
+    const mine = leader = createLeader(page, me, signal, say, !!channel && refused, excluded && rejoin);
+    await mine.lead();
+    if (leader === mine) abdicate();
+  };
+  const abdicate = () => {
+    leader = void 0;
+    events.want();
+  };
+  const campaign = async (steal = false) => {
+    candidacy?.abort();
+    const { signal } = candidacy = new AbortController();
+    try {
+      await (channel ? elect(name, me, signal, steal, () => leading(signal)) : leading(signal));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (
+        /** @type {Error} */
+        error.name === "AbortError"
+      ) return campaign();
+      rejoin(false);
+    }
+  };
+  const onStorage = () => {
+    if (channel && candidacy && isOpen(name, me, !!leader)) campaign();
+  };
+  const join = async (sharing = true) => {
+    if (ticking) return;
+    name = `novcomet 3 ${page.url}`;
+    ticked = wall();
+    if (sharing) {
+      try {
+        channel = new BroadcastChannel(name);
+        channel.onmessage = hear;
+      } catch {
       }
+    }
+    const session = ticking = setInterval(() => {
+      const slept = wall() - ticked > asleep;
+      ticked = wall();
+      if (slept) wake();
+      else if (channel && !leader && now() - heard > silence) hello();
+    }, silence * 500);
+    await tokens.first();
+    if (ticking !== session) return;
+    campaign();
+    hello(true);
+  };
+  const leave = () => {
+    if (!ticking) return false;
+    if (channel && !leader) say({ tab: me, wish: [] });
+    excluded = false;
+    candidacy?.abort();
+    candidacy = void 0;
+    abdicate();
+    clearInterval(ticking);
+    ticking = 0;
+    channel?.close();
+    channel = void 0;
+    resign(name, me);
+    return true;
+  };
+  const rejoin = (sharing = true) => {
+    leave();
+    join(sharing);
+  };
+  const reactions = {
+    storage: onStorage,
+    online: wake,
+    offline: wake,
+    // A waiting request may not notice.
+    pagehide: leave,
+    freeze: leave,
+    pageshow: () => join(),
+    resume: () => join(),
+    visibilitychange: () => {
+      if (!document.hidden) wake();
+    }
+  };
+  return {
+    renew,
+    join,
+    leave,
+    /** Joins, and reacts to the browser until the signal. @type {(signal: AbortSignal) => void} */
+    start(signal) {
+      for (const [type, listener] of Object.entries(reactions)) {
+        globalThis.addEventListener?.(type, listener, { signal, capture: true });
+      }
+      join();
     }
   };
 };
@@ -306,9 +636,10 @@ var createTokens = () => {
       loading = void 0;
     },
     source: () => source,
-    list: () => (
+    /** What the page wants of the server (wishes.js). */
+    wish: () => (
       /** @type {string[]} */
-      [].concat(value || [])
+      [].concat(value || []).map((token) => `t${token}`)
     ),
     /** Waits for the first token. */
     first: () => value || load2(),
@@ -325,15 +656,11 @@ var createTokens = () => {
 };
 
 // src/trust.js
-var createTrust = () => {
+var createTrust = (url) => {
   let since = 0;
   let failed = 0;
-  let key = "";
+  const key = `novcomet 3 ${url} streams`;
   return {
-    reset(name) {
-      since = failed = 0;
-      key = `${name} streams`;
-    },
     allows() {
       [since, failed] = load(key) ?? [since, failed];
       const age = wall() - since;
@@ -342,7 +669,7 @@ var createTrust = () => {
     get failed() {
       return failed;
     },
-    judge(count) {
+    set(count) {
       failed = Math.min(count, distrust.length - 1);
       since = wall();
       try {
@@ -353,379 +680,67 @@ var createTrust = () => {
   };
 };
 
-// src/wishes.js
-var those = (wish, kind) => [...wish].filter((part) => part[0] === kind).map((part) => part.slice(1));
-var isIn = (wish, all) => wish.every((part) => all.has(part));
-var createWishes = () => {
-  const tabs = /* @__PURE__ */ new Map();
-  let chosen = [];
-  let asked = /* @__PURE__ */ new Set();
-  let accepted = /* @__PURE__ */ new Set();
-  let cautious = false;
-  const isPending = (wish) => !isIn(wish, accepted);
-  return {
-    clear: () => tabs.clear(),
-    /** Returns whether the wish has changed. @type {(tab: string, wish: string[]) => boolean} */
-    set(tab, wish) {
-      const before = JSON.stringify(tabs.get(tab));
-      tabs.set(tab, wish);
-      return JSON.stringify(wish) !== before;
-    },
-    all: () => new Set([...tabs.values()].flat()),
-    asked: () => asked,
-    /** Reports whether the current request, or the next one, includes all wishes. */
-    covered: () => cautious || [...tabs.values()].every((wish) => isIn(wish, asked)),
-    /** Begins a request, and returns what to ask. */
-    next() {
-      let added = 0;
-      chosen = [...tabs].filter(([, wish]) => !cautious || !isPending(wish) || !added++);
-      return asked = new Set(chosen.flatMap(([, wish]) => wish));
-    },
-    /** The server has answered the request. Returns whether the next one has to add a tab. */
-    accept() {
-      accepted = asked;
-      return cautious = cautious && [...tabs.values()].some(isPending);
-    },
-    /** The server has refused the request. Returns the guilty tab, if it is known. @type {() => string | undefined} */
-    blame() {
-      const suspects = cautious ? chosen.filter(([, wish]) => isPending(wish)) : chosen;
-      if (suspects.length === 1) {
-        const [[tab, wish]] = suspects;
-        return tabs.get(tab) === wish && tabs.delete(tab) ? tab : void 0;
-      }
-      accepted = /* @__PURE__ */ new Set();
-      cautious = true;
-      return void 0;
-    },
-    /** This tab no longer leads. */
-    reset() {
-      tabs.clear();
-      accepted = asked = /* @__PURE__ */ new Set();
-      cautious = false;
-    }
-  };
-};
-
 // src/client.js
 var createClient = () => {
-  let endpoint = "";
-  let streams = true;
   const listeners = { open: /* @__PURE__ */ new Set(), error: /* @__PURE__ */ new Set(), close: /* @__PURE__ */ new Set() };
-  const me = `${Math.random()}`;
-  const wishes = createWishes();
-  const tokens = createTokens();
-  const trust = createTrust();
-  const events = createEvents((id) => wishes.asked().has(`0${id}`), () => renew());
-  const { cursors, texts: texts2 } = events;
-  let running = false;
   let presence;
-  let outcast = false;
-  let barred = false;
-  let name = "";
-  let channel;
-  let candidacy;
-  let lead;
-  let proven = false;
-  let connection = new AbortController();
-  let ticking = 0;
-  let ticked = 0;
-  let heard = 0;
-  let asked = 0;
-  let called = 0;
-  let due = 0;
-  let failures = 0;
-  let connected;
-  let failure = {};
   const emit = (type, ...values) => [...listeners[type]].forEach((listener) => call(() => listener(...values)));
-  const own = () => [...events.wish(), ...tokens.list().map((token) => `t${token}`)];
-  const take = (answer, direct) => {
-    const { calls, lacking } = events.learn(answer, direct);
-    if (!connected && events.ids().every((id) => cursors.has(id))) {
-      connected = true;
-      emit("open");
-    }
-    events.deliver(calls, () => running);
-    return lacking;
-  };
-  const fail = (what) => {
-    if (connected === false && what.seconds === failure.seconds) return;
-    connected = false;
-    failure = what;
-    emit("error", new Error(what.error), what.seconds);
-  };
-  const wake = () => {
-    if (!running) return;
-    if (!lead) return hello(true);
-    failures = 0;
-    connection.abort();
-  };
-  let renewing = false;
-  const renew = () => {
-    if (renewing || !running) return;
-    renewing = true;
-    queueMicrotask(() => {
-      renewing = false;
-      if (!lead) return hello();
-      if (wishes.set(me, own()) && outcast) rejoin();
-      else if (!wishes.covered() || !those(wishes.all(), "0").length) connection.abort();
-      else if (connected) {
-        if (take({ at: [...cursors], k: [], d: [] })) connection.abort();
+  const tokens = createTokens();
+  const events = createEvents(() => tab.renew());
+  const page = {
+    url: "",
+    stream: true,
+    events,
+    tokens,
+    trust: createTrust(""),
+    failure: {},
+    wish: () => [...events.wish(), ...tokens.wish()],
+    learn(answer, direct) {
+      const { calls, lacking } = events.learn(answer, direct);
+      if (page.failure && !lacking) {
+        page.failure = void 0;
+        emit("open");
       }
-    });
-  };
-  const say = (message) => {
-    try {
-      channel?.postMessage(message);
-    } catch {
+      events.deliver(calls, () => !!presence);
+      return lacking;
+    },
+    fail(failure) {
+      if (page.failure?.seconds === failure.seconds) return;
+      page.failure = failure;
+      emit("error", new Error(failure.error), failure.seconds);
     }
   };
-  const report = (wish = [], has = /* @__PURE__ */ new Map()) => {
-    const all = wishes.all();
-    const ids = those(all, "0");
-    if (connected === false) return say(failure);
-    if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts2 : cursors).has(id))) return say({});
-    const stale = those(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
-    say({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts2.get(id)]) });
-  };
-  const callRoll = () => {
-    wishes.clear();
-    wishes.set(me, own());
-    called = now();
-    report();
-  };
-  async function* follow(abort) {
-    for (let wait = 0; ; ) {
-      const wish = wishes.next();
-      events.prune(wishes.all());
-      const ids = those(wish, "0");
-      if (!ids.length) {
-        if (wishes.accept()) continue;
-        return pause(1e6, abort.signal);
-      }
-      asked = now();
-      const lacking = new Set(those(wish, "1").filter((id) => !texts2.has(id)));
-      const form = ids.map((id) => [`subscribed[${id}]`, lacking.has(id) ? never : cursors.get(id) ?? "now"]);
-      if (those(wish, "1").length) form.push(["data", "1"]);
-      for (const token of those(wish, "t")) form.push(["token", token]);
-      const streaming = wait && streams && trust.allows();
-      for await (const { at, k, d } of streaming ? stream(endpoint, form, ids, abort, trust) : poll(endpoint, form, ids, wait, abort)) {
-        wait = wishes.accept() ? 0 : longestWait;
-        const data = new Map(d);
-        const stamps = new Map(at);
-        yield (
-          /** @type {Answer} */
-          {
-            at,
-            k: k.filter((id) => !lacking.has(id) || (cursors.get(id) ?? stamps.get(id)) !== stamps.get(id)),
-            d: those(wish, "1").filter((id) => k.includes(id) || !texts2.has(id)).map((id) => [id, data.get(id)])
-          }
-        );
-      }
-      if (streaming) return;
-    }
-  }
-  const leading = async (signal) => {
-    if (signal.aborted) return;
-    lead = signal;
-    proven = false;
-    callRoll();
-    signal.addEventListener("abort", () => connection.abort());
-    while (!signal.aborted) {
-      let mine = connection = new AbortController();
-      due = 0;
+  const tab = createTab(page);
+  const settle = () => page.url || client.init();
+  const client = {
+    init(url, { stream: stream2 = page.stream, token } = {}) {
+      let to = `${url ?? (page.url || "comet.php")}`;
       try {
-        for await (const answer of follow(mine)) {
-          failures = 0;
-          proven = true;
-          say(answer);
-          take(answer, true);
-          const late = now() - called > rollCall;
-          if (barred || late && outcast) rejoin();
-          else if (late) callRoll();
+        const parsed = new URL(to, globalThis.document?.baseURI ?? globalThis.location?.href);
+        const { searchParams } = parsed;
+        if (searchParams.has("token")) {
+          token ?? (token = searchParams.getAll("token"));
+          searchParams.delete("token");
         }
-      } catch (problem) {
-        const error = (
-          /** @type {Error} */
-          mine.signal.reason ?? problem
-        );
-        if (signal.aborted || error.name === "AbortError") continue;
-        if (error instanceof Refusal) {
-          const guilty = wishes.blame();
-          if (channel) {
-            if (guilty === me) refused(error.message);
-            else if (guilty) say({ out: guilty, error: error.message });
-            continue;
-          }
-          const renewed = await tokens.renew(error.message);
-          wishes.set(me, own());
-          if (renewed) continue;
-          barred = outcast;
-        }
-        const seconds = Math.min(2 ** failures++, longestPause) * (0.75 + Math.random() / 2);
-        due = now() + seconds;
-        mine = connection = new AbortController();
-        await pause(grace, mine.signal);
-        if (mine.signal.aborted) continue;
-        fail({ error: error.message, seconds: due - now() });
-        say(failure);
-        await pause(due - now(), mine.signal);
-      }
-    }
-    if (lead === signal) abdicate();
-  };
-  const abdicate = () => {
-    lead = void 0;
-    wishes.reset();
-    events.prune(wishes.all());
-  };
-  const hello = (urgent = false) => {
-    if (!channel || !candidacy) return;
-    const { signal } = candidacy;
-    const since = now();
-    say({ tab: me, wish: own(), has: new Map([...cursors].filter(([id]) => texts2.has(id))), wake: urgent });
-    pause(doubt * (1 + Math.random()), signal).then(() => {
-      if (!signal.aborted && !lead && heard < since) campaign(true);
-    });
-  };
-  const refused = async (reason) => {
-    const before = candidacy;
-    renewing = true;
-    const renewed = await tokens.renew(reason);
-    renewing = false;
-    if (renewed || !channel || candidacy !== before) return renew();
-    rejoin(false);
-    outcast = true;
-  };
-  const hear = ({ data: said }) => {
-    if (said.wish) {
-      if (!lead) return;
-      wishes.set(said.tab, said.wish.map(String));
-      report(said.wish, said.has);
-      if (said.wake && (due || now() - asked > 1)) wake();
-      if (!wishes.covered() || due && now() > due) connection.abort();
-      return;
-    }
-    heard = now();
-    if (lead) return onStorage();
-    if (said.out) {
-      if (said.out === me) refused(said.error);
-      return;
-    }
-    if (said.error) fail(said);
-    if (!said.at) return;
-    const lacking = take(said);
-    const reported = new Map(said.at);
-    if (lacking || !events.ids().every((id) => reported.has(id))) renew();
-  };
-  const campaign = async (steal = false) => {
-    candidacy?.abort();
-    const { signal } = candidacy = new AbortController();
-    try {
-      if (channel) await elect(name, me, signal, steal, () => leading(signal));
-      else await leading(signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      if (
-        /** @type {Error} */
-        error.name === "AbortError"
-      ) return campaign();
-      rejoin(false);
-    }
-  };
-  const onStorage = () => {
-    if (channel && candidacy && isOpen(name, me, !!lead)) campaign();
-  };
-  const join = async (sharing = true) => {
-    ticked = wall();
-    heard = 0;
-    if (sharing) {
-      try {
-        channel = new BroadcastChannel(name);
-        channel.onmessage = hear;
+        to = parsed.href;
       } catch {
       }
-    }
-    const session = ticking = setInterval(() => {
-      const slept = wall() - ticked > asleep;
-      ticked = wall();
-      if (slept) wake();
-      else if (channel && !lead && now() - heard > silence) hello();
-    }, silence * 500);
-    await tokens.first();
-    if (ticking !== session) return;
-    campaign();
-    hello(true);
-  };
-  const leave = () => {
-    if (channel && !lead) say({ tab: me, wish: [] });
-    outcast = barred = false;
-    candidacy?.abort();
-    candidacy = void 0;
-    abdicate();
-    clearInterval(ticking);
-    ticking = 0;
-    channel?.close();
-    channel = void 0;
-    resign(name, me);
-  };
-  const rejoin = (sharing = true) => {
-    leave();
-    join(sharing);
-  };
-  const set = ({ url, stream: wish = streams, token }) => {
-    let to = `${url ?? (endpoint || "comet.php")}`;
-    try {
-      const parsed = new URL(to, globalThis.document?.baseURI ?? globalThis.location?.href);
-      const { searchParams } = parsed;
-      if (searchParams.has("token")) {
-        token ?? (token = searchParams.getAll("token"));
-        searchParams.delete("token");
+      const other = to !== page.url;
+      if (!other && stream2 === page.stream && (token === void 0 || token === tokens.source())) return client;
+      const joined = tab.leave();
+      if (token !== void 0 || other && page.url) tokens.set(token);
+      if (other) {
+        page.url = to;
+        page.trust = createTrust(to);
+        events.restart();
       }
-      to = parsed.href;
-    } catch {
-    }
-    const other = to !== endpoint;
-    if (!other && wish === streams && (token === void 0 || token === tokens.source())) return;
-    const was = ticking;
-    if (was) leave();
-    if (other) {
-      name = `novcomet 3 ${to}`;
-      trust.reset(name);
-      events.restart();
-    }
-    if (token !== void 0 || other && endpoint) tokens.set(token);
-    endpoint = to;
-    streams = wish;
-    if (was) join();
-  };
-  const settle = () => endpoint || set({});
-  const rest = () => {
-    if (ticking) leave();
-  };
-  const rise = () => {
-    if (!ticking) join();
-  };
-  const reactions = {
-    storage: onStorage,
-    online: wake,
-    offline: wake,
-    // A waiting request may not notice.
-    pagehide: rest,
-    freeze: rest,
-    pageshow: rise,
-    resume: rise,
-    visibilitychange: () => {
-      if (!document.hidden) wake();
-    }
-  };
-  const client = {
-    init(url, options) {
-      set({ url, ...options });
+      page.stream = stream2;
+      if (joined) tab.join();
       return client;
     },
     subscribe(id, callback, { data = false, signal } = {}) {
       if (signal?.aborted) return client;
-      if (events.subscribe(`${id}`, callback, data)) renew();
+      if (events.subscribe(`${id}`, callback, data)) tab.renew();
       signal?.addEventListener("abort", () => client.unsubscribe(id, callback));
       return client;
     },
@@ -735,26 +750,21 @@ var createClient = () => {
     },
     publish(id, data) {
       settle();
-      return publish(endpoint, `${id}`, data);
+      return publish(page.url, `${id}`, data);
     },
     run() {
-      if (running) return client;
+      if (presence) return client;
       settle();
-      running = true;
       presence = new AbortController();
-      const { signal } = presence;
-      for (const [type, listener] of Object.entries(reactions)) {
-        globalThis.addEventListener?.(type, listener, { signal, capture: true });
-      }
-      join();
+      tab.start(presence.signal);
       return client;
     },
     stop() {
-      if (!running) return client;
-      running = false;
-      connected = void 0;
-      presence?.abort();
-      leave();
+      if (!presence) return client;
+      presence.abort();
+      presence = void 0;
+      page.failure = {};
+      tab.leave();
       emit("close");
       return client;
     },
@@ -766,9 +776,9 @@ var createClient = () => {
     },
     client: (url, options) => createClient().init(url, options),
     get connected() {
-      return !!connected;
+      return !page.failure;
     },
-    last: (id) => Number(cursors.get(`${id}`)) || void 0
+    last: (id) => Number(events.cursors.get(`${id}`)) || void 0
   };
   return client;
 };

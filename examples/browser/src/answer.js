@@ -71,7 +71,7 @@ export async function* stream(url, form, ids, abort, trust) {
       const { done, value } = await reader.read();
       if (done) break;
       expect(longestSilence);
-      if (trust.failed && now() - start > trial) trust.judge(0); // A proxy may pass on only the beginning.
+      if (trust.failed && now() - start > trial) trust.set(0); // A proxy may pass on only the beginning.
       const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
@@ -91,7 +91,7 @@ export async function* stream(url, form, ids, abort, trust) {
     clearTimeout(timer);
     // trust.failed has the value from the beginning of the stream, so streams of several tabs that fail together
     // count once.
-    if (silent || !signal.aborted && now() - start < trial) trust.judge(trust.failed + 1);
+    if (silent || !signal.aborted && now() - start < trial) trust.set(trust.failed + 1);
     abort.abort();
   }
 }

@@ -6,10 +6,9 @@ import { call, now } from "./time.js";
 
 /**
  * Keeps what a page subscribes to, and what it knows of these events.
- * @param {(id: string) => boolean} isAsked whether the current request has the event, also for another tab
  * @param {() => void} dropped is called when an event has no callback any more
  */
-export const createEvents = (isAsked, dropped) => {
+export const createEvents = (dropped) => {
   // seen is the cursor of the last call, or of the beginning.
   /** @typedef {{ data: boolean, seen?: string }} Subscription */
   /** @type {Map<string, Map<Callback, Subscription>>} */
@@ -18,24 +17,28 @@ export const createEvents = (isAsked, dropped) => {
   const cursors = new Map(); // id → the last stamp, as the server writes it
   /** @type {Map<string, string | undefined>} */
   const texts = new Map(); // id → the data of this cursor, undefined if it has none; missing if it is unknown
+  /** @type {Set<string>} */
+  let wanted = new Set(); // the wishes of all tabs, while this tab leads
   let since = 0; // when other tabs began to report older cursors, or 0
 
   /** @type {(id: string) => boolean} */
   const withData = (id) => [...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
 
-  /** @type {(id: string) => void} */
-  const forget = (id) => {
-    cursors.delete(id);
-    texts.delete(id);
+  // Cursors of events that no tab wants become stale.
+  const prune = () => {
+    for (const id of cursors.keys()) {
+      if (callbacks.has(id) || wanted.has(`0${id}`)) continue;
+      cursors.delete(id);
+      texts.delete(id);
+    }
   };
 
   return {
     cursors,
     texts,
-    ids: () => [...callbacks.keys()],
 
     /** What the page wants of the server. */
-    wish: () => [...callbacks.keys()].flatMap((id) => (withData(id) ? [`0${id}`, `1${id}`] : [`0${id}`])),
+    wish: () => [...callbacks.keys()].flatMap((id) => [`0${id}`].concat(withData(id) ? `1${id}` : [])),
 
     /** Returns whether the subscription is new. @type {(id: string, callback: Callback, data: boolean) => boolean} */
     subscribe(id, callback, data) {
@@ -56,7 +59,7 @@ export const createEvents = (isAsked, dropped) => {
       setTimeout(() => {
         if (set.size || callbacks.get(id) !== set) return;
         callbacks.delete(id);
-        if (!isAsked(id)) forget(id);
+        prune();
         dropped();
       }, regret * 1000);
     },
@@ -68,26 +71,28 @@ export const createEvents = (isAsked, dropped) => {
       for (const set of callbacks.values()) for (const subscription of set.values()) delete subscription.seen;
     },
 
-    /** Forgets events that no tab wants, because their cursors become stale. @type {(wishes: Set<string>) => void} */
-    prune(wishes) {
-      for (const id of cursors.keys()) if (!callbacks.has(id) && !wishes.has(`0${id}`)) forget(id);
+    /** Sets the wishes of all tabs. @type {(wishes?: Set<string>) => void} */
+    want(wishes = new Set()) {
+      wanted = wishes;
+      prune();
     },
 
     /**
-     * Applies an answer, direct from the server or from another tab. A cursor of another tab may be older because
-     * that tab was blocked. If it stays older, the event has an older stamp, for example of a restored file.
-     * Returns the callbacks to call, and whether needed data is missing.
+     * Applies an answer, of the server itself or of another tab. A cursor of another tab may be older because that
+     * tab was blocked. If it stays older, the event has got an older stamp, for example from a restored file.
+     * Returns the callbacks to call, and whether it lacks an event of the page, or its data.
      * @type {(answer: Answer, direct?: boolean) => { calls: [string, Callback][], lacking: boolean }}
      */
     learn({ at, k, d }, direct) {
       const data = new Map(d);
       /** @type {[string, Callback][]} */
       const calls = [];
-      let lacking = false;
+      const stamps = new Map(at);
+      let lacking = ![...callbacks.keys()].every((id) => stamps.has(id));
       let older = 0;
       for (const [id, cursor] of at) {
         const mine = callbacks.get(id);
-        if (!mine && !isAsked(id)) continue;
+        if (!mine && !wanted.has(`0${id}`)) continue;
         // A cursor has seconds. It is 0 if the event was never published, or was removed.
         const known = cursors.get(id);
         if (+cursor && Number(known) > +cursor) {

@@ -6,9 +6,9 @@
 // # One connection for all tabs
 //
 // A browser opens at most six connections to a server. Therefore all tabs with the same endpoint share one
-// request. One tab, the leader, requests the events of all tabs (election.js). The others receive its messages
-// on a BroadcastChannel. A tab that has received no message for some time sends one. If the leader does not
-// answer, the tab becomes the leader.
+// request (tab.js). One tab, the leader (election.js), requests the events of all tabs (leader.js). The others
+// receive its messages on a BroadcastChannel. A tab that has received no message for some time sends one. If the
+// leader does not answer, the tab becomes the leader.
 //
 // The messages:
 //   - {tab, wish, has, wake}: what the tab wants (wishes.js), and id → cursor of the data that it has. wake: the
@@ -17,7 +17,7 @@
 //   - {at, k, d}: the leader has an answer of the server. at has the cursor of each requested event, k the
 //     events that the server reported as changed, d the data, as JSON text, of events whose data is wanted and
 //     new. If an event of a tab is missing, or the data for a new cursor, the tab sends its wish again. So the
-//     leader can forget the wishes of others.
+//     leader can forget the wishes of other tabs from time to time, in case they ended without a message.
 //   - {error, seconds}: there is no connection. The next attempt is in that many seconds.
 //   - {out, error}: the server refuses the wish of this tab, which then works alone.
 //   - {}: the sender leads, but has no answer of the server yet.

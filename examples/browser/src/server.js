@@ -25,10 +25,10 @@ export const ask = async (url, form, seconds, abort, options) => {
   try {
     const response = await request(url, form, abort.signal, options);
     const answer = await response.json().catch(() => null); // null for a web server's own page
-    if (response.ok && answer !== null) return answer;
-    const { status } = response;
-    if ([400, 403, 413].includes(status) && answer?.error) throw new Refusal(answer.error);
-    throw new Error(answer?.error ?? (response.ok ? strange : `HTTP ${status}`));
+    const { ok, status } = response;
+    if (ok && answer !== null) return answer;
+    const refused = answer?.error && [400, 403, 413].includes(status);
+    throw new (refused ? Refusal : Error)(answer?.error ?? (ok ? strange : `HTTP ${status}`));
   } finally {
     clearTimeout(timer);
   }
@@ -44,7 +44,7 @@ let farewell = 0; // bytes of the page's publications in progress that may outli
 export const publish = async (url, id, data) => {
   const body = data === undefined ? "" : JSON.stringify(data);
   if (body === undefined) throw new TypeError(`${id}: JSON has no ${typeof data}`);
-  const size = new TextEncoder().encode(body).length + extra;
+  const size = new Blob([body]).size + extra;
   const keepalive = farewell + size <= longestFarewell + extra;
   if (keepalive) farewell += size;
   try {

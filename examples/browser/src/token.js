@@ -34,7 +34,8 @@ export const createTokens = () => {
 
     source: () => source,
 
-    list: () => /** @type {string[]} */ ([]).concat(value || []),
+    /** What the page wants of the server (wishes.js). */
+    wish: () => /** @type {string[]} */ ([]).concat(value || []).map((token) => `t${token}`),
 
     /** Waits for the first token. */
     first: () => value || load(),

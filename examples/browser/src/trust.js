@@ -4,19 +4,14 @@ import { wall } from "./time.js";
 
 /**
  * Remembers whether streams work, for the next page and the next leader, too. A proxy may buffer them.
- * @type {() => Trust}
+ * @type {(url: string) => Trust}
  */
-export const createTrust = () => {
+export const createTrust = (url) => {
   let since = 0; // when the last stream failed
   let failed = 0; // how many streams have failed since one worked
-  let key = "";
+  const key = `novcomet 3 ${url} streams`;
 
   return {
-    reset(name) {
-      since = failed = 0;
-      key = `${name} streams`;
-    },
-
     allows() {
       [since, failed] = load(key) ?? [since, failed];
       const age = wall() - since;
@@ -25,7 +20,7 @@ export const createTrust = () => {
 
     get failed() { return failed; },
 
-    judge(count) {
+    set(count) {
       failed = Math.min(count, distrust.length - 1);
       since = wall();
       try {
@@ -37,8 +32,7 @@ export const createTrust = () => {
 
 /**
  * @typedef {object} Trust
- * @property {(name: string) => void} reset
  * @property {() => boolean} allows
  * @property {number} failed
- * @property {(count: number) => void} judge
+ * @property {(count: number) => void} set
  */

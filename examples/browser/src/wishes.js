@@ -2,7 +2,7 @@
 // "t" and a token.
 
 /** @type {(wish: Iterable<string>, kind: string) => string[]} */
-export const those = (wish, kind) => [...wish].filter((part) => part[0] === kind).map((part) => part.slice(1));
+export const those = (wish, kind) => [...wish].flatMap((part) => part[0] === kind ? part.slice(1) : []);
 
 /** @type {(wish: string[], all: Set<string>) => boolean} */
 const isIn = (wish, all) => wish.every((part) => all.has(part));
@@ -22,7 +22,8 @@ export const createWishes = () => {
   let accepted = new Set(); // what the server has answered
   let cautious = false; // whether one tab is added at a time
 
-  const isPending = (/** @type {string[]} */ wish) => !isIn(wish, accepted);
+  const all = () => [...tabs.values()].flat();
+  const isPending = (wish = all()) => !isIn(wish, accepted);
 
   return {
     clear: () => tabs.clear(),
@@ -34,11 +35,10 @@ export const createWishes = () => {
       return JSON.stringify(wish) !== before;
     },
 
-    all: () => new Set([...tabs.values()].flat()),
-    asked: () => asked,
+    all: () => new Set(all()),
 
     /** Reports whether the current request, or the next one, includes all wishes. */
-    covered: () => cautious || [...tabs.values()].every((wish) => isIn(wish, asked)),
+    covered: () => cautious || isIn(all(), asked),
 
     /** Begins a request, and returns what to ask. */
     next() {
@@ -50,7 +50,7 @@ export const createWishes = () => {
     /** The server has answered the request. Returns whether the next one has to add a tab. */
     accept() {
       accepted = asked;
-      return cautious = cautious && [...tabs.values()].some(isPending);
+      return cautious = cautious && isPending();
     },
 
     /** The server has refused the request. Returns the guilty tab, if it is known. @type {() => string | undefined} */
@@ -64,13 +64,6 @@ export const createWishes = () => {
       accepted = new Set();
       cautious = true;
       return undefined;
-    },
-
-    /** This tab no longer leads. */
-    reset() {
-      tabs.clear();
-      accepted = asked = new Set();
-      cautious = false;
     },
   };
 };

@@ -1,7 +1,7 @@
 import js from "@eslint/js";
 
 const browser = Object.fromEntries([
-  "AbortController", "BroadcastChannel", "Option", "TextDecoder", "TextEncoder", "URL", "URLSearchParams",
+  "AbortController", "Blob", "BroadcastChannel", "Option", "TextDecoder", "URL", "URLSearchParams",
   "clearInterval", "clearTimeout", "document", "fetch", "getSelection", "history", "localStorage", "location",
   "navigator", "performance", "queueMicrotask", "setInterval", "setTimeout",
 ].map((name) => [name, "readonly"]));
