@@ -6,7 +6,7 @@ const { endpoint = "", directory = "", events = "" } = document.body.dataset;
 const longest = 100; // entries of the log
 const example = '{"text":"hello"}';
 const plausible = 1000; // ms: the longest latency that is shown before the clocks are compared
-const quick = 2000; // ms: an own publication that took longer to arrive cannot compare the clocks
+const quick = 2000; // ms: a publication that took longer to arrive is too inexact to compare the clocks
 
 /** @type {(id: string) => HTMLElement} */
 const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -95,13 +95,13 @@ function follow(id) {
   cards.set(id, card);
   element("events").append(card);
   choice.append(new Option(id));
-  if (document.body.dataset.state === "connected") showLast(id); // A published event is reported at once.
+  if (document.body.dataset.state === "connected") showLast(id); // "never published", until it is known better
   showLines();
-  // With data, the first call may be about an earlier publication. Without data, each call is about a new one.
+  // The callback without data is called first, and only for a new publication.
   let isNew = false;
   NovComet.subscribe(id, () => { isNew = true; });
   NovComet.subscribe(id, (k, data) => {
-    arrive(id, card, written(data), isNew);
+    arrive(id, card, asText(data), isNew);
     isNew = false;
   }, { data: true });
 }
@@ -137,8 +137,8 @@ async function publish(id, card) {
   const input = /** @type {HTMLInputElement} */ (part(card, ".value"));
   const problem = part(card, ".problem");
   const text = input.value;
-  const data = meant(text);
-  const own = { id, text: text && written(data), sent: Date.now(), answered: false };
+  const data = parsed(text);
+  const own = { id, text: text && asText(data), sent: Date.now(), answered: false };
   sent.push(own);
   input.value = problem.textContent = "";
   try {
@@ -152,8 +152,9 @@ async function publish(id, card) {
   }
 }
 
-// Returns this page's publication that has arrived, if it is one. A publication without data keeps the data of
-// the event. Publications that the server has already answered cannot arrive later: an event is a state.
+// Returns the publication of this page that has arrived, undefined if another program published. A publication
+// without data keeps the data of the event, so any text matches. If the server has already answered an earlier
+// publication, it cannot arrive any more: an event is a state.
 /** @type {(id: string, text: string) => Publication | undefined} */
 function takeOwn(id, text) {
   const own = sent.find((publication) => publication.id === id && (!publication.text || publication.text === text));
@@ -161,7 +162,8 @@ function takeOwn(id, text) {
   return own;
 }
 
-// A publication is stamped between its sending and its arrival. This limits how far the server's clock is ahead.
+// The server stamps a publication after it was sent and before it arrives. So its clock is ahead by at least the
+// stamp minus the time of arrival, and at most the stamp minus the time of sending.
 /** @type {(least: number, most: number) => void} */
 function compareClocks(least, most) {
   if (most - least <= quick) ahead = least <= 0 && most >= 0 ? 0 : (least + most) / 2;
@@ -173,10 +175,9 @@ function fill(where, text) {
   where.tabIndex = where.scrollHeight > where.clientHeight ? 0 : -1;
 }
 
-// Returns the data for an input: a JSON value if the text is JSON, undefined if it is empty, otherwise
-// the text.
+// Returns the data for an input: a JSON value if the text is JSON, undefined if it is empty, else the text.
 /** @type {(text: string) => unknown} */
-function meant(text) {
+function parsed(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -185,7 +186,7 @@ function meant(text) {
 }
 
 /** Data from visitors is untrusted: it is shown as text, never as HTML. @type {(data: unknown) => string} */
-function written(data) {
+function asText(data) {
   return typeof data === "string" ? data : JSON.stringify(data) ?? "";
 }
 
