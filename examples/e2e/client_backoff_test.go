@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// movableClock is a script with which a test sets the clocks of all pages of a site. A page does not then
-// believe that the machine was asleep, and does not know the other pages.
+// movableClock is a script with which a test sets the clocks of all pages of a site. The pages have no timer
+// that would take a changed clock for a machine that was asleep, and no channel to each other.
 const movableClock = `{
 	const { now } = Date;
 	const passed = performance.now.bind(performance);
@@ -19,7 +19,7 @@ const movableClock = `{
 	window.BroadcastChannel = undefined;
 }`
 
-// streamServer is a server whose streams and polls a test answers and ends, with pages that use it.
+// streamServer is a server, and the pages that use it. A test answers and ends its streams and polls.
 type streamServer struct {
 	url      string
 	requests chan *openRequest // the requests that wait
@@ -63,7 +63,7 @@ func startStreamServer(t *testing.T) *streamServer {
 	return s
 }
 
-// usePage makes a page, which is empty, the next one of the server.
+// usePage loads a page of the server in a window that is empty.
 func (s *streamServer) usePage(t *testing.T, w *window) {
 	t.Helper()
 	w.runFirst(t, movableClock)

@@ -25,7 +25,7 @@ type host struct {
 
 var hosts = []host{
 	{"by Web Locks", "localhost", false},
-	{"by a lease", "intranet.test", false},
+	{"by localStorage", "intranet.test", false},
 	{"by Web Locks, with polls", "localhost", true},
 }
 
@@ -48,7 +48,7 @@ func forEachHost(t *testing.T, hosts []host, test func(*testing.T, browser, host
 // tabs are tabs of one browser window with testdata/pages/tab.html. All but one are in the background.
 type tabs struct {
 	site  *launch.Site
-	first *window // of the browser window; it has no page of the site
+	first *window // the first tab of the browser window, with no page of the site
 	url   string
 	query string // of each tab, in addition to its ids
 	open  []*window
@@ -63,7 +63,7 @@ func startTabs(t *testing.T, browser browser, h host, n int) *tabs {
 	return tt
 }
 
-// newTabs returns the tabs of a site; none is open yet.
+// newTabs is like startTabs, but opens no tab, and uses a site that runs.
 func newTabs(t *testing.T, site *launch.Site, browser browser, h host) *tabs {
 	t.Helper()
 	first := openPrivate(t, browser, "about:blank")
