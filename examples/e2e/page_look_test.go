@@ -35,7 +35,7 @@ func TestPage_IsAccessible(t *testing.T) {
 	shell(t, site, "echo earlier > chat.comet")
 	w := openWindow(t, startBrowser(t), site.URL)
 	w.waitFor(t, connected)
-	evaluate[bool](t, w, string(axe)+"; true")
+	w.do(t, chromedp.Evaluate[chromedp.Void](string(axe)))
 	check := func(t *testing.T) {
 		for _, width := range []int64{1280, 390} {
 			for _, theme := range []string{"light", "dark"} {

@@ -80,7 +80,7 @@ func evaluate[T any](t *testing.T, w *window, script string) T {
 		err = errors.New("the value is null or undefined")
 	}
 	if err != nil {
-		t.Fatalf("%s: %v", script, err)
+		t.Fatalf("%.1000s: %v", script, err)
 	}
 	return *result.Value
 }
