@@ -152,7 +152,7 @@ var createEvents = (dropped) => {
 // src/server.js
 var Refusal = class extends Error {
 };
-var strange = "not an answer of NovComet";
+var notAnAnswer = "not an answer of NovComet";
 var request = (url, form, signal, options = {}) => {
   const query = new URLSearchParams(form);
   if (!options.method && (query.has("token") || `${query}`.length > longestQuery)) {
@@ -168,7 +168,7 @@ var ask = async (url, form, seconds, abort, options) => {
     const { ok, status } = response;
     if (ok && answer !== null) return answer;
     const refused = answer?.error && [400, 403, 413].includes(status);
-    throw new (refused ? Refusal : Error)(answer?.error ?? (ok ? strange : `HTTP ${status}`));
+    throw new (refused ? Refusal : Error)(answer?.error ?? (ok ? notAnAnswer : `HTTP ${status}`));
   } finally {
     clearTimeout(timer);
   }
@@ -227,7 +227,7 @@ var texts = (values = {}) => Object.entries(values).map(([id, value]) => {
 async function* poll(url, form, ids, wait, abort) {
   const start = now();
   const { s, k = {}, d, at } = await ask(url, [...form, ["wait", `${wait}`]], wait, abort);
-  if (!at) throw new Error(strange);
+  if (!at) throw new Error(notAnAnswer);
   for (const id of ids) if (typeof at[id] !== "string") throw new Refusal(`the server knows no event "${id}"`);
   yield (
     /** @type {Answer} */
@@ -255,7 +255,7 @@ async function* stream(url, form, ids, abort, trust) {
     const decoder = new TextDecoder();
     let rest = "";
     let stamps;
-    let parts = [];
+    let parts2 = [];
     while (reader) {
       const { done, value } = await reader.read();
       if (done) break;
@@ -264,7 +264,7 @@ async function* stream(url, form, ids, abort, trust) {
       const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        if (line.startsWith("data: ")) parts.push(JSON.parse(line.slice(6)));
+        if (line.startsWith("data: ")) parts2.push(JSON.parse(line.slice(6)));
         if (line.startsWith("id: ")) stamps = line.slice(4).split(",");
         else if (!stamps || line !== ":") continue;
         if (stamps.length !== ids.length) return;
@@ -272,11 +272,11 @@ async function* stream(url, form, ids, abort, trust) {
           /** @type {Answer} */
           {
             at: ids.map((id, i) => [id, stamps?.[i]]),
-            k: parts.flatMap(({ k = {} }) => Object.keys(k)),
-            d: parts.flatMap(({ d }) => texts(d))
+            k: parts2.flatMap(({ k = {} }) => Object.keys(k)),
+            d: parts2.flatMap(({ d }) => texts(d))
           }
         );
-        parts = [];
+        parts2 = [];
       }
     }
   } catch {
@@ -288,7 +288,7 @@ async function* stream(url, form, ids, abort, trust) {
 }
 
 // src/wishes.js
-var those = (wish, kind) => [...wish].flatMap((part) => part[0] === kind ? part.slice(1) : []);
+var parts = (wish, kind) => [...wish].flatMap((part) => part[0] === kind ? part.slice(1) : []);
 var isIn = (wish, all) => wish.every((part) => all.has(part));
 var createWishes = () => {
   const tabs = /* @__PURE__ */ new Map();
@@ -347,10 +347,10 @@ var createLeader = (page, me, signal, say, refused, share) => {
   let failures = 0;
   const report = (wish = [], has = /* @__PURE__ */ new Map()) => {
     const all = wishes.all();
-    const ids = those(all, "0");
+    const ids = parts(all, "0");
     if (page.failure) return say(page.failure);
     if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts2 : cursors).has(id))) return say({});
-    const stale = those(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
+    const stale = parts(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
     say({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts2.get(id)]) });
   };
   const callRoll = () => {
@@ -363,17 +363,17 @@ var createLeader = (page, me, signal, say, refused, share) => {
     for (let wait = 0; ; ) {
       const wish = wishes.next();
       events.want(wishes.all());
-      const ids = those(wish, "0");
+      const ids = parts(wish, "0");
       if (!ids.length) {
         if (wishes.accept()) continue;
         return pause(1e6, connection.signal);
       }
       asked = now();
-      const needy = those(wish, "1");
-      const lacking = new Set(needy.filter((id) => !texts2.has(id)));
+      const dataIDs = parts(wish, "1");
+      const lacking = new Set(dataIDs.filter((id) => !texts2.has(id)));
       const form = ids.map((id) => [`subscribed[${id}]`, lacking.has(id) ? never : cursors.get(id) ?? "now"]);
-      if (needy.length) form.push(["data", "1"]);
-      for (const token of those(wish, "t")) form.push(["token", token]);
+      if (dataIDs.length) form.push(["data", "1"]);
+      for (const token of parts(wish, "t")) form.push(["token", token]);
       const streaming = wait && page.stream && trust.allows();
       for await (const { at, k, d } of streaming ? stream(page.url, form, ids, connection, trust) : poll(page.url, form, ids, wait, connection)) {
         wait = wishes.accept() ? 0 : longestWait;
@@ -384,7 +384,7 @@ var createLeader = (page, me, signal, say, refused, share) => {
           {
             at,
             k: k.filter((id) => !lacking.has(id) || (cursors.get(id) ?? stamps.get(id)) !== stamps.get(id)),
-            d: needy.filter((id) => k.includes(id) || !texts2.has(id)).map((id) => [id, data.get(id)])
+            d: dataIDs.filter((id) => k.includes(id) || !texts2.has(id)).map((id) => [id, data.get(id)])
           }
         );
       }
@@ -397,6 +397,7 @@ var createLeader = (page, me, signal, say, refused, share) => {
   };
   return {
     wake,
+    /** Leads until the signal. */
     async lead() {
       callRoll();
       signal.addEventListener("abort", () => connection.abort());
@@ -446,7 +447,7 @@ var createLeader = (page, me, signal, say, refused, share) => {
     /** The wish of this tab may have changed. */
     renew() {
       if (wishes.set(me, page.wish()) && share) share();
-      else if (!wishes.covered() || !those(wishes.all(), "0").length) connection.abort();
+      else if (!wishes.covered() || !parts(wishes.all(), "0").length) connection.abort();
       else if (!page.failure) page.learn({ at: [...cursors], k: [], d: [] });
     },
     /** Another tab wants something. @type {(message: import("./tab.js").Hello) => void} */

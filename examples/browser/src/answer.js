@@ -1,4 +1,4 @@
-import { ask, Refusal, request, strange } from "./server.js";
+import { ask, Refusal, request, notAnAnswer } from "./server.js";
 import { asleep, longestSilence, trial } from "./limits.js";
 import { complain, now, pause, wall } from "./time.js";
 
@@ -29,7 +29,7 @@ const texts = (values = {}) => Object.entries(values).map(([id, value]) => {
 export async function* poll(url, form, ids, wait, abort) {
   const start = now();
   const { s, k = {}, d, at } = await ask(url, [...form, ["wait", `${wait}`]], wait, abort);
-  if (!at) throw new Error(strange);
+  if (!at) throw new Error(notAnAnswer);
   for (const id of ids) if (typeof at[id] !== "string") throw new Refusal(`the server knows no event "${id}"`);
   yield /** @type {Answer} */ ({ at: Object.entries(at), k: Object.keys(k), d: texts(d) });
   // If an unchanged answer arrives too soon, the server is full or about to end. The next poll has to wait.

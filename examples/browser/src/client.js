@@ -18,6 +18,7 @@ export const createClient = () => {
   const tokens = createTokens();
   const events = createEvents(() => tab.renew());
 
+  // What the tab and its leader share with the methods below.
   /** @type {import("./tab.js").Page} */
   const page = {
     url: "",

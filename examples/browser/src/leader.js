@@ -2,19 +2,20 @@ import { poll, stream } from "./answer.js";
 import { grace, longestPause, longestWait, never, rollCall } from "./limits.js";
 import { Refusal } from "./server.js";
 import { now, pause } from "./time.js";
-import { createWishes, those } from "./wishes.js";
+import { createWishes, parts } from "./wishes.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 
 /**
- * Makes what a tab needs while it leads.
+ * Returns the leader of the tabs. It requests from the server what they want, and sends them the answers.
  * @param {import("./tab.js").Page} page
  * @param {string} me the name of the tab
  * @param {AbortSignal} signal ends the lead
  * @param {(message: object) => void} say sends a message to the other tabs
  * @param {false | ((reason: string) => void)} refused is called when the server refuses the wish of this tab; false
  * if this tab works alone
- * @param {false | (() => void)} share lets a tab whose wish was refused share the connection again; false for others
+ * @param {false | (() => void)} share makes a tab whose wish was refused share the connection again; false for
+ * other tabs
  */
 export const createLeader = (page, me, signal, say, refused, share) => {
   const { events, tokens, trust } = page;
@@ -31,10 +32,10 @@ export const createLeader = (page, me, signal, say, refused, share) => {
   /** @type {(wish?: string[], has?: Map<string, string>) => void} */
   const report = (wish = [], has = new Map()) => {
     const all = wishes.all();
-    const ids = those(all, "0");
+    const ids = parts(all, "0");
     if (page.failure) return say(page.failure);
     if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts : cursors).has(id))) return say({});
-    const stale = those(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
+    const stale = parts(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
     say({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts.get(id)]) });
   };
 
@@ -54,19 +55,19 @@ export const createLeader = (page, me, signal, say, refused, share) => {
     for (let wait = 0; ;) {
       const wish = wishes.next();
       events.want(wishes.all());
-      const ids = those(wish, "0");
+      const ids = parts(wish, "0");
       if (!ids.length) {
         if (wishes.accept()) continue;
         return pause(1e6, connection.signal);
       }
       asked = now();
-      const needy = those(wish, "1"); // events with data
+      const dataIDs = parts(wish, "1");
       // An event whose data is unknown is requested as if it had never been published.
-      const lacking = new Set(needy.filter((id) => !texts.has(id)));
+      const lacking = new Set(dataIDs.filter((id) => !texts.has(id)));
       /** @type {import("./server.js").Form} */
       const form = ids.map((id) => [`subscribed[${id}]`, lacking.has(id) ? never : cursors.get(id) ?? "now"]);
-      if (needy.length) form.push(["data", "1"]);
-      for (const token of those(wish, "t")) form.push(["token", token]);
+      if (dataIDs.length) form.push(["data", "1"]);
+      for (const token of parts(wish, "t")) form.push(["token", token]);
       const streaming = wait && page.stream && trust.allows();
       for await (const { at, k, d } of streaming
         ? stream(page.url, form, ids, connection, trust)
@@ -77,7 +78,7 @@ export const createLeader = (page, me, signal, say, refused, share) => {
         yield /** @type {Answer} */ ({
           at,
           k: k.filter((id) => !lacking.has(id) || (cursors.get(id) ?? stamps.get(id)) !== stamps.get(id)),
-          d: needy.filter((id) => k.includes(id) || !texts.has(id)).map((id) => [id, data.get(id)]),
+          d: dataIDs.filter((id) => k.includes(id) || !texts.has(id)).map((id) => [id, data.get(id)]),
         });
       }
       if (streaming) return;
@@ -92,6 +93,7 @@ export const createLeader = (page, me, signal, say, refused, share) => {
   return {
     wake,
 
+    /** Leads until the signal. */
     async lead() {
       callRoll();
       signal.addEventListener("abort", () => connection.abort());
@@ -139,7 +141,7 @@ export const createLeader = (page, me, signal, say, refused, share) => {
     /** The wish of this tab may have changed. */
     renew() {
       if (wishes.set(me, page.wish()) && share) share();
-      else if (!wishes.covered() || !those(wishes.all(), "0").length) connection.abort();
+      else if (!wishes.covered() || !parts(wishes.all(), "0").length) connection.abort();
       // The request goes on, so new callbacks get what is known.
       else if (!page.failure) page.learn({ at: [...cursors], k: [], d: [] });
     },

@@ -2,7 +2,7 @@ import { longestFarewell, longestQuery, patience } from "./limits.js";
 
 /** An answer that says that what was asked is not allowed, or wrong. */
 export class Refusal extends Error {}
-export const strange = "not an answer of NovComet";
+export const notAnAnswer = "not an answer of NovComet";
 
 /** @typedef {[name: string, value: string][]} Form */
 
@@ -28,7 +28,7 @@ export const ask = async (url, form, seconds, abort, options) => {
     const { ok, status } = response;
     if (ok && answer !== null) return answer;
     const refused = answer?.error && [400, 403, 413].includes(status);
-    throw new (refused ? Refusal : Error)(answer?.error ?? (ok ? strange : `HTTP ${status}`));
+    throw new (refused ? Refusal : Error)(answer?.error ?? (ok ? notAnAnswer : `HTTP ${status}`));
   } finally {
     clearTimeout(timer);
   }

@@ -21,7 +21,7 @@ import { now, pause, wall } from "./time.js";
 
 /** @typedef {{ tab: string, wish: string[], has: Map<string, string>, wake: boolean }} Hello */
 
-/** Lets the page's tab share a connection with other tabs. @param {Page} page */
+/** Shares a connection with other tabs of the browser, or works alone. @param {Page} page */
 export const createTab = (page) => {
   const { events, tokens } = page;
   const me = `${Math.random()}`;
@@ -34,8 +34,8 @@ export const createTab = (page) => {
   let leader; // while this tab leads
   let excluded = false; // whether this tab works alone because its wish was refused
   let heard = 0; // when the last message of the leader arrived
-  let ticking = 0;
-  let ticked = 0;
+  let ticking = 0; // the timer of a tab that has joined, or 0
+  let ticked = 0; // when it fired last, by the visitor's clock
 
   // Nothing that happens here may end a request. A tab that has heard nothing says hello.
   /** @type {(message: object) => void} */
@@ -145,7 +145,7 @@ export const createTab = (page) => {
     hello(true);
   };
 
-  /** Returns whether this tab had joined. */
+  // Returns whether this tab had joined.
   const leave = () => {
     if (!ticking) return false;
     if (channel && !leader) say({ tab: me, wish: [] });

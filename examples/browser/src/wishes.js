@@ -1,8 +1,8 @@
 // A wish is what a tab wants of the server, as strings: "0" and an id, "1" and an id for its data (besides "0"),
 // "t" and a token.
 
-/** @type {(wish: Iterable<string>, kind: string) => string[]} */
-export const those = (wish, kind) => [...wish].flatMap((part) => part[0] === kind ? part.slice(1) : []);
+/** Returns the parts of a kind, without the kind. @type {(wish: Iterable<string>, kind: string) => string[]} */
+export const parts = (wish, kind) => [...wish].flatMap((part) => part[0] === kind ? part.slice(1) : []);
 
 /** @type {(wish: string[], all: Set<string>) => boolean} */
 const isIn = (wish, all) => wish.every((part) => all.has(part));
