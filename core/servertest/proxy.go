@@ -10,14 +10,16 @@ import (
 	"testing"
 )
 
-// Proxy stands between clients and a server. A test can cut their connections, and see what clients send.
+// Proxy stands between clients and a server. A test can cut their connections, also in the middle of an
+// answer, and see the first megabyte that clients send.
 type Proxy struct {
 	// Address is the proxy's host:port.
 	Address string
 
-	mu       sync.Mutex // protects the fields below
-	open     map[net.Conn]bool
+	mu       sync.Mutex        // protects the fields below
+	open     map[net.Conn]bool // true for the connection of a client
 	stalled  map[net.Conn]bool
+	torn     map[net.Conn]int // how many bytes are still sent to this client before its connection is cut
 	accepted int
 	sent     strings.Builder
 	closed   bool
@@ -30,7 +32,7 @@ func StartProxy(t testing.TB, server string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{Address: listener.Addr().String(), open: map[net.Conn]bool{}, stalled: map[net.Conn]bool{}}
+	p := &Proxy{Address: listener.Addr().String(), open: map[net.Conn]bool{}, stalled: map[net.Conn]bool{}, torn: map[net.Conn]int{}}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
@@ -64,6 +66,19 @@ func (p *Proxy) Cut() {
 	}
 }
 
+// Tear resets each connection that is open after this number of further bytes for the client. A negative
+// number takes that back.
+func (p *Proxy) Tear(bytes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.torn)
+	for connection, isClient := range p.open {
+		if isClient && bytes >= 0 {
+			p.torn[connection] = bytes
+		}
+	}
+}
+
 // Stall drops from now on all bytes on the connections that are open. It does not close them.
 func (p *Proxy) Stall() {
 	p.mu.Lock()
@@ -80,7 +95,7 @@ func (p *Proxy) Accepted() int {
 	return p.accepted
 }
 
-// Sent returns everything that clients have sent.
+// Sent returns what clients have sent.
 func (p *Proxy) Sent() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -110,12 +125,10 @@ func (p *Proxy) serve(client net.Conn, address string) {
 	both.Wait()
 }
 
-func (p *Proxy) add(connections ...net.Conn) bool {
+func (p *Proxy) add(client, server net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, connection := range connections {
-		p.open[connection] = true
-	}
+	p.open[client], p.open[server] = true, false
 	return !p.closed
 }
 
@@ -125,6 +138,7 @@ func (p *Proxy) remove(connections ...net.Conn) {
 	for _, connection := range connections {
 		delete(p.open, connection)
 		delete(p.stalled, connection)
+		delete(p.torn, connection)
 	}
 }
 
@@ -136,12 +150,25 @@ type direction struct {
 }
 
 func (d direction) Write(b []byte) (int, error) {
-	d.proxy.mu.Lock()
-	_, _ = d.record.Write(b) // It never fails.
-	stalled := d.proxy.stalled[d.to]
-	d.proxy.mu.Unlock()
-	if stalled {
+	const recorded = 1 << 20
+	p := d.proxy
+	p.mu.Lock()
+	if p.sent.Len() < recorded {
+		_, _ = d.record.Write(b) // It never fails.
+	}
+	stalled := p.stalled[d.to]
+	left, torn := p.torn[d.to]
+	if torn {
+		p.torn[d.to] = left - len(b)
+	}
+	p.mu.Unlock()
+	switch {
+	case stalled:
 		return len(b), nil
+	case torn && len(b) > left:
+		n, _ := d.to.Write(b[:max(left, 0)])
+		_ = d.to.(*net.TCPConn).SetLinger(0) // Closing it then resets it.
+		return n, net.ErrClosed
 	}
 	return d.to.Write(b)
 }

@@ -28,6 +28,8 @@ type RedisOptions struct {
 	// Ahead is how far the server's clock is ahead of this machine's, in whole seconds. If negative, the
 	// clock is behind.
 	Ahead time.Duration
+	// SettableClock makes it possible to change Ahead while the server runs, by [Redis.SetAhead].
+	SettableClock bool
 	// Password is the password of the default user. If empty, none is needed.
 	Password string
 	// TLS makes the server accept only TLS. It has a certificate that it has signed itself.

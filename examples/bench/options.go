@@ -10,6 +10,7 @@ import (
 	"github.com/pkg/errors"
 	"github.com/spf13/pflag"
 
+	"novcomet/examples/bench/soak"
 	"novcomet/examples/internal/launch"
 )
 
@@ -30,6 +31,9 @@ type options struct {
 	soak     time.Duration
 	pages    int
 	slack    time.Duration
+	disturb  []string
+	seed     uint64
+	history  string
 	time     time.Duration
 }
 
@@ -46,7 +50,7 @@ var optionsOf = map[string][]string{
 	programsMode: {"waiters", "rounds", "samples", "window", "streams", "with", baseline, "only", "plot"},
 	serversMode:  {serversMode, "samples", "with"},
 	storeMode:    {storeMode, "waiters", "samples", "window"},
-	soakMode:     {soakMode, "pages", "slack", "with"},
+	soakMode:     {soakMode, "pages", "slack", "with", storeMode, "disturb", "seed", "history", baseline},
 }
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {
@@ -63,17 +67,21 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.with, "with", "",
 		"the web server in front: nginx (default: none); with --servers and --soak any of "+serverNames())
 	flags.StringVar(&o.baseline, baseline, "",
-		"the path of an earlier comet-fcgi, which is measured in place of the plain program")
+		"the path of an earlier comet-fcgi, which is measured in place of the plain program; soak: which takes turns with this one")
 	flags.StringVar(&o.only, "only", "", "measure only this program: comet-fcgi, plain or baseline (default: two)")
 	flags.Bool(serversMode, false,
 		"instead: measure a stream through each web server, or through that of --with")
-	flags.StringVar(&o.store, storeMode, "", "instead: measure two comet-fcgi that share a store: redis")
+	flags.StringVar(&o.store, storeMode, "", "instead: measure two comet-fcgi that share a store: redis; with --soak any of "+strings.Join(soak.Stores(), ", "))
 	flags.DurationVar(&o.soak, soakMode, 0,
 		"instead: for this time, at least 2s, find out whether a publication is missed while servers restart")
 	flags.IntVar(&o.pages, "pages", 0,
 		"soak: how many pages poll, at least 2 (default 300, or 50 if each needs a process)")
 	flags.DurationVar(&o.slack, "slack", 5*time.Second,
 		"soak: how much later than promised an answer may come, because the machine is busy")
+	flags.StringSliceVar(&o.disturb, "disturb", nil,
+		"soak: what is disturbed, \"all\" or kinds such as kill,full (default restart,reload); for most of it, be root")
+	flags.Uint64Var(&o.seed, "seed", 0, "soak: chooses the disturbances; it is printed (default: a new one)")
+	flags.StringVar(&o.history, "history", "", "soak: write what was asked, answered, published and disturbed to this file")
 	flags.DurationVar(&o.time, "time", 30*time.Minute, "give up after this time")
 	flags.StringVar(&o.json, "json", "", "write all figures to this file")
 	flags.StringVar(&o.plot, "plot", "", "draw a chart into this file, which must end in .svg")
@@ -119,6 +127,8 @@ func (o options) check() error {
 		return errors.Errorf("--with %s: give nginx, or add --servers or --soak", o.with)
 	case o.only != "" && !slices.Contains(o.programs(), o.only):
 		return errors.Errorf("--only %s: give one of %v", o.only, o.programs())
+	case o.mode == soakMode && o.store != "" && !slices.Contains(soak.Stores(), o.store):
+		return errors.Errorf("--store %s: give one of %v", o.store, soak.Stores())
 	case o.mode == storeMode && o.store != "redis":
 		return errors.Errorf("--store %s: give redis", o.store)
 	case o.plot != "" && !drawable(o.plot):
@@ -130,7 +140,8 @@ func (o options) check() error {
 	case o.slack < 0:
 		return errors.New("--slack: give a duration from 0s")
 	}
-	clients := map[string]int{"--waiters": slices.Max(o.waiters), "--streams": o.streams, "--pages": o.pages}
+	const proxied = 2 // A page takes a connection to a proxy, and another one from it.
+	clients := map[string]int{"--waiters": slices.Max(o.waiters), "--streams": o.streams, "--pages": proxied * o.pages}
 	for option, n := range clients {
 		if err := o.checkFileLimit(option, n); err != nil {
 			return err

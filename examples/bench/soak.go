@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"time"
 
@@ -13,14 +17,12 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// runSoak soaks and prints the report. It returns an error if something was missed or went wrong.
+// runSoak soaks, lets both judges judge the history, and prints the report. It returns an error if something
+// was missed or went wrong.
 func (b *bench) runSoak(ctx context.Context, stdout io.Writer) error {
-	o := soak.Options{Server: launch.Nginx, Pages: b.pages, Time: b.soak, Slack: b.slack}
-	if b.with != "" {
-		var err error
-		if o.Server, err = launch.Parse(b.with); err != nil {
-			return err
-		}
+	o := soak.Options{
+		Server: launch.Server(cmp.Or(b.with, string(launch.Nginx))), Store: cmp.Or(b.store, "files"), Pages: b.pages,
+		Time: b.soak, Slack: b.slack, Disturb: b.disturb, Seed: cmp.Or(b.seed, rand.Uint64N(1_000_000)), Previous: b.baseline,
 	}
 	if o.Pages == 0 {
 		o.Pages = 300
@@ -28,11 +30,11 @@ func (b *bench) runSoak(ctx context.Context, stdout io.Writer) error {
 			o.Pages = 50
 		}
 	}
-	b.progress.show("starting " + string(o.Server))
-	result, err := soak.Run(ctx, o, b.progress.show)
+	b.progress.show(fmt.Sprintf("starting %s, seed %d", o.Server, o.Seed))
+	result, history, err := soak.Run(ctx, o, b.progress.show)
 	b.progress.done()
 	if err != nil {
-		return err
+		return errors.WithMessagef(err, "seed %d", o.Seed)
 	}
 	fmt.Fprintf(stdout, "%s  %s\n", b.report.Date.Format(time.DateOnly), b.report.Machine)
 	result.Print(stdout)
@@ -47,6 +49,14 @@ func (b *bench) runSoak(ctx context.Context, stdout io.Writer) error {
 			return err
 		}
 	}
+	again, err := history.JudgeAgain(ctx, cmp.Or(b.history, filepath.Join(b.scratch, "history")))
+	if err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(result.Verdict, *again) {
+		return errors.Errorf("the judges disagree:\n%+v\njudge.py: %+v", result.Verdict, *again)
+	}
+	fmt.Fprintln(stdout, "judge.py agrees")
 	if !result.Good() {
 		const end = 2000
 		log := result.Log[max(0, len(result.Log)-end):]

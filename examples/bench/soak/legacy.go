@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,41 +33,26 @@ func legacyClock() time.Duration {
 }
 
 // runLegacy sends the requests of comet.php's client, which ends at the first answer that is not HTTP 200.
-func (p *page) runLegacy(ctx context.Context) error {
-	cursors := map[string]int64{}
+func (p *page) runLegacy(ctx context.Context) {
 	clock := func() int64 { return time.Now().Add(p.ahead).UnixMilli() }
-	p.mu.Lock()
 	for _, id := range p.ids {
-		cursors[id] = int64(math.Round(float64(clock()) / 1000))
-		_, p.known[id] = secondOf(cursors[id])
+		p.cursors[id] = strconv.Itoa(int(math.Round(float64(clock()) / 1000)))
 	}
-	p.mu.Unlock()
 	for {
 		var query strings.Builder
 		query.WriteString("&")
 		for _, id := range p.ids {
-			fmt.Fprintf(&query, "subscribed[%s]=%d&", id, cursors[id])
+			fmt.Fprintf(&query, "subscribed[%s]=%s&", id, p.cursors[id])
 		}
 		fmt.Fprint(&query, clock())
-		sent := now()
-		body, err := p.poll(ctx, query.String())
-		if err != nil {
-			return err
-		}
-		if err := p.readLegacy(body, cursors, sent); err != nil {
-			return errors.WithMessagef(err, "?%s was answered %q", &query, body)
-		}
-		if err := launch.Sleep(ctx, legacyPause); err != nil {
-			return err
+		if p.poll(ctx, query.String(), p.readLegacy) != nil || launch.Sleep(ctx, legacyPause) != nil {
+			return
 		}
 	}
 }
 
-// readLegacy records the answer to a poll, and moves the cursors.
-func (p *page) readLegacy(body []byte, cursors map[string]int64, sent time.Time) error {
-	// A publication shortly before the poll may count as new. The poll is sent 1 s after the answer whose
-	// second it sends back, and that answer came when the second had ended.
-	const justBefore = time.Second
+// readLegacy moves the cursors.
+func (p *page) readLegacy(body []byte) error {
 	var answer struct {
 		S int
 		K map[string]int64
@@ -75,29 +61,13 @@ func (p *page) readLegacy(body []byte, cursors map[string]int64, sent time.Time)
 		return err
 	}
 	if (answer.S == 1) != (len(answer.K) > 0) {
-		return errors.New("s and k contradict each other")
+		return errors.WithMessage(errInvalid, "s and k contradict each other")
 	}
-	at := now()
-	p.countAnswer(answer.S == 1)
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	for id, second := range answer.K {
-		cursor, asked := cursors[id]
-		if !asked {
-			return errors.New("the page did not ask for the event")
+		if _, asked := p.cursors[id]; !asked {
+			return errors.WithMessage(errInvalid, "the page did not ask for the event")
 		}
-		d := delivery{at: at}
-		d.from, d.to = secondOf(second)
-		if second <= cursor {
-			d.since = sent.Add(-justBefore)
-		}
-		p.deliveries[id] = append(p.deliveries[id], d)
-		cursors[id] = second
+		p.cursors[id] = strconv.FormatInt(second, 10)
 	}
 	return nil
-}
-
-// secondOf returns the first and the last stamp of a second.
-func secondOf(second int64) (first, last time.Time) {
-	return time.Unix(second, 0), time.Unix(second+1, 0).Add(-time.Microsecond)
 }

@@ -4,30 +4,27 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
-	"sync"
 	"time"
 
 	"github.com/pkg/errors"
+
+	"novcomet/examples/internal/launch"
 )
 
-// page polls like a page in a browser.
+// page polls like a page in a browser, and records what it asked and was answered.
 type page struct {
 	soak    *soak
+	number  int
 	kind    kind
-	name    string
 	ids     []string
 	ahead   time.Duration // how far its clock is ahead of the server's
+	data    bool          // It asks for data.
 	browser *http.Client
-
-	mu         sync.Mutex // protects the following
-	joined     time.Time
-	known      map[string]time.Time  // the stamp of each event up to which the page knew everything when it joined
-	deliveries map[string][]delivery // of each event, in the order of time
-	unread     []gap                 // times in which the web server had a poll but did not read it
-	ended      error
+	cursors map[string]string
 }
 
 // kind is the protocol of a page.
@@ -36,76 +33,86 @@ type kind string
 const (
 	legacy  kind = "legacy"
 	precise kind = "precise"
+	stream  kind = "stream"
 )
 
-// delivery is one event in one answer.
-type delivery struct {
-	at       time.Time // when the answer came
-	from, to time.Time // the stamps that it can mean: those of a second, or a single one
-	since    time.Time // when the poll was sent with a cursor of the same second; zero: with an earlier one
-	again    bool      // the stamp is the cursor of the poll
-}
-
-// covers reports whether the page knows of the publication by this delivery. A second covers only what was
-// published before the answer came.
-func (d delivery) covers(stamp time.Time) bool { return !stamp.After(d.to) && !stamp.After(d.at) }
+// retryPause is how long a page waits after a failed request, and a user until a page that has ended is opened
+// again.
+const retryPause = time.Second
 
 func (s *soak) newPage(number int) *page {
-	p := &page{
-		soak: s, kind: precise, ids: s.events.ofPage(number), browser: newBrowser(),
-		known: map[string]time.Time{}, deliveries: map[string][]delivery{},
+	kinds := []kind{legacy, precise, legacy, stream}
+	return &page{
+		soak: s, kind: kinds[number%len(kinds)], ids: s.events.ofPage(number), data: number%8 < 4, browser: newBrowser(),
 	}
-	if number%2 == 0 {
-		p.kind, p.ahead = legacy, legacyClock()
-	}
-	p.name = fmt.Sprintf("page %d (%s, its clock ahead by %v)", number, p.kind, p.ahead.Round(time.Millisecond))
-	return p
 }
 
-// run polls until ctx ends.
+// run polls until ctx ends. If the page ends, another one takes its place.
 func (p *page) run(ctx context.Context) {
-	p.mu.Lock()
-	p.joined = now()
-	p.mu.Unlock()
-	var err error
-	if p.kind == legacy {
-		err = p.runLegacy(ctx)
-	} else {
-		err = p.runPrecise(ctx)
-	}
-	if ctx.Err() == nil {
-		p.soak.fail("polling "+string(p.kind), err)
-		p.mu.Lock()
-		p.ended = err
-		p.mu.Unlock()
+	defer p.browser.CloseIdleConnections()
+	for ctx.Err() == nil {
+		p.number, p.cursors, p.ahead = int(p.soak.lastPage.Add(1)), map[string]string{}, 0
+		if p.kind == legacy {
+			p.ahead = legacyClock()
+		}
+		p.soak.history.add(&pageRecord{p.number, p.kind, p.ids, toMicros(p.ahead)})
+		switch p.kind {
+		case legacy:
+			p.runLegacy(ctx)
+		case precise:
+			p.runPrecise(ctx)
+		case stream:
+			p.runStream(ctx)
+		}
+		if launch.Sleep(ctx, retryPause) != nil {
+			return
+		}
 	}
 }
 
-// poll sends a poll and returns its answer. It records if the browser had to send it again.
-func (p *page) poll(ctx context.Context, query string) ([]byte, error) {
-	sent, connections := now(), 0
+// errInvalid means that an answer breaks the protocol.
+var errInvalid = errors.New("invalid answer")
+
+// poll sends a poll and reads its answer. It records the two, and if the browser had to send the poll again.
+func (p *page) poll(ctx context.Context, query string, read func(body []byte) error) error {
+	r := &pollRecord{Page: p.number, Sent: now(), Cursors: maps.Clone(p.cursors), Data: p.data}
+	connections := 0
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
 		if connections++; connections > 1 {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.unread = append(p.unread, gap{sent, now()})
+			r.Resent = now()
 		}
 	}})
-	return get(traced, p.browser, p.soak.endpoint+"?"+query)
+	body, err := get(traced, p.browser, p.soak.endpoint+"?"+query)
+	if err == nil {
+		err = read(body)
+	}
+	p.record(ctx, r, string(body), err)
+	return err
+}
+
+// record adds the record of a poll. A legacy page ends with any error, and the others with an invalid answer.
+func (p *page) record(ctx context.Context, r *pollRecord, answer string, err error) {
+	if err != nil && ctx.Err() != nil {
+		return // The page was closed.
+	}
+	r.At, r.Answer = now(), answer
+	if err != nil {
+		r.Error = kindOf(err)
+		r.Ended = p.kind == legacy || errors.Is(err, errInvalid)
+	}
+	p.soak.history.add(r)
+	p.soak.answers.Add(1)
 }
 
 // decode decodes an answer, which may have no other members.
 func decode(body []byte, answer any) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	return errors.Wrap(decoder.Decode(answer), "invalid answer")
+	if err := decoder.Decode(answer); err != nil {
+		return errors.Wrapf(errInvalid, "%v: %q", err, body)
+	}
+	return nil
 }
 
-func (p *page) countAnswer(changed bool) {
-	p.soak.mu.Lock()
-	defer p.soak.mu.Unlock()
-	p.soak.answers++
-	if !changed {
-		p.soak.unchanged++
-	}
-}
+// random returns a duration below d.
+func random(d time.Duration) time.Duration { return rand.N(max(d, 1)) }

@@ -6,8 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,11 +19,13 @@ import (
 // was missed.
 type events struct{ busy, quiet []string }
 
-const quietPerPage = 3
+const (
+	busyEvents   = 4
+	quietPerPage = 3
+)
 
 func newEvents(pages int) (e events) {
-	const busy = 4
-	for i := range busy {
+	for i := range busyEvents {
 		e.busy = append(e.busy, fmt.Sprintf("busy-%d", i))
 	}
 	for i := range max(pages, 2*quietPerPage) {
@@ -34,13 +34,13 @@ func newEvents(pages int) (e events) {
 	return e
 }
 
-// ofPage returns the events of a page. Every second pair of pages has a busy one, too.
+// ofPage returns the events of a page. Half of the pages of each kind have a busy one, too.
 func (e events) ofPage(number int) []string {
 	var ids []string
 	for _, i := range rand.Perm(len(e.quiet))[:quietPerPage] {
 		ids = append(ids, e.quiet[i])
 	}
-	if number/2%2 == 0 {
+	if number/4%2 == 0 {
 		ids = append(ids, oneOf(e.busy))
 	}
 	return ids
@@ -55,41 +55,43 @@ func (e events) any() string {
 
 func oneOf[T any](all []T) T { return all[rand.IntN(len(all))] }
 
-// publication is a change of an event's file by another process.
-type publication struct {
-	id, way    string
-	begin, end time.Time // of that process or request
-	// stamp is that of the file afterwards. It may belong to another publication at the same time; then a
-	// page that has it has both.
-	stamp time.Time
+// way is a way to publish.
+type way struct {
+	name    string
+	data    bool // with data
+	publish func(ctx context.Context, id, data string) error
 }
 
-func (p publication) String() string {
-	return fmt.Sprintf("%s, published by %s at %s", p.id, p.way, clock(p.stamp))
-}
-
-// way is a way to publish. Without a script it is a request.
-type way struct{ name, script string }
-
-var ways = []way{
-	{"URL", ""},
-	{"touch", "touch FILE"},
-	{"rewriting", "date > FILE"},
-	{"two at once", "touch FILE & date > FILE; wait"},
+// byURL are the ways to publish that every store has.
+func (s *soak) byURL() []way {
+	client := newBrowser()
+	publish := func(ctx context.Context, id string, body io.Reader) error {
+		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		answer, err := do(ctx, client, http.MethodPost, s.endpoint+"?publish="+id, body)
+		if err == nil && string(answer) != "true" {
+			err = errors.Errorf("answered %q", answer)
+		}
+		return err
+	}
+	return []way{
+		{"URL", false, func(ctx context.Context, id, _ string) error { return publish(ctx, id, nil) }},
+		{"URL with data", true, func(ctx context.Context, id, data string) error {
+			return publish(ctx, id, strings.NewReader(data))
+		}},
+	}
 }
 
 // publishUntil publishes at random, sometimes several times within a second, which a legacy cursor cannot
 // distinguish.
 func (s *soak) publishUntil(ctx context.Context, end time.Time) {
-	client := newBrowser()
-	defer client.CloseIdleConnections()
 	for time.Now().Before(end) && launch.Sleep(ctx, random(time.Second)) == nil {
 		id, times := s.events.any(), 1
 		if rand.IntN(4) == 0 {
 			times = 2 + rand.IntN(4)
 		}
 		for range times {
-			s.publish(ctx, client, oneOf(ways), id)
+			s.publish(ctx, oneOf(s.ways), id)
 			if launch.Sleep(ctx, random(300*time.Millisecond)) != nil {
 				return
 			}
@@ -97,39 +99,28 @@ func (s *soak) publishUntil(ctx context.Context, end time.Time) {
 	}
 }
 
-func (s *soak) publish(ctx context.Context, client *http.Client, w way, id string) {
-	p := publication{id: id, way: w.name, begin: time.Now()}
-	file := id + ".comet"
-	var err error
-	if w.script == "" {
-		err = s.publishByURL(ctx, client, id)
-	} else {
-		err = s.shell(ctx, strings.ReplaceAll(w.script, "FILE", file))
+// publish publishes, and records what it did and found. Data has a number, and a length that shows whether
+// something is missing.
+func (s *soak) publish(ctx context.Context, w way, id string) {
+	const longest = 3000
+	data := fmt.Sprintf(`{"n":%d,"x":"%s"}`, s.published.Add(1), strings.Repeat("x", rand.IntN(longest)))
+	p := &publication{ID: id, Way: w.name, Start: now()}
+	if w.data {
+		p.Data = &data
 	}
-	if err != nil && ctx.Err() == nil {
-		s.fail("publishing", err) // The file may have changed all the same.
-	}
-	info, err := os.Stat(filepath.Join(s.directory, file))
-	if err != nil {
-		if ctx.Err() == nil {
-			s.fail("publishing", errors.New("the file is missing"))
-		}
+	err := w.publish(ctx, id, data)
+	stamp, found := s.store.stamp(ctx, id)
+	if ctx.Err() != nil {
 		return
 	}
-	p.end, p.stamp = time.Now(), info.ModTime().Truncate(time.Microsecond)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.publications = append(s.publications, p)
-}
-
-func (s *soak) publishByURL(ctx context.Context, client *http.Client, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	body, err := get(ctx, client, s.endpoint+"?publish="+id)
-	if err == nil && string(body) != "true" {
-		err = errors.Errorf("answered %q", body)
+	p.End, p.Stamp = now(), stamp
+	if err == nil && found != nil {
+		err = found
 	}
-	return err
+	if err != nil {
+		p.Error = kindOf(err)
+	}
+	s.history.add(p)
 }
 
 // newBrowser returns a client that keeps connections as a browser does. If the server closes a kept
@@ -139,9 +130,13 @@ func newBrowser() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableCompression: true}}
 }
 
-// get returns the body of an answer. A status other than HTTP 200 is an error.
 func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	return do(ctx, client, http.MethodGet, url, nil)
+}
+
+// do returns the body of an answer. A status other than HTTP 200 is an error.
+func do(ctx context.Context, client *http.Client, method, url string, body io.Reader) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		return nil, errors.Wrap(err, "making a request")
 	}
@@ -150,12 +145,12 @@ func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
 		return nil, err // kindOf needs its type.
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	text, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return nil, errors.Wrap(err, "reading an answer")
+		return nil, err // The same.
 	}
 	if answer.StatusCode != http.StatusOK {
 		return nil, errors.Errorf("HTTP %d", answer.StatusCode)
 	}
-	return body, nil
+	return text, nil
 }

@@ -11,51 +11,88 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
+// Verdict is what both judges must agree on.
+type Verdict struct {
+	Expected   int            `json:"expected"`   // deliveries: pages times publications of their events
+	Never      int            `json:"never"`      // of those: neither this publication nor a later one arrived
+	Late       int            `json:"late"`       // of those
+	Excused    map[string]int `json:"excused"`    // of those: never or late, by a loss that the manual lists
+	Invented   int            `json:"invented"`   // deliveries that nobody had published
+	Disordered int            `json:"disordered"` // deliveries of a stamp that the page had, or of an older one
+	Torn       int            `json:"torn"`       // deliveries whose data nobody had published, or without data
+	Stale      int            `json:"stale"`      // deliveries whose data is older than their stamp
+	Ended      int            `json:"ended"`      // pages, although the web server had no reason for an error
+	Closed     map[string]int `json:"closed"`     // pages of comet.php's client, by an error that a disturbance explains
+	Failed     map[string]int `json:"failed"`     // requests and publications, by kind; a disturbance explains them
+	Errors     map[string]int `json:"errors"`     // the same, without an explanation
+}
+
 // Report is what a run has found. Times are in seconds.
 type Report struct {
 	Server       launch.Server  `json:"server"`
+	Store        string         `json:"store"`
 	Seconds      float64        `json:"seconds"`
 	Pages        int            `json:"pages"`
-	Restarts     int            `json:"restarts"`     // of comet-fcgi
-	Restart      float64        `json:"restart"`      // the longest
-	Reloads      int            `json:"reloads"`      // of the web server
+	Seed         uint64         `json:"seed"`
+	Disturbances map[string]int `json:"disturbances"` // by kind
+	Longest      float64        `json:"longest"`      // of them
 	Publications map[string]int `json:"publications"` // by way
 	Answers      int            `json:"answers"`
-	Unchanged    int            `json:"unchanged"` // of the answers
-	Expected     int            `json:"expected"`  // deliveries: pages times publications of their events
-	Missed       int            `json:"missed"`    // of those: Never + Late
-	Never        int            `json:"never"`     // neither this publication nor a later one arrived
-	Late         int            `json:"late"`
-	Resent       int            `json:"resent"`   // polls, because the web server had closed the kept connection
-	Unread       float64        `json:"unread"`   // the longest time until it had closed one
-	Spurious     int            `json:"spurious"` // deliveries that nobody had published
-	Ended        int            `json:"ended"`    // pages, because of an error
-	Errors       map[string]int `json:"errors"`   // by kind
-	Delays       map[kind]Delay `json:"delays"`
-	Details      []string       `json:"details,omitempty"` // the first faults
-	Log          string         `json:"-"`                 // of the web server and NovComet
+	Missed       int            `json:"missed"` // Never + Late
+	Verdict
+	Problems map[string]int `json:"problems"` // of the soak itself, and what the judges cannot see
+	Resent   int            `json:"resent"`   // polls, because the web server had closed the kept connection
+	Unread   float64        `json:"unread"`   // the longest time until it had closed one
+	Delays   map[kind]Delay `json:"delays"`
+	Used     [2]usage       `json:"used"`              // by comet-fcgi, before the pages and after them
+	Details  []string       `json:"details,omitempty"` // the first faults
+	Log      string         `json:"-"`                 // of the web server and NovComet
+
+	delays map[kind][]micros
 }
 
 // Delay is the time from a publication to its delivery, without what is excused.
 type Delay struct {
 	Median  float64 `json:"median"`
 	Longest float64 `json:"longest"`
-	Allowed float64 `json:"allowed"` // of the page that may wait longest
 }
 
-func (s *soak) newReportLocked() *Report {
+func newReport(h *History) *Report {
 	r := &Report{
-		Server: s.options.Server, Seconds: s.options.Time.Seconds(), Pages: s.options.Pages,
-		Restarts: len(s.restarts), Reloads: s.reloads, Publications: map[string]int{},
-		Answers: s.answers, Unchanged: s.unchanged, Errors: maps.Clone(s.errors), Delays: map[kind]Delay{},
+		Seed: h.settings.Seed, Disturbances: map[string]int{}, Publications: map[string]int{}, Delays: map[kind]Delay{},
+		Problems: map[string]int{},
+		Verdict: Verdict{
+			Excused: map[string]int{}, Closed: map[string]int{}, Failed: map[string]int{}, Errors: map[string]int{},
+		},
+		delays: map[kind][]micros{},
 	}
-	for _, p := range s.publications {
-		r.Publications[p.way]++
-	}
-	for _, g := range s.restarts {
-		r.Restart = max(r.Restart, g.to.Sub(g.from).Seconds())
+	for _, d := range h.disturbances {
+		r.Disturbances[d.Kind]++
+		r.Longest = max(r.Longest, (d.End - d.Start).duration().Seconds())
 	}
 	return r
+}
+
+func (r *Report) finish() {
+	r.Missed = r.Never + r.Late
+	for kind, all := range r.delays {
+		slices.Sort(all)
+		r.Delays[kind] = Delay{all[len(all)/2].duration().Seconds(), all[len(all)-1].duration().Seconds()}
+	}
+}
+
+// complete adds what the history does not have.
+func (s *soak) complete(r *Report) {
+	r.Server, r.Store = s.options.Server, s.options.Store
+	r.Seconds, r.Pages, r.Used = s.options.Time.Seconds(), s.options.Pages, s.used
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for what, n := range s.failures {
+		r.Problems[what] += n
+	}
+	if more, ok := s.used[1].exceeds(s.used[0]); ok {
+		r.Problems["comet-fcgi uses "+more+" than before the pages"]++
+	}
 }
 
 // detail keeps the first faults.
@@ -66,31 +103,44 @@ func (r *Report) detail(format string, args ...any) {
 	}
 }
 
-// Good reports whether deliveries were expected, and nothing was missed, spurious or an error.
+// Good reports whether deliveries were expected, and nothing was missed or wrong.
 func (r *Report) Good() bool {
-	return r.Expected > 0 && r.Missed == 0 && r.Spurious == 0 && r.Ended == 0 && len(r.Errors) == 0
+	return r.Expected > 0 && r.Missed+r.Invented+r.Disordered+r.Torn+r.Stale+r.Ended+len(r.Errors)+len(r.Problems) == 0
 }
 
 func (r *Report) Print(w io.Writer) {
-	fmt.Fprintf(w, "%g s through %s, which was reloaded %d times; %d pages, half of them legacy; "+
-		"comet-fcgi was restarted %d times (%.1f s at most)\n\n",
-		r.Seconds, r.Server, r.Reloads, r.Pages, r.Restarts, r.Restart)
+	fmt.Fprintf(w, "%g s through %s, with the store %s; %d pages, half of them legacy; seed %d\n\n",
+		r.Seconds, r.Server, r.Store, r.Pages, r.Seed)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(what string, n int, more string) { fmt.Fprintf(table, "%s\t%8d\t%s\n", what, n, more) }
-	published, ways := summary(r.Publications)
-	failed, kinds := summary(r.Errors)
-	line("publications", published, ways)
-	line("answers", r.Answers, fmt.Sprintf("%d of them unchanged", r.Unchanged))
+	counts := func(what string, counts map[string]int) {
+		sum, list := summary(counts)
+		line(what, sum, list)
+	}
+	counts("disturbances", r.Disturbances)
+	counts("publications", r.Publications)
+	line("answers", r.Answers, "")
 	line("sent again", r.Resent, fmt.Sprintf("polls that the web server had not read, for %.1f s at most", r.Unread))
 	line("deliveries expected", r.Expected, "pages times publications of their events")
 	line("missed", r.Missed, fmt.Sprintf("%d never delivered, %d too late", r.Never, r.Late))
-	line("spurious", r.Spurious, "deliveries that nobody had published")
+	counts("excused", r.Excused)
+	line("invented", r.Invented, "deliveries that nobody had published")
+	line("out of order", r.Disordered, "deliveries of what the page had, or of something older")
+	line("torn", r.Torn, "data that nobody had published, or is missing")
+	line("stale", r.Stale, "data that is older than its stamp")
 	line("ended", r.Ended, "pages")
-	line("errors", failed, kinds)
+	counts("ended by disturbances", r.Closed)
+	counts("failed by disturbances", r.Failed)
+	counts("errors", r.Errors)
+	counts("problems", r.Problems)
 	for _, kind := range slices.Sorted(maps.Keys(r.Delays)) {
 		d := r.Delays[kind]
-		fmt.Fprintf(table, "delay, %s\t%8.3f\ts at most; %.3f s in the median, %.1f s allowed\n",
-			kind, d.Longest, d.Median, d.Allowed)
+		fmt.Fprintf(table, "delay, %s\t%8.3f\ts at most; %.3f s in the median\n", kind, d.Longest, d.Median)
+	}
+	for i, when := range []string{"before the pages", "after the pages"} {
+		if u := r.Used[i]; u.Files > 0 {
+			fmt.Fprintf(table, "comet-fcgi, %s\t%8d\topen files; %.1f MiB\n", when, u.Files, u.MiB)
+		}
 	}
 	table.Flush()
 	for _, detail := range r.Details {

@@ -75,6 +75,22 @@ func (p *process) end() error {
 	}
 }
 
+// DaemonPID returns the number of comet-fcgi's process.
+func (s *Site) DaemonPID() int { return s.daemon.cmd.Process.Pid }
+
+// WorkerPIDs returns the numbers of the processes that the web server has started. After a reload, earlier
+// ones are among them as long as they have requests.
+func (s *Site) WorkerPIDs() (pids []int) {
+	server := s.server.cmd.Process.Pid
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", server)) // It may have ended.
+	for _, child := range strings.Fields(string(children)) {
+		if pid, err := strconv.Atoi(child); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
 // killBelow kills every process whose program is in the directory, such as a comet.cgi that still waits after
 // the end of its web server.
 func killBelow(dir string) error {

@@ -1,0 +1,98 @@
+package soak
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pkg/errors"
+	"golang.org/x/sys/unix"
+)
+
+// ofComet are the disturbances of comet-fcgi. Its socket stays open all the time, as with systemd.
+func (s *soak) ofComet() []disturbance {
+	if !s.options.Server.HasDaemon() {
+		return nil
+	}
+	const group = "comet-fcgi"
+	return []disturbance{
+		{"restart", group, 0, func(ctx context.Context, _ *rand.Rand, _ *disturbed) (func() error, error) {
+			return s.startComet(ctx), s.site.StopDaemon()
+		}},
+		{"kill", group, time.Second, func(ctx context.Context, _ *rand.Rand, _ *disturbed) (func() error, error) {
+			return s.startComet(ctx), s.site.Kill()
+		}},
+		{"stop comet-fcgi", group, 20 * time.Second, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+			return freeze(s.site.DaemonPID())
+		}},
+		{"descriptors", group, 10 * time.Second, func(_ context.Context, r *rand.Rand, _ *disturbed) (func() error, error) {
+			return takeDescriptors(s.site.DaemonPID(), r.IntN(8))
+		}},
+	}
+}
+
+// startComet returns a function that starts comet-fcgi again. If there is a previous release, the two take
+// turns.
+func (s *soak) startComet(ctx context.Context) func() error {
+	return func() error {
+		if s.options.Previous != "" {
+			program := filepath.Join(filepath.Dir(s.site.File()), "bin", "comet-fcgi")
+			if err := unix.Renameat2(unix.AT_FDCWD, program, unix.AT_FDCWD, program+"-other", unix.RENAME_EXCHANGE); err != nil {
+				return errors.Wrap(err, "exchanging the programs")
+			}
+		}
+		return s.site.StartDaemon(context.WithoutCancel(ctx))
+	}
+}
+
+// freeze stops a process, and returns a function that lets it go on.
+func freeze(pid int) (thaw func() error, err error) {
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		return nil, errors.Wrapf(err, "stopping process %d", pid)
+	}
+	return func() error {
+		if err := unix.Kill(pid, unix.SIGCONT); err != nil && !errors.Is(err, unix.ESRCH) {
+			return errors.Wrapf(err, "continuing process %d", pid)
+		}
+		return nil
+	}, nil
+}
+
+// takeDescriptors lets a process open only a few more files than it has open. The returned function restores
+// its limit.
+func takeDescriptors(pid, more int) (restore func() error, err error) {
+	process := filepath.Join("/proc", strconv.Itoa(pid))
+	open, err := os.ReadDir(filepath.Join(process, "fd"))
+	if err != nil {
+		return nil, errors.Wrap(err, "counting open files")
+	}
+	var owner unix.Stat_t
+	if err := unix.Stat(process, &owner); err != nil {
+		return nil, errors.Wrap(err, "finding the user of a process")
+	}
+	prlimit := func(arguments ...string) (string, error) {
+		cmd := exec.Command("prlimit", append(arguments, "--pid", strconv.Itoa(pid))...)
+		// In a container, root may not do that to the processes of others.
+		cmd.SysProcAttr = &unix.SysProcAttr{Credential: &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}}
+		output, err := cmd.CombinedOutput()
+		if unix.Kill(pid, 0) != nil {
+			return "", nil // A reloaded web server ends its old processes.
+		}
+		return strings.TrimSpace(string(output)), errors.Wrapf(err, "prlimit: %s", output)
+	}
+	before, err := prlimit("--nofile", "--output=SOFT", "--noheadings")
+	if err != nil {
+		return nil, err
+	}
+	set := func(limit string) error {
+		_, err := prlimit("--nofile=" + limit + ":")
+		return err
+	}
+	return func() error { return set(before) }, set(strconv.Itoa(len(open) + more))
+}

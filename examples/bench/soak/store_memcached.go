@@ -1,0 +1,61 @@
+package soak
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"github.com/pkg/errors"
+
+	"novcomet/core/servertest"
+	"novcomet/examples/internal/launch"
+)
+
+// memcachedStore keeps the events in one memcached.
+type memcachedStore struct{ server *servertest.Memcached }
+
+func openMemcached(h *host) *memcachedStore { return &memcachedStore{servertest.StartMemcached(h)} }
+
+func (m *memcachedStore) directory() string       { return "" }
+func (m *memcachedStore) ways(*launch.Site) []way { return nil }
+
+func (m *memcachedStore) settings(endpoint map[string]string) map[string]string {
+	return with(endpoint, map[string]string{
+		"store": memcached, "memcached.servers": "[" + m.server.Address() + "]", "memcached.skew": "0",
+	})
+}
+
+// stamp reads the first line of the value.
+func (m *memcachedStore) stamp(ctx context.Context, id string) (stamp micros, _ error) {
+	const timeout = 2 * time.Second
+	connection, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, "tcp", m.server.Address())
+	if err != nil {
+		return 0, err // kindOf needs its type.
+	}
+	defer connection.Close()
+	if err := connection.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return 0, errors.Wrap(err, "setting a deadline")
+	}
+	var key string
+	var flags, size int
+	if _, err = fmt.Fprintf(connection, "get novcomet:%s\r\n", id); err == nil {
+		_, err = fmt.Fscanf(bufio.NewReader(connection), "VALUE %s %d %d\r\n%d", &key, &flags, &size, &stamp)
+	}
+	return stamp, errors.Wrap(err, "the event is missing")
+}
+
+func (m *memcachedStore) disturbances(*soak) []disturbance {
+	return []disturbance{
+		{"memcached", "store", 3 * time.Second, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+			m.server.Kill()
+			return func() error { m.server.Restart(); return nil }, nil
+		}},
+		{"stop store", "store", 20 * time.Second, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+			thaw := m.server.Freeze()
+			return func() error { thaw(); return nil }, nil
+		}},
+	}
+}

@@ -1,0 +1,90 @@
+package soak
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+
+	"github.com/pkg/errors"
+
+	"novcomet/examples/internal/launch"
+)
+
+// runStream asks for the cursors first, and then reads streams as EventSource does: each is opened by the same
+// URL, and with the last id that was received.
+func (p *page) runStream(ctx context.Context) {
+	if p.getCursors(ctx) != nil {
+		return
+	}
+	url, last := p.soak.endpoint+"?"+p.query(), ""
+	for known := maps.Clone(p.cursors); ; {
+		p.cursors = maps.Clone(known) // A part that was cut off comes again.
+		r := &pollRecord{Page: p.number, Sent: now(), Cursors: maps.Clone(p.cursors), Data: p.data}
+		err := p.readStream(ctx, url, &last, known)
+		if err != nil {
+			p.record(ctx, r, "", err)
+		}
+		if p.givesUp(ctx, err) || launch.Sleep(ctx, retryPause) != nil {
+			return
+		}
+	}
+}
+
+// readStream opens a stream and reads it to its end. It records each event. known are the cursors of the last
+// id that was received.
+func (p *page) readStream(ctx context.Context, url string, last *string, known map[string]string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return errors.Wrap(err, "making a request")
+	}
+	request.Header.Set("Accept", "text/event-stream")
+	if *last != "" {
+		request.Header.Set("Last-Event-ID", *last)
+	}
+	answer, err := p.browser.Do(request)
+	if err != nil {
+		return err // kindOf needs its type.
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.Errorf("HTTP %d", answer.StatusCode)
+	}
+	r := &pollRecord{Sent: now()}
+	var data, id string
+	for lines := bufio.NewReader(answer.Body); ; {
+		line, err := lines.ReadString('\n')
+		if errors.Is(err, io.EOF) { // An event that is not complete does not count.
+			return nil
+		}
+		if err != nil {
+			return errors.Wrap(err, "reading a stream")
+		}
+		field, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		switch field {
+		case "data":
+			data = value
+		case "id":
+			id = value
+		case "":
+			if data != "" {
+				r.Page, r.Cursors, r.Data = p.number, maps.Clone(p.cursors), p.data
+				err := p.readPrecise([]byte(data))
+				p.record(ctx, r, data, err)
+				if err != nil {
+					return err
+				}
+				r = &pollRecord{Sent: r.At}
+			}
+			if cursors := strings.Split(id, ","); len(cursors) == len(p.ids) {
+				*last = id
+				for i, id := range p.ids {
+					p.cursors[id], known[id] = cursors[i], cursors[i]
+				}
+			}
+			data, id = "", ""
+		}
+	}
+}
