@@ -77,7 +77,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.pages, "pages", 0,
 		"soak: how many pages poll, at least 2 (default 300, or 50 if each needs a process)")
 	flags.DurationVar(&o.slack, "slack", 5*time.Second,
-		"soak: how much later than promised an answer may come, because the machine is busy")
+		"soak: how much later than promised an answer may come, because the machine is busy (with --disturb 10s)")
 	flags.StringSliceVar(&o.disturb, "disturb", nil,
 		"soak: what is disturbed, \"all\" or kinds such as kill,full (default restart,reload); for most of it, be root")
 	flags.Uint64Var(&o.seed, "seed", 0, "soak: chooses the disturbances; it is printed (default: a new one)")
@@ -104,6 +104,10 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	})
 	if err != nil {
 		return o, err
+	}
+	if len(o.disturb) > 0 && !flags.Changed("slack") {
+		// Apache closes a stream whose comet-fcgi was killed only after KeepAliveTimeout, 5 s by default.
+		o.slack *= 2
 	}
 	return o, o.check()
 }

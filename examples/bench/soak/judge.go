@@ -125,8 +125,7 @@ func (h *History) judgeLossesLocked(r *Report, s *subscription) {
 	allowed := h.allowed(s.page)
 	for _, p := range s.publications {
 		// Only what was certainly published counts.
-		if !p.happened() || s.knownAt == 0 || p.Stamp <= s.known && (s.page.Kind == legacy || p.Start <= s.knownAt) ||
-			p.Start > end {
+		if !p.happened() || s.knownAt == 0 || p.Start > end || !h.isNewLocked(s, p) {
 			continue
 		}
 		from := max(p.when(), s.joined)
@@ -147,6 +146,7 @@ func (h *History) judgeLossesLocked(r *Report, s *subscription) {
 		switch {
 		case reason != "":
 			r.Excused[reason]++
+			r.detail("%s may have missed %s because of %s", s, p, reason)
 		case i < 0:
 			r.Never++
 			r.detail("%s never got %s", s, p)
@@ -163,6 +163,15 @@ func (h *History) judgeLossesLocked(r *Report, s *subscription) {
 		r.Expected++
 		r.detail("%s never got a cursor", s)
 	}
+}
+
+// isNewLocked reports whether a page did not know of a publication when it joined.
+func (h *History) isNewLocked(s *subscription, p *publication) bool {
+	if s.page.Kind == legacy {
+		return p.Stamp > s.known
+	}
+	return p.Start > s.knownAt ||
+		p.Stamp > s.known && !h.anyLocked(append([]string{clockKind}, loses...), s.id, p.Start, s.knownAt)
 }
 
 // firstSent returns when a page sent its first poll that was answered or failed.

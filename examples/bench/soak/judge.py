@@ -19,7 +19,7 @@ FAILS_TO_PUBLISH = FAILS | {"full", "read-only", "away", "replaced", "hang", "st
 # core/store/memcached: "A restart drops all."
 LOSES = ["flush", "failover", "memcached"]
 # core, for legacy polls: "The store is unreachable", and "The server's clock is set back" or "A file's time is ahead".
-LOSES_LEGACY = LOSES + ["away", "replaced", "hang", "stop store", "clock"]
+LOSES_LEGACY = LOSES + ["clock", "away", "replaced", "hang", "stop store"]
 
 
 def load(path):
@@ -152,7 +152,9 @@ class Judge:
                 self.verdict["expected"], self.verdict["never"] = self.verdict["expected"] + 1, self.verdict["never"] + 1
             return
         for p in self.publications[event]:
-            new = p["stamp"] > known[1] or not legacy and p["start"] > known[2]
+            new = p["stamp"] > known[1] and (
+                legacy or not self.disturbances.during(LOSES + ["clock"], p["start"], known[2], event))
+            new = new or not legacy and p["start"] > known[2]
             if not p["done"] or not new or p["start"] > end:
                 continue
             start = max(known[0], min(max(p["stamp"], p["start"]), p["end"]))

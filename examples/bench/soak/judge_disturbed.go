@@ -69,7 +69,7 @@ func (h *History) aheadLocked(from, to micros) []micros {
 func (h *History) excuseLocked(s *subscription, published, due micros) string {
 	kinds := slices.Clone(loses)
 	if s.page.Kind == legacy {
-		kinds = append(append(kinds, unreachable...), clockKind)
+		kinds = append(append(kinds, clockKind), unreachable...)
 	}
 	for _, kind := range kinds {
 		if h.anyLocked([]string{kind}, s.id, published, due) {

@@ -43,7 +43,7 @@ const retryPause = time.Second
 func (s *soak) newPage(number int) *page {
 	kinds := []kind{legacy, precise, legacy, stream}
 	return &page{
-		soak: s, kind: kinds[number%len(kinds)], ids: s.events.ofPage(number), data: number%8 < 4, browser: newBrowser(),
+		soak: s, kind: kinds[number%len(kinds)], ids: s.events.ofPage(number), data: number/8%2 == 0, browser: newBrowser(),
 	}
 }
 

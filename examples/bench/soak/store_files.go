@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pkg/errors"
@@ -19,8 +20,9 @@ import (
 // fileStore keeps the events in a directory on a small file system of its own, so that it can be full, read
 // only, or away.
 type fileStore struct {
-	mount  string // where the file system is mounted; empty: there is none
-	events string // the directory of the events; empty before the site has one of its own
+	mount   string     // where the file system is mounted; empty: there is none
+	events  string     // the directory of the events; empty before the site has one of its own
+	inPlace sync.Mutex // Two programs that write a file at the same time mix their data.
 }
 
 func openFiles(h *host, disturb bool) (*fileStore, error) {
@@ -67,6 +69,10 @@ func (f *fileStore) ways(site *launch.Site) (ways []way) {
 	for _, script := range scripts {
 		ways = append(ways, way{script.name, script.data, func(ctx context.Context, id, data string) error {
 			text := strings.NewReplacer("FILE", f.file(id), "NEW", f.events+"/.new-"+id, "DATA", data).Replace(script.text)
+			if strings.Contains(text, "' > "+f.file(id)) {
+				f.inPlace.Lock()
+				defer f.inPlace.Unlock()
+			}
 			if site.Shell(ctx, text) != nil { // The error has the whole script.
 				return errors.New("the script failed")
 			}
@@ -96,7 +102,7 @@ func (f *fileStore) disturbances(s *soak) []disturbance {
 		{"read-only", group, 10 * time.Second, f.makeReadOnly},
 		{"away", group, 10 * time.Second, f.moveAway},
 		{"replaced", group, time.Second, f.replace},
-		{"overflow", "comet-fcgi", 2 * time.Second, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+		{"overflow", group, 2 * time.Second, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
 			return f.overflow(s.site.DaemonPID())
 		}},
 		{"clock", "clock", 3 * time.Second, func(ctx context.Context, r *rand.Rand, d *disturbed) (func() error, error) {

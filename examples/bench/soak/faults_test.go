@@ -1,0 +1,165 @@
+package soak
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Each fault is put into a history of a correct server. fault returns false if the history has no place for it.
+func TestJudges_FindAFaultInAHistory(t *testing.T) {
+	t.Parallel()
+	recorded := soakHere(t, correctly, time.Minute)
+	if r := bothJudge(t, recorded); !r.Good() {
+		t.Fatal(printed(r))
+	}
+	flush := &disturbed{Kind: "flush"}
+	for name, test := range map[string]struct {
+		fault func(h *History) bool
+		found func(v Verdict) bool
+	}{
+		"an answer that is missing": {func(h *History) bool { return removeAnswer(h, nil) }, func(v Verdict) bool { return v.Never > 0 }},
+		"the same, excused": {func(h *History) bool { return removeAnswer(h, flush) }, func(v Verdict) bool {
+			return v.Never == 0 && v.Excused["flush"] > 0
+		}},
+		"two answers that are swapped": {swapAnswers, func(v Verdict) bool { return v.Disordered > 0 }},
+		"data of an older stamp":       {ageData, func(v Verdict) bool { return v.Stale == 1 }},
+		"torn data":                    {tearData, func(v Verdict) bool { return v.Torn == 1 }},
+		"a publication that is not recorded": {func(h *History) bool {
+			for i, p := range h.publications {
+				if isDelivered(h, p) {
+					h.publications = append(h.publications[:i:i], h.publications[i+1:]...)
+					return true
+				}
+			}
+			return false
+		}, func(v Verdict) bool { return v.Invented > 0 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := recorded.clone(t)
+			if !test.fault(h) {
+				t.Fatal("the history has no place for the fault")
+			}
+			if r := bothJudge(t, h); !test.found(r.Verdict) {
+				t.Errorf("not found: %+v", r.Verdict)
+			}
+		})
+	}
+}
+
+func (h *History) clone(t *testing.T) *History {
+	c := &History{settings: h.settings, pages: h.pages}
+	for from, to := range map[any]any{
+		&h.polls: &c.polls, &h.publications: &c.publications, &h.disturbances: &c.disturbances,
+	} {
+		text, err := json.Marshal(from)
+		if err == nil {
+			err = json.Unmarshal(text, to)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// isPrecise reports whether a poll is of a page that polls precisely, so that each answer has one stamp.
+func (h *History) isPrecise(p *pollRecord) bool { return h.pages[p.Page-1].Kind != legacy }
+
+// only returns the only event of a precise answer, and its data; or nothing.
+func (h *History) only(p *pollRecord) (id, data string) {
+	var answer preciseAnswer
+	if !h.isPrecise(p) || json.Unmarshal([]byte(p.Answer), &answer) != nil || len(answer.K) != 1 {
+		return "", ""
+	}
+	for id = range answer.K {
+		data = string(answer.D[id])
+	}
+	return id, data
+}
+
+func isDelivered(h *History, published *publication) bool {
+	alone, delivered := true, false
+	for _, p := range h.publications {
+		alone = alone && (p == published || p.ID != published.ID || p.Stamp != published.Stamp)
+	}
+	for _, p := range h.polls {
+		delivered = delivered || h.isPrecise(p) && strings.Contains(p.Answer, published.ID+`":`+published.cursor()+"}")
+	}
+	return alone && delivered
+}
+
+func (p *publication) cursor() string { return cursor(p.Stamp - 1000*sec) }
+
+// removeAnswer makes the last answer with an event one that says that nothing has changed. A loss at that time
+// excuses it.
+func removeAnswer(h *History, loss *disturbed) bool {
+	for i := len(h.publications) - 1; i >= 0; i-- {
+		published := h.publications[i]
+		for _, p := range h.polls {
+			if id, _ := h.only(p); id == published.ID && strings.HasPrefix(id, "quiet") &&
+				strings.Contains(p.Answer, `"`+id+`":"`+published.cursor()+`"`) {
+				p.Answer = `{"s":0,"at":{"` + id + `":"` + p.Cursors[id] + `"}}`
+				if loss != nil {
+					h.disturbances = append(h.disturbances, &disturbed{Kind: loss.Kind, Start: published.End, End: published.End})
+				}
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// swapAnswers swaps two answers of a page with the same event.
+func swapAnswers(h *History) bool {
+	for i, p := range h.polls {
+		for _, other := range h.polls[i+1:] {
+			id, _ := h.only(p)
+			if next, _ := h.only(other); p.Page == other.Page && id != "" && id == next && other.At > p.At+100*ms {
+				p.Answer, other.Answer = other.Answer, p.Answer
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ageData puts the data of an earlier answer into a later one.
+func ageData(h *History) bool {
+	for i, p := range h.polls {
+		for _, other := range h.polls[i+1:] {
+			id, data := h.only(p)
+			if next, later := h.only(other); data != "" && id == next && h.isOlderData(data, later) {
+				other.Answer = strings.Replace(other.Answer, later, data, 1)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isOlderData reports whether one data was published completely before another one.
+func (h *History) isOlderData(one, other string) bool {
+	var ended, began micros
+	for _, p := range h.publications {
+		if p.Data != nil && *p.Data == one {
+			ended = p.End
+		}
+		if p.Data != nil && *p.Data == other {
+			began = p.Start
+		}
+	}
+	return ended > 0 && ended < began
+}
+
+// tearData removes a piece of the data in an answer.
+func tearData(h *History) bool {
+	for _, p := range h.polls {
+		if _, data := h.only(p); strings.Contains(data, "xxxxxxx") {
+			p.Answer = strings.Replace(p.Answer, "xxxxxxx", "", 1)
+			return true
+		}
+	}
+	return false
+}
