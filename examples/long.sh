@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Runs the tests that take minutes: thousands of random histories, each rule of delivery broken once, many
-# connections, a soak behind real web servers that are reloaded and restarted, and fuzzing. The soak needs the
-# servers that examples/test.sh installs.
+# connections, soaks behind real web servers, and fuzzing. The soaks need the servers that examples/test.sh
+# installs. One of them breaks what it can, and needs root, because it mounts a file system.
 #
-#   NOVCOMET_SEED=7         other histories than those of every run; 0 draws a seed
-#   NOVCOMET_SOAK=10m       how long each soak lasts
+#   NOVCOMET_SEED=7         other histories and disturbances than those of every run; 0 draws a seed
+#   NOVCOMET_SOAK=10m       how long each soak lasts; more servers and stores are disturbed then
 #   NOVCOMET_FUZZ=1m        how long each fuzz target runs
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,6 +25,30 @@ echo "== soak"
 for server in nginx apache-proxy; do
 	go -C examples/bench run . --soak "${NOVCOMET_SOAK:-1m}" --with $server
 done
+
+echo "== soak with disturbances"
+if [ "$(id -u)" = 0 ]; then
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+	first="--with nginx"
+	previous=$(git rev-list -1 --before=2026-11-25T00:00Z HEAD)
+	if [ -n "$previous" ]; then # Version 0.1.0 and this one take turns.
+		git archive --prefix=0.1.0/ "$previous" | tar -x -C "$scratch"
+		go -C "$scratch/0.1.0" build -buildvcs=false -o "$scratch/comet-fcgi" ./fcgi
+		first+=" --baseline $scratch/comet-fcgi"
+	else
+		echo "NOT RUN with version 0.1.0: this clone does not have it"
+	fi
+	soaks=("$first")
+	[ -z "${NOVCOMET_SOAK:-}" ] || soaks+=("--with nginx" "--with apache-proxy" "--store redis" "--store redis-sentinel"
+		"--store redis-cluster" "--store memcached")
+	for options in "${soaks[@]}"; do # The mounts end with their name space, even if the soak is killed.
+		# shellcheck disable=SC2086
+		unshare --mount go -C examples/bench run . --soak "${NOVCOMET_SOAK:-2m}" --disturb all --seed "${NOVCOMET_SEED:-1}" $options
+	done
+else
+	echo "NOT RUN: it mounts a file system, so it needs root"
+fi
 
 echo "== fuzzing"
 mapfile -t packages < <(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u)

@@ -36,12 +36,12 @@ func StartCluster(t testing.TB, options ...RedisOptions) *Cluster {
 			c.Servers[0].Do("CLUSTER", "MEET", "127.0.0.1", fmt.Sprint(s.port), fmt.Sprint(bus))
 		}
 	}
-	c.waitUntilComplete()
+	c.WaitUntilComplete()
 	return c
 }
 
-// waitUntilComplete returns when each server knows all others.
-func (c *Cluster) waitUntilComplete() {
+// WaitUntilComplete returns when each server knows all others, and none of them counts as failed.
+func (c *Cluster) WaitUntilComplete() {
 	size := fmt.Sprintf("cluster_size:%d\r", len(c.Servers))
 	for _, s := range c.Servers {
 		s.t.Helper()
@@ -65,7 +65,7 @@ func (c *Cluster) Restart() {
 		s.t.Helper()
 		s.Restart()
 	}
-	c.waitUntilComplete()
+	c.WaitUntilComplete()
 }
 
 // Addresses returns the addresses of all servers.

@@ -32,7 +32,10 @@ func StartProxy(t testing.TB, server string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{Address: listener.Addr().String(), open: map[net.Conn]bool{}, stalled: map[net.Conn]bool{}, torn: map[net.Conn]int{}}
+	p := &Proxy{
+		Address: listener.Addr().String(),
+		open:    map[net.Conn]bool{}, stalled: map[net.Conn]bool{}, torn: map[net.Conn]int{},
+	}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {

@@ -67,11 +67,12 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.with, "with", "",
 		"the web server in front: nginx (default: none); with --servers and --soak any of "+serverNames())
 	flags.StringVar(&o.baseline, baseline, "",
-		"the path of an earlier comet-fcgi, which is measured in place of the plain program; soak: which takes turns with this one")
+		"the path of an earlier comet-fcgi, which is measured in place of the plain program, or takes turns in a soak")
 	flags.StringVar(&o.only, "only", "", "measure only this program: comet-fcgi, plain or baseline (default: two)")
 	flags.Bool(serversMode, false,
 		"instead: measure a stream through each web server, or through that of --with")
-	flags.StringVar(&o.store, storeMode, "", "instead: measure two comet-fcgi that share a store: redis; with --soak any of "+strings.Join(soak.Stores(), ", "))
+	flags.StringVar(&o.store, storeMode, "",
+		"instead: measure two comet-fcgi that share a store: redis; with --soak any of "+strings.Join(soak.Stores(), ", "))
 	flags.DurationVar(&o.soak, soakMode, 0,
 		"instead: for this time, at least 2s, find out whether a publication is missed while servers restart")
 	flags.IntVar(&o.pages, "pages", 0,
@@ -81,7 +82,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.StringSliceVar(&o.disturb, "disturb", nil,
 		"soak: what is disturbed, \"all\" or kinds such as kill,full (default restart,reload); for most of it, be root")
 	flags.Uint64Var(&o.seed, "seed", 0, "soak: chooses the disturbances; it is printed (default: a new one)")
-	flags.StringVar(&o.history, "history", "", "soak: write what was asked, answered, published and disturbed to this file")
+	flags.StringVar(&o.history, "history", "", "soak: write what was asked, answered, published and disturbed here")
 	flags.DurationVar(&o.time, "time", 30*time.Minute, "give up after this time")
 	flags.StringVar(&o.json, "json", "", "write all figures to this file")
 	flags.StringVar(&o.plot, "plot", "", "draw a chart into this file, which must end in .svg")

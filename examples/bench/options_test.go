@@ -29,6 +29,8 @@ func TestParseOptions_RefusesWrongValues(t *testing.T) {
 		"--soak 2s --slack -1s":           "0s",
 		"--soak 2s --plot chart.svg":      "leave out",
 		"--soak 2s --servers":             "leave out",
+		"--soak 2s --store disk":          "redis-cluster",
+		"--disturb all":                   "leave out",
 		"--servers --with iis":            "--with",
 		"--servers --samples 0":           "--samples",
 		"--servers --only plain":          "leave out",

@@ -24,6 +24,9 @@ func (b *bench) runSoak(ctx context.Context, stdout io.Writer) error {
 		Server: launch.Server(cmp.Or(b.with, string(launch.Nginx))), Store: cmp.Or(b.store, "files"), Pages: b.pages,
 		Time: b.soak, Slack: b.slack, Disturb: b.disturb, Seed: cmp.Or(b.seed, rand.Uint64N(1_000_000)), Previous: b.baseline,
 	}
+	if len(o.Disturb) > 0 {
+		o.Usage = usageOf
+	}
 	if o.Pages == 0 {
 		o.Pages = 300
 		if slices.Contains([]launch.Server{launch.ApacheCGI, launch.ApacheFcgid, launch.LighttpdCGI}, o.Server) {
@@ -63,4 +66,14 @@ func (b *bench) runSoak(ctx context.Context, stdout io.Writer) error {
 		return errors.Errorf("something was missed or went wrong; the end of the log:\n%s", log)
 	}
 	return nil
+}
+
+func usageOf(pid int) (u soak.Usage, _ error) {
+	const mib = 1 << 20
+	memory, err := process(pid).memory()
+	if err == nil {
+		u.Files, err = process(pid).files()
+	}
+	u.MiB = memory / mib
+	return u, err
 }

@@ -17,8 +17,9 @@ func TestSoak_PrintsAndWritesWhatItHasFound(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text.String())
 	}
-	for _, line := range []string{"publications", "answers", "deliveries expected", "missed", "spurious", "ended",
-		"errors", "delay, precise", "delay, legacy"} {
+	for _, line := range []string{"disturbances", "publications", "answers", "deliveries expected", "missed", "excused",
+		"invented", "out of order", "torn", "stale", "ended", "errors", "problems", "delay, precise", "delay, legacy",
+		"judge.py agrees"} {
 		if !strings.Contains(text.String(), "\n"+line) {
 			t.Errorf("no line %q:\n%s", line, text.String())
 		}

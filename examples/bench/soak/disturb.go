@@ -2,13 +2,13 @@ package soak
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/pkg/errors"
 
 	"novcomet/examples/internal/launch"
 )
@@ -18,9 +18,18 @@ type disturbance struct {
 	kind    string
 	group   string        // Only one of a group is disturbed at a time.
 	longest time.Duration // how long it lasts at most
-	// start returns a function that ends the disturbance, or nil.
-	start func(ctx context.Context, r *rand.Rand, d *disturbed) (stop func() error, err error)
+	start   func(turn) (stop, error)
 }
+
+// turn is one time that something goes wrong.
+type turn struct {
+	ctx    context.Context
+	random *rand.Rand
+	record *disturbed
+}
+
+// stop ends a disturbance. If it is nil, there is nothing to end.
+type stop func() error
 
 // harmless are the kinds that no page may notice.
 var harmless = []string{"restart", "reload"}
@@ -38,7 +47,7 @@ func (s *soak) chooseDisturbances() ([]disturbance, error) {
 	}
 	for _, kind := range wanted {
 		if kind != "all" && !slices.Contains(kinds, kind) && len(s.options.Disturb) > 0 {
-			return nil, errors.Errorf("there is no disturbance %q here: choose from all, %s", kind, strings.Join(kinds, ", "))
+			return nil, fmt.Errorf("there is no disturbance %q here: choose from all, %s", kind, strings.Join(kinds, ", "))
 		}
 	}
 	return slices.DeleteFunc(all, func(d disturbance) bool {
@@ -80,14 +89,18 @@ func (s *soak) disturbUntil(ctx context.Context, end time.Time) {
 
 // disturb disturbs one thing for a time, and records it.
 func (s *soak) disturb(ctx context.Context, d disturbance, r *rand.Rand, lasts time.Duration) {
+	if d.group == cometGroup {
+		s.comet.Lock()
+		defer s.comet.Unlock()
+	}
 	record := &disturbed{Kind: d.kind, Start: now()}
 	err := try(func() error {
-		stop, err := d.start(ctx, r, record)
-		if err != nil || stop == nil {
+		end, err := d.start(turn{ctx, r, record})
+		if end == nil {
 			return err
 		}
-		_ = launch.Sleep(ctx, lasts) // It must be stopped in any case.
-		return stop()
+		_ = launch.Sleep(ctx, lasts)
+		return errors.Join(err, end()) // It must be ended in any case.
 	})
 	record.End = now()
 	s.history.add(record)

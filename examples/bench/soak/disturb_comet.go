@@ -2,7 +2,6 @@ package soak
 
 import (
 	"context"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,46 +12,85 @@ import (
 
 	"github.com/pkg/errors"
 	"golang.org/x/sys/unix"
+
+	"novcomet/examples/internal/launch"
 )
+
+// cometGroup is the group of what happens to comet-fcgi.
+const cometGroup = "comet-fcgi"
+
+// superviseComet starts comet-fcgi again when it has ended by itself, as systemd does.
+func (s *soak) superviseComet(ctx context.Context) {
+	for launch.Sleep(ctx, time.Second) == nil {
+		s.comet.Lock()
+		select {
+		case <-s.site.DaemonEnded():
+			s.ended++
+			if err := s.site.StartDaemon(ctx); err != nil {
+				s.fail("starting comet-fcgi again", err)
+			}
+		default:
+		}
+		s.comet.Unlock()
+	}
+}
 
 // ofComet are the disturbances of comet-fcgi. Its socket stays open all the time, as with systemd.
 func (s *soak) ofComet() []disturbance {
 	if !s.options.Server.HasDaemon() {
 		return nil
 	}
-	const group = "comet-fcgi"
+	const group = cometGroup
 	return []disturbance{
-		{"restart", group, 0, func(ctx context.Context, _ *rand.Rand, _ *disturbed) (func() error, error) {
-			return s.startComet(ctx), s.site.StopDaemon()
+		{"restart", group, 0, func(t turn) (stop, error) {
+			return s.startComet(t), s.site.StopDaemon()
 		}},
-		{"kill", group, time.Second, func(ctx context.Context, _ *rand.Rand, _ *disturbed) (func() error, error) {
-			return s.startComet(ctx), s.site.Kill()
+		{"kill", group, time.Second, func(t turn) (stop, error) {
+			return s.startComet(t), s.site.Kill()
 		}},
-		{"stop comet-fcgi", group, 20 * time.Second, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+		{"stop comet-fcgi", group, 20 * time.Second, func(t turn) (stop, error) {
 			return freeze(s.site.DaemonPID())
 		}},
-		{"descriptors", group, 10 * time.Second, func(_ context.Context, r *rand.Rand, _ *disturbed) (func() error, error) {
-			return takeDescriptors(s.site.DaemonPID(), r.IntN(8))
+		{"descriptors", group, 10 * time.Second, func(t turn) (stop, error) {
+			return takeDescriptors(s.site.DaemonPID(), t.random.IntN(8))
 		}},
 	}
 }
 
 // startComet returns a function that starts comet-fcgi again. If there is a previous release, the two take
 // turns.
-func (s *soak) startComet(ctx context.Context) func() error {
+func (s *soak) startComet(t turn) stop {
 	return func() error {
 		if s.options.Previous != "" {
-			program := filepath.Join(filepath.Dir(s.site.File()), "bin", "comet-fcgi")
-			if err := unix.Renameat2(unix.AT_FDCWD, program, unix.AT_FDCWD, program+"-other", unix.RENAME_EXCHANGE); err != nil {
+			program, other := s.programs()
+			if err := unix.Renameat2(unix.AT_FDCWD, program, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE); err != nil {
 				return errors.Wrap(err, "exchanging the programs")
 			}
+			s.turns++
+			t.record.Target = []string{"this release", "previous release"}[s.turns%2]
 		}
-		return s.site.StartDaemon(context.WithoutCancel(ctx))
+		return s.site.StartDaemon(context.WithoutCancel(t.ctx))
 	}
 }
 
+// programs returns the path of comet-fcgi, and the one where the other release is.
+func (s *soak) programs() (program, other string) {
+	program = filepath.Join(filepath.Dir(s.site.File()), "bin", "comet-fcgi")
+	return program, program + "-other"
+}
+
+// installPrevious copies the previous release beside this one.
+func (s *soak) installPrevious() error {
+	if s.options.Previous == "" {
+		return nil
+	}
+	_, other := s.programs()
+	output, err := exec.Command("install", "-m", "755", s.options.Previous, other).CombinedOutput()
+	return errors.Wrapf(err, "copying the previous release: %s", output)
+}
+
 // freeze stops a process, and returns a function that lets it go on.
-func freeze(pid int) (thaw func() error, err error) {
+func freeze(pid int) (thaw stop, err error) {
 	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
 		return nil, errors.Wrapf(err, "stopping process %d", pid)
 	}
@@ -66,7 +104,7 @@ func freeze(pid int) (thaw func() error, err error) {
 
 // takeDescriptors lets a process open only a few more files than it has open. The returned function restores
 // its limit.
-func takeDescriptors(pid, more int) (restore func() error, err error) {
+func takeDescriptors(pid, more int) (restore stop, err error) {
 	process := filepath.Join("/proc", strconv.Itoa(pid))
 	open, err := os.ReadDir(filepath.Join(process, "fd"))
 	if err != nil {

@@ -33,15 +33,18 @@ func (m micros) String() string { return time.UnixMicro(int64(m)).Format("15:04:
 
 // settings are what the judges must know of a run.
 type settings struct {
+	Type     string `json:"type"`
 	Slack    micros `json:"slack"`
 	Sleep    micros `json:"sleep"`
 	Notifies bool   `json:"notifies"` // A change is noticed at once.
 	Seed     uint64 `json:"seed"`
-	End      micros `json:"end"` // when the pages stopped
+	Previous bool   `json:"previous"` // A previous release takes turns.
+	End      micros `json:"end"`      // when the pages stopped
 }
 
 // pageRecord is a page that has begun to poll.
 type pageRecord struct {
+	Type  string   `json:"type"`
 	Page  int      `json:"page"`
 	Kind  kind     `json:"kind"`
 	IDs   []string `json:"ids"`
@@ -50,6 +53,7 @@ type pageRecord struct {
 
 // pollRecord is what a page asked and was answered. Each event of a stream is one, too.
 type pollRecord struct {
+	Type    string            `json:"type"`
 	Page    int               `json:"page"`
 	Sent    micros            `json:"sent"`
 	At      micros            `json:"at"`               // when it was answered, or failed
@@ -63,6 +67,7 @@ type pollRecord struct {
 
 // publication is what a publisher did, and what it found in the store afterwards.
 type publication struct {
+	Type  string  `json:"type"`
 	ID    string  `json:"id"`
 	Way   string  `json:"way"`
 	Start micros  `json:"start"`
@@ -74,6 +79,7 @@ type publication struct {
 
 // disturbed is a time in which something was disturbed.
 type disturbed struct {
+	Type   string `json:"type"`
 	Kind   string `json:"kind"`
 	Target string `json:"target,omitempty"`
 	Start  micros `json:"start"`
@@ -86,13 +92,13 @@ func (h *History) add(record any) {
 	defer h.mu.Unlock()
 	switch r := record.(type) {
 	case *pageRecord:
-		h.pages = append(h.pages, r)
+		r.Type, h.pages = "page", append(h.pages, r)
 	case *pollRecord:
-		h.polls = append(h.polls, r)
+		r.Type, h.polls = "poll", append(h.polls, r)
 	case *publication:
-		h.publications = append(h.publications, r)
+		r.Type, h.publications = "publication", append(h.publications, r)
 	case *disturbed:
-		h.disturbances = append(h.disturbances, r)
+		r.Type, h.disturbances = "disturbance", append(h.disturbances, r)
 	}
 }
 
@@ -107,41 +113,26 @@ func (h *History) finish() {
 func (h *History) Write(w io.Writer) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var failed error
-	lines := json.NewEncoder(w)
-	lines.SetEscapeHTML(false)
-	write := func(record any) {
-		if failed == nil {
-			failed = errors.Wrap(lines.Encode(record), "writing the history")
-		}
-	}
-	write(struct {
-		Type string `json:"type"`
-		settings
-	}{"run", h.settings})
+	h.settings.Type = "run"
+	records := []any{h.settings}
 	for _, r := range h.pages {
-		write(struct {
-			Type string `json:"type"`
-			*pageRecord
-		}{"page", r})
+		records = append(records, r)
 	}
 	for _, r := range h.polls {
-		write(struct {
-			Type string `json:"type"`
-			*pollRecord
-		}{"poll", r})
+		records = append(records, r)
 	}
 	for _, r := range h.publications {
-		write(struct {
-			Type string `json:"type"`
-			*publication
-		}{"publication", r})
+		records = append(records, r)
 	}
 	for _, r := range h.disturbances {
-		write(struct {
-			Type string `json:"type"`
-			*disturbed
-		}{"disturbance", r})
+		records = append(records, r)
 	}
-	return failed
+	lines := json.NewEncoder(w)
+	lines.SetEscapeHTML(false)
+	for _, r := range records {
+		if err := lines.Encode(r); err != nil {
+			return errors.Wrap(err, "writing the history")
+		}
+	}
+	return nil
 }

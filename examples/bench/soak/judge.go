@@ -6,35 +6,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// tick is the longest step of the kernel's coarse clock, which file times are read from.
-const tick = micros(10_000)
-
-// longestAllowed is how long comet.php's client may wait at most, without a disturbance: its pause, 2 s, and
-// 1 s if its clock is ahead.
-const longestAllowed = legacyPause + 3*time.Second
-
-// delivery is one event in one answer.
-type delivery struct {
-	poll     *pollRecord
-	from, to micros // the stamps that it can mean: those of a second, or a single one
-	cursor   micros // the cursor of the poll: its last stamp
-	data     string
-}
-
-// subscription is one event of a page.
-type subscription struct {
-	page         *pageRecord
-	id           string
-	joined       micros // when the page asked for the first cursor, or with its first one
-	known        micros // the stamp up to which the page knew everything then
-	knownAt      micros // when a precise page was answered with that; 0: not yet
-	deliveries   []delivery
-	publications []*publication
-	polls        []*pollRecord // of the page
-}
+const (
+	second = micros(1_000_000)
+	// tick is the longest step of the kernel's coarse clock, which file times are read from.
+	tick = 10_000
+	// hold is how long an answer of comet.php's protocol is kept back at most.
+	hold = 8 * second
+	// longestAllowed is how long comet.php's client may wait at most, without a disturbance: its pause, 2 s, and
+	// 1 s if its clock is ahead.
+	longestAllowed = 4 * second
+)
 
 // judge judges the history. judge.py does the same, and shares nothing with it.
 func (h *History) judge() *Report {
@@ -48,56 +31,135 @@ func (h *History) judge() *Report {
 	polls := map[int][]*pollRecord{}
 	for _, p := range h.polls {
 		polls[p.Page] = append(polls[p.Page], p)
-		h.judgeErrorLocked(r, p, kinds[p.Page])
+		h.judgePoll(r, p, kinds[p.Page])
 	}
 	publications := map[string][]*publication{}
 	for _, p := range h.publications {
 		publications[p.ID] = append(publications[p.ID], p)
-		h.judgePublisherLocked(r, p)
+		h.judgePublisher(r, p)
 	}
 	for _, page := range h.pages {
 		for _, id := range page.IDs {
-			s := h.subscriptionLocked(r, page, id, polls[page.Page])
-			s.publications = publications[id]
-			for _, d := range s.deliveries {
-				h.judgeDeliveryLocked(r, s, d)
-			}
-			h.judgeLossesLocked(r, s)
+			s := &subscription{History: h, r: r, page: page, id: id, polls: polls[page.Page], published: publications[id]}
+			s.read()
+			s.judgeDeliveries()
+			s.judgeLosses()
 		}
 	}
 	r.finish()
 	return r
 }
 
-// subscriptionLocked reads the answers of a page about one event.
-func (h *History) subscriptionLocked(r *Report, page *pageRecord, id string, polls []*pollRecord) *subscription {
-	s := &subscription{page: page, id: id, polls: polls}
-	for _, p := range polls {
-		cursor, _ := lastStamp(p.Cursors[id])
-		if page.Kind == legacy && s.joined == 0 {
+// judgePoll asks whether a disturbance explains that a poll failed, and that a page of comet.php's client
+// ended.
+func (h *History) judgePoll(r *Report, p *pollRecord, kind kind) {
+	r.Answers++
+	if p.Resent > 0 {
+		r.Resent++
+		r.Unread = max(r.Unread, (p.Resent - p.Sent).duration().Seconds())
+	}
+	name := "polling " + string(kind) + ": " + p.Error
+	explained := (kind == legacy || !p.Ended) && h.any(fails, "", p.Sent-2*second, p.At)
+	switch {
+	case p.Error == "":
+	case explained && p.Ended:
+		r.Closed[p.Error]++
+	case explained:
+		r.Failed[name]++
+	default:
+		r.Errors[name]++
+		r.detail("page %d (%s), sent at %v, failed at %v: %s", p.Page, kind, p.Sent, p.At, p.Error)
+		if p.Ended {
+			r.Ended++
+		}
+	}
+}
+
+// judgePublisher asks whether a disturbance explains that a publication failed, or left no trace.
+func (h *History) judgePublisher(r *Report, p *publication) {
+	r.Publications[p.Way]++
+	name := "publishing by " + p.Way + ": " + p.Error
+	if p.Error == "" {
+		name += "the stamp is an old one"
+	}
+	switch {
+	case p.happened():
+	case h.any(failsPublishing, p.ID, p.Start-2*second, p.End):
+		r.Failed[name]++
+	default:
+		r.Errors[name]++
+		r.detail("%s failed from %v to %v: %s", p, p.Start, p.End, p.Error)
+	}
+}
+
+// happened reports whether the publication certainly happened.
+func (p *publication) happened() bool { return p.Error == "" && p.Stamp >= p.Start-tick }
+
+// when returns the time of the publication by the clock of the soak.
+func (p *publication) when() micros { return min(max(p.Stamp, p.Start), p.End) }
+
+// latest returns the latest time at which the publication happened. If it failed, a server can have read it
+// later.
+func (p *publication) latest() micros {
+	if p.Error != "" {
+		return p.End + 30*second
+	}
+	return p.End
+}
+
+func (p *publication) String() string {
+	return fmt.Sprintf("%s, published by %s at %v", p.ID, p.Way, p.Stamp)
+}
+
+// subscription is one event of a page. The history is locked.
+type subscription struct {
+	*History
+	r          *Report
+	page       *pageRecord
+	id         string
+	polls      []*pollRecord // of the page
+	published  []*publication
+	joined     micros // when the page asked for the first cursor, or with its first one
+	known      micros // the stamp up to which the page knew everything then
+	knownAt    micros // when a precise page was answered with that; 0: not yet
+	deliveries []delivery
+}
+
+// delivery is one event in one answer.
+type delivery struct {
+	poll     *pollRecord
+	from, to micros // the stamps that it can mean: those of a second, or a single one
+	cursor   micros // the cursor of the poll: its last stamp
+	data     string
+}
+
+func (s *subscription) String() string {
+	return fmt.Sprintf("page %d (%s, its clock ahead by %v), %s", s.page.Page, s.page.Kind, s.page.Ahead.duration(), s.id)
+}
+
+// read reads the answers of the page about the event.
+func (s *subscription) read() {
+	for _, p := range s.polls {
+		cursor, _ := lastStamp(p.Cursors[s.id])
+		if s.page.Kind == legacy && s.joined == 0 {
 			s.joined, s.known, s.knownAt = p.Sent, cursor, p.Sent
 		}
-		var answer struct {
-			K  map[string]json.Number
-			At map[string]string
-			D  map[string]json.RawMessage
-		}
+		var answer preciseAnswer
 		if p.Error != "" || json.Unmarshal([]byte(p.Answer), &answer) != nil {
 			continue
 		}
-		if at, ok := lastStamp(answer.At[id]); ok && s.knownAt == 0 {
+		if at, ok := lastStamp(answer.At[s.id]); ok && s.knownAt == 0 {
 			s.joined, s.known, s.knownAt = p.Sent, at, p.At
 		}
-		if stamp, ok := answer.K[id]; ok {
-			d := delivery{poll: p, cursor: cursor, data: string(answer.D[id])}
+		if stamp, ok := answer.K[s.id]; ok {
+			d := delivery{poll: p, cursor: cursor, data: string(answer.D[s.id])}
 			d.to, _ = lastStamp(stamp.String())
-			if d.from = d.to; page.Kind == legacy {
-				d.from -= micros(time.Second/time.Microsecond) - 1
+			if d.from = d.to; s.page.Kind == legacy {
+				d.from -= second - 1
 			}
 			s.deliveries = append(s.deliveries, d)
 		}
 	}
-	return s
 }
 
 // lastStamp returns the last stamp that a cursor means: a precise one, or the end of a second.
@@ -110,158 +172,75 @@ func lastStamp(cursor string) (stamp micros, ok bool) {
 	return micros(n), err == nil
 }
 
-// judgeLossesLocked asks for each publication: did the page get this publication or a later one, in time?
-func (h *History) judgeLossesLocked(r *Report, s *subscription) {
-	end := h.settings.End
-	if end == 0 {
-		end = now() // The run goes on.
+// judgeLosses asks for each publication: did the page get this publication or a later one, in time?
+func (s *subscription) judgeLosses() {
+	if len(s.polls) == 0 {
+		return
 	}
-	var last *pollRecord
-	if len(s.polls) > 0 {
-		if last = s.polls[len(s.polls)-1]; last.Ended {
-			end = last.At
-		}
+	end, last, allowed := s.end(), s.polls[len(s.polls)-1], s.allowed(s.page)
+	if last.Ended {
+		end = last.At
 	}
-	allowed := h.allowed(s.page)
-	for _, p := range s.publications {
-		// Only what was certainly published counts.
-		if !p.happened() || s.knownAt == 0 || p.Start > end || !h.isNewLocked(s, p) {
-			continue
+	if delay, _ := s.passed(s.polls[0].Sent, end, allowed); s.knownAt == 0 && delay > allowed {
+		s.r.Expected, s.r.Never = s.r.Expected+1, s.r.Never+1
+		s.r.detail("%s never got a cursor", s)
+	}
+	for _, p := range s.published {
+		if !p.happened() || s.knownAt == 0 || p.Start > end || !s.isNew(p) {
+			continue // Only what was certainly published counts.
 		}
-		from := max(p.when(), s.joined)
-		i := slices.IndexFunc(s.deliveries, func(d delivery) bool { return h.coversLocked(s, d, p) })
+		i := slices.IndexFunc(s.deliveries, func(d delivery) bool { return s.covers(d, p) })
 		until := end
 		if i >= 0 {
 			until = s.deliveries[i].poll.At
 		}
-		delay := h.undisturbedLocked(s, from, until)
-		if i < 0 && delay <= allowed && last != nil && last.Ended {
+		delay, due := s.passed(max(p.when(), s.joined), until, allowed)
+		if i < 0 && delay <= allowed && last.Ended {
 			continue // The page ended too early for this.
 		}
-		r.Expected++
+		s.r.Expected++
+		if i >= 0 {
+			s.r.delays[s.page.Kind] = append(s.r.delays[s.page.Kind], delay)
+		}
 		reason := ""
 		if i < 0 || delay > allowed {
-			reason = h.excuseLocked(s, p.Start, h.dueLocked(s, from, allowed, until))
+			reason = s.excuse(p.Start, due)
 		}
 		switch {
 		case reason != "":
-			r.Excused[reason]++
-			r.detail("%s may have missed %s because of %s", s, p, reason)
+			s.r.Excused[reason]++
+			s.r.detail("%s may have missed %s because of %s", s, p, reason)
 		case i < 0:
-			r.Never++
-			r.detail("%s never got %s", s, p)
+			s.r.Never++
+			s.r.detail("%s never got %s", s, p)
 		case delay > allowed:
-			r.Late++
-			r.detail("%s got %s too late, at %v, after %v; %v are allowed", s, p, until, delay.duration(), allowed.duration())
+			s.r.Late++
+			s.r.detail("%s got %s too late, at %v, after %v", s, p, until, delay.duration())
 		}
-		if i >= 0 {
-			r.delays[s.page.Kind] = append(r.delays[s.page.Kind], delay)
-		}
-	}
-	if s.knownAt == 0 && h.undisturbedLocked(s, firstSent(s.polls, end), end) > allowed {
-		r.Never++
-		r.Expected++
-		r.detail("%s never got a cursor", s)
 	}
 }
 
-// isNewLocked reports whether a page did not know of a publication when it joined.
-func (h *History) isNewLocked(s *subscription, p *publication) bool {
+// isNew reports whether the page did not know of a publication when it joined.
+func (s *subscription) isNew(p *publication) bool {
 	if s.page.Kind == legacy {
 		return p.Stamp > s.known
 	}
-	return p.Start > s.knownAt ||
-		p.Stamp > s.known && !h.anyLocked(append([]string{clockKind}, loses...), s.id, p.Start, s.knownAt)
+	return p.Start > s.knownAt || p.Stamp > s.known && !s.any(setsBack, s.id, p.Start, s.knownAt)
 }
 
-// firstSent returns when a page sent its first poll that was answered or failed.
-func firstSent(polls []*pollRecord, end micros) micros {
-	if len(polls) == 0 {
-		return end
-	}
-	return polls[0].Sent
-}
-
-// happened reports whether the publication certainly happened.
-func (p *publication) happened() bool { return p.Error == "" && p.Stamp >= p.Start-tick }
-
-// when returns the time of the publication by the clock of the soak.
-func (p *publication) when() micros { return min(max(p.Stamp, p.Start), p.End) }
-
-// mayHaveEnded returns the latest time at which the publication happened. If it failed, a server can have read
-// it later.
-func (p *publication) mayHaveEnded() micros {
-	const later = 30 * time.Second
-	if p.Error != "" {
-		return p.End + toMicros(later)
-	}
-	return p.End
-}
-
-// coversLocked reports whether the page knows of the publication by this delivery. A second covers only what
-// was published before the answer came. If the clock was set, stamps have no order; then it counts when a
+// covers reports whether the page knows of the publication by this delivery. A second covers only what was
+// published before the answer came. If the clock was set, stamps have no order; then it counts when a
 // publisher has found the stamp.
-func (h *History) coversLocked(s *subscription, d delivery, p *publication) bool {
-	if s.page.Kind == legacy {
+func (s *subscription) covers(d delivery, p *publication) bool {
+	switch {
+	case s.page.Kind == legacy:
 		return p.Stamp <= d.to && p.when() <= d.poll.At
-	}
-	if d.poll.At < p.Start {
+	case d.poll.At < p.Start:
 		return false
-	}
-	if d.to >= p.Stamp && !h.clockLocked(s.id, p.Start, d.poll.At) {
+	case d.to >= p.Stamp && !s.any(clock, s.id, p.Start, d.poll.At):
 		return true
 	}
-	return slices.ContainsFunc(s.publications, func(other *publication) bool {
-		return other.Stamp == d.to && other.End >= p.Start
-	})
-}
-
-// judgeDeliveryLocked asks: was there such a publication, is it later than what the page had, and is the data
-// of that publication, or of a later one?
-func (h *History) judgeDeliveryLocked(r *Report, s *subscription, d delivery) {
-	if !slices.ContainsFunc(s.publications, func(p *publication) bool { return h.explainsLocked(s, d, p) }) {
-		r.Invented++
-		r.detail("%s got at %v a stamp from %v on, which nobody had published", s, d.poll.At, d.from)
-	}
-	before := d.cursor
-	if s.page.Kind == legacy { // Its first cursor is of its own clock.
-		before = 0
-		for _, other := range s.deliveries {
-			if other.poll.At < d.poll.At {
-				before = other.to
-			}
-		}
-	}
-	if d.to+tick < before || s.page.Kind != legacy && d.to == d.cursor {
-		if !h.lostLocked(s, d.poll) || d.to == d.cursor {
-			r.Disordered++
-			r.detail("%s got at %v the stamp %v, and had %v", s, d.poll.At, d.to, before)
-		}
-	}
-	if d.poll.Data && s.page.Kind != legacy {
-		h.judgeDataLocked(r, s, d)
-	}
-}
-
-// explainsLocked reports whether the delivery can mean this publication, which must have run at its stamp. A
-// legacy page gets the second that it knows again only for what was published after its last answer.
-func (h *History) explainsLocked(s *subscription, d delivery, p *publication) bool {
-	const near = 100 // A publication without a clock of its own takes the next microsecond.
-	const justBefore = time.Second
-	end := p.mayHaveEnded()
-	if s.page.Kind == legacy && d.to <= d.cursor && end < d.poll.Sent-toMicros(justBefore) &&
-		!h.clockLocked(s.id, d.poll.Sent, d.poll.At) {
-		return false
-	}
-	if p.Stamp+near >= d.from && p.Stamp-near <= d.to {
-		return true
-	}
-	for _, ahead := range h.aheadLocked(p.Start, end) {
-		if d.to >= p.Start-tick+ahead && d.from <= end+tick+ahead {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.published, func(q *publication) bool { return q.Stamp == d.to && q.End >= p.Start })
 }
 
 // allowed returns how long after a publication the page may get it, or a later one. It is the promise of
@@ -279,19 +258,101 @@ func (h *History) allowed(page *pageRecord) micros {
 		allowed += h.settings.Sleep
 	}
 	if page.Kind == legacy {
-		allowed += toMicros(legacyPause + 2*time.Second)
+		allowed += toMicros(legacyPause) + 2*second
 		if page.Ahead > 0 {
-			allowed += toMicros(time.Second)
+			allowed += second
 		}
 	}
 	return allowed
 }
 
-func (s *subscription) String() string {
-	return fmt.Sprintf("page %d (%s, its clock ahead by %v), %s",
-		s.page.Page, s.page.Kind, s.page.Ahead.duration().Round(time.Millisecond), s.id)
+// judgeDeliveries asks for each delivery: was there such a publication, is it later than what the page had,
+// and is the data of that publication, or of a later one?
+func (s *subscription) judgeDeliveries() {
+	var before micros
+	for _, d := range s.deliveries {
+		if !slices.ContainsFunc(s.published, func(p *publication) bool { return s.explains(d, p) }) {
+			s.r.Invented++
+			s.r.detail("%s got at %v a stamp from %v on, which nobody had published", s, d.poll.At, d.from)
+		}
+		again := false
+		if s.page.Kind != legacy { // The first cursor of a legacy page is of its own clock.
+			before, again = d.cursor, d.to == d.cursor
+		}
+		if again || d.to+tick < before && !s.any(setsBack, s.id, d.poll.Sent-30*second, d.poll.At) {
+			s.r.Disordered++
+			s.r.detail("%s got at %v the stamp %v, and had %v", s, d.poll.At, d.to, before)
+		}
+		before = d.to
+		if d.poll.Data && s.page.Kind != legacy {
+			s.judgeData(d)
+		}
+	}
 }
 
-func (p *publication) String() string {
-	return fmt.Sprintf("%s, published by %s at %v", p.ID, p.Way, p.Stamp)
+// explains reports whether the delivery can mean this publication, which must have run at its stamp. A legacy
+// page gets the second that it knows again only for what was published after its last answer.
+func (s *subscription) explains(d delivery, p *publication) bool {
+	const near = 100 // A publication without a clock of its own takes the next microsecond.
+	if s.page.Kind == legacy && d.to <= d.cursor && p.latest() < d.poll.Sent-second &&
+		!s.any(clock, s.id, d.poll.Sent, d.poll.At) {
+		return false
+	}
+	return p.Stamp+near >= d.from && p.Stamp-near <= d.to ||
+		slices.ContainsFunc(s.ahead(p.Start, p.latest()), func(ahead micros) bool {
+			return d.to >= p.Start-tick+ahead && d.from <= p.latest()+tick+ahead
+		})
+}
+
+// judgeData asks whether the data of a delivery was published, and not before the data that belongs to the
+// stamp.
+func (s *subscription) judgeData(d delivery) {
+	var newest, source *publication // newest has data, and is certainly not after the stamp
+	for _, p := range s.published {
+		if p.Data == nil {
+			continue
+		}
+		if p.happened() && p.Stamp <= d.to && (newest == nil || p.Start > newest.Start) &&
+			!s.any(clock, s.id, p.Start, d.poll.At) {
+			newest = p
+		}
+		if source == nil && *p.Data == d.data && p.Start <= d.poll.At {
+			source = p
+		}
+	}
+	forgotten := newest == nil || s.any(loses, s.id, newest.Start, d.poll.At)
+	switch {
+	case d.data == "":
+		if !forgotten && !s.mayLackData(d, newest) {
+			s.r.Torn++
+			s.r.detail("%s got at %v the stamp %v without data, and %s had data", s, d.poll.At, d.to, newest)
+		}
+	case source == nil:
+		s.r.Torn++
+		s.r.detail("%s got at %v the data %.100q, which nobody had published", s, d.poll.At, d.data)
+	case !forgotten && source.latest() < newest.Start:
+		s.r.Stale++
+		s.r.detail("%s got at %v with %v the data of %s, and %s was later", s, d.poll.At, d.to, source, newest)
+	}
+}
+
+// mayLackData reports whether the event may have had no data: a program was writing the file, or failed to.
+// Version 0.1.0 left data out if it had no descriptor.
+func (s *subscription) mayLackData(d delivery, newest *publication) bool {
+	if s.settings.Previous && s.any([]string{"descriptors"}, s.id, d.poll.At-second, d.poll.At) {
+		return true
+	}
+	return slices.ContainsFunc(s.published, func(p *publication) bool {
+		inPlace := p.Way == "rewriting" || p.Way == "two at once"
+		return inPlace && p.Start <= d.poll.At &&
+			(p.End >= d.poll.At-second || p.Error != "" && p.End >= newest.Start)
+	})
+}
+
+// end returns when the pages stopped, or now if they go on.
+func (h *History) end() micros {
+	if h.settings.End == 0 {
+		return now()
+	}
+	return h.settings.End
 }

@@ -11,8 +11,9 @@ SECOND, TICK = 1_000_000, 10_000
 # While they last, nothing need be delivered.
 SUSPENDS = {"restart", "kill", "stop comet-fcgi", "descriptors", "stop worker", "worker descriptors", "away", "replaced",
             "overflow", "hang", "stop store", "failover", "move", "memcached"}
-# Requests may fail: the process that has them is killed, has no descriptor for them, or the connection is cut.
-FAILS = {"kill", "descriptors", "worker descriptors", "cut"}
+# Requests may fail: the process that has them is killed or has no descriptor for them, the web server takes longer
+# than request_timeout to send one, or the connection is cut.
+FAILS = {"kill", "descriptors", "worker descriptors", "stop worker", "cut"}
 # Publishing may fail, too, where the store cannot be written or reached, or forgets what a publisher looks for.
 FAILS_TO_PUBLISH = FAILS | {"full", "read-only", "away", "replaced", "hang", "stop store", "failover", "move", "memcached", "flush"}
 # core/store/redis: "If it fails, it loses publications that were neither on disk nor on a replica."
@@ -128,7 +129,7 @@ class Judge:
         newest = max(before, key=lambda p: p["start"], default=None)
         forgotten = newest and self.disturbances.during(LOSES, newest["start"], at)
         if data is None:
-            unreadable = self.disturbances.during(["descriptors"], at - SECOND, at)
+            unreadable = self.run["previous"] and self.disturbances.during(["descriptors"], at - SECOND, at)  # 0.1.0
             writing = newest and any(p["way"] in ("rewriting", "two at once") and p["start"] <= at and (
                 p["end"] >= at - SECOND or p.get("error") and p["end"] >= newest["start"]) for p in published)
             self.verdict["torn"] += bool(newest and not forgotten and not unreadable and not writing)

@@ -36,14 +36,15 @@ const (
 	stream  kind = "stream"
 )
 
-// retryPause is how long a page waits after a failed request, and a user until a page that has ended is opened
-// again.
+// retryPause is how long a page waits after a failed request, and a user until a page that has ended is
+// opened again.
 const retryPause = time.Second
 
 func (s *soak) newPage(number int) *page {
 	kinds := []kind{legacy, precise, legacy, stream}
 	return &page{
-		soak: s, kind: kinds[number%len(kinds)], ids: s.events.ofPage(number), data: number/8%2 == 0, browser: newBrowser(),
+		soak: s, kind: kinds[number%len(kinds)], ids: s.events.ofPage(number), data: number/8%2 == 0,
+		browser: newBrowser(),
 	}
 }
 
@@ -55,7 +56,7 @@ func (p *page) run(ctx context.Context) {
 		if p.kind == legacy {
 			p.ahead = legacyClock()
 		}
-		p.soak.history.add(&pageRecord{p.number, p.kind, p.ids, toMicros(p.ahead)})
+		p.soak.history.add(&pageRecord{Page: p.number, Kind: p.kind, IDs: p.ids, Ahead: toMicros(p.ahead)})
 		switch p.kind {
 		case legacy:
 			p.runLegacy(ctx)

@@ -65,19 +65,19 @@ type way struct {
 // byURL are the ways to publish that every store has.
 func (s *soak) byURL() []way {
 	client := newBrowser()
-	publish := func(ctx context.Context, id string, body io.Reader) error {
+	publish := func(ctx context.Context, method, id string, body io.Reader) error {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
-		answer, err := do(ctx, client, http.MethodPost, s.endpoint+"?publish="+id, body)
+		answer, err := do(ctx, client, method, s.endpoint+"?publish="+id, body)
 		if err == nil && string(answer) != "true" {
 			err = errors.Errorf("answered %q", answer)
 		}
 		return err
 	}
 	return []way{
-		{"URL", false, func(ctx context.Context, id, _ string) error { return publish(ctx, id, nil) }},
+		{"URL", false, func(ctx context.Context, id, _ string) error { return publish(ctx, http.MethodGet, id, nil) }},
 		{"URL with data", true, func(ctx context.Context, id, data string) error {
-			return publish(ctx, id, strings.NewReader(data))
+			return publish(ctx, http.MethodPost, id, strings.NewReader(data))
 		}},
 	}
 }
@@ -124,8 +124,8 @@ func (s *soak) publish(ctx context.Context, w way, id string) {
 }
 
 // newBrowser returns a client that keeps connections as a browser does. If the server closes a kept
-// connection before the first byte of an answer, the client sends the GET once more on a new one. Any other
-// failure is an error.
+// connection before the first byte of an answer, the client sends the request once more on a new one. Any
+// other failure is an error.
 func newBrowser() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableCompression: true}}
 }
@@ -140,6 +140,7 @@ func do(ctx context.Context, client *http.Client, method, url string, body io.Re
 	if err != nil {
 		return nil, errors.Wrap(err, "making a request")
 	}
+	request.Header["Idempotency-Key"] = nil // It is not sent, but a POST may be sent again, too.
 	answer, err := client.Do(request)
 	if err != nil {
 		return nil, err // kindOf needs its type.

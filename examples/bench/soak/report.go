@@ -44,7 +44,7 @@ type Report struct {
 	Resent   int            `json:"resent"`   // polls, because the web server had closed the kept connection
 	Unread   float64        `json:"unread"`   // the longest time until it had closed one
 	Delays   map[kind]Delay `json:"delays"`
-	Used     [2]usage       `json:"used"`              // by comet-fcgi, before the pages and after them
+	Used     [2]Usage       `json:"used"`              // by comet-fcgi, before the pages and after them
 	Details  []string       `json:"details,omitempty"` // the first faults
 	Log      string         `json:"-"`                 // of the web server and NovComet
 

@@ -28,6 +28,8 @@ type Options struct {
 	Disturb  []string      // kinds of disturbances, or "all"; by default only what no page may notice
 	Seed     uint64        // chooses the disturbances
 	Previous string        // the path of an earlier comet-fcgi, which takes turns with this one
+	// Usage, if not nil, measures a process before the pages and after them, which can take a minute.
+	Usage func(pid int) (Usage, error)
 }
 
 // The settings of the endpoint. Polls and streams are short, so that some of them end unchanged.
@@ -45,7 +47,7 @@ func Run(ctx context.Context, o Options, show func(string)) (_ *Report, _ *Histo
 	defer h.recover(&failed)
 	s := &soak{options: o, events: newEvents(o.Pages), failures: map[string]int{}}
 	s.history.settings = settings{
-		Slack: toMicros(o.Slack), Sleep: toMicros(sleep), Seed: o.Seed,
+		Slack: toMicros(o.Slack), Sleep: toMicros(sleep), Seed: o.Seed, Previous: o.Previous != "",
 		Notifies: o.Server.HasDaemon() && o.Store != memcached,
 	}
 	if err := s.openStore(ctx, h); err != nil {
@@ -61,6 +63,9 @@ func Run(ctx context.Context, o Options, show func(string)) (_ *Report, _ *Histo
 	h.Cleanup(func() { site.Stop() })
 	s.site, s.endpoint = site, site.URL+"/comet.php"
 	s.ways = append(s.byURL(), s.store.ways(site)...)
+	if err := s.installPrevious(); err != nil {
+		return nil, nil, err
+	}
 	if s.disturbances, err = s.chooseDisturbances(); err != nil {
 		return nil, nil, err
 	}
@@ -74,6 +79,10 @@ func Run(ctx context.Context, o Options, show func(string)) (_ *Report, _ *Histo
 	report := s.history.judge()
 	s.complete(report)
 	report.Log = site.Log()
+	// It does not start while its directory is away.
+	if byItself := s.ended - strings.Count(report.Log, "file.directory: "); byItself > 0 {
+		report.Problems["comet-fcgi has ended by itself"] = byItself
+	}
 	if err := site.Stop(); err != nil {
 		report.Problems["stopping the server: "+err.Error()]++
 	}
@@ -99,7 +108,10 @@ type soak struct {
 	ways         []way
 	disturbances []disturbance
 	history      History
-	used         [2]usage // of comet-fcgi, before the pages and after them
+	comet        sync.Mutex // held while something happens to comet-fcgi
+	ended        int        // how often comet-fcgi has ended by itself
+	turns        int        // how often the releases have changed
+	used         [2]Usage   // of comet-fcgi, before the pages and after them
 
 	lastPage, published, answers, disturbed atomic.Int64
 
@@ -120,6 +132,13 @@ func (s *soak) run(ctx context.Context, show func(string)) error {
 		working.Go(func() { s.publishUntil(ctx, end) })
 	}
 	working.Go(func() { s.disturbUntil(ctx, end) })
+	if s.site != nil && s.options.Server.HasDaemon() {
+		supervising, stop := context.WithCancel(ctx)
+		var supervisor sync.WaitGroup
+		defer supervisor.Wait()
+		defer stop()
+		supervisor.Go(func() { s.superviseComet(supervising) })
+	}
 	for time.Now().Before(end) && launch.Sleep(ctx, time.Second) == nil {
 		show(s.progress())
 	}
@@ -157,7 +176,7 @@ func (s *soak) openPages(ctx context.Context, end time.Time) (closePages func())
 
 // waitForLastAnswers waits until every page has everything, or until it is too late for that.
 func (s *soak) waitForLastAnswers(ctx context.Context) error {
-	most := (longestAllowed + sleep + s.options.Slack)
+	most := longestAllowed.duration() + sleep + s.options.Slack
 	for end := time.Now().Add(most); s.history.judge().Never > 0 && time.Now().Before(end); {
 		if err := launch.Sleep(ctx, time.Second); err != nil {
 			return err
@@ -175,6 +194,11 @@ func (s *soak) fail(what string, err error) {
 
 // kindOf returns the text of an error without addresses and queries, which differ from one error to the next.
 func kindOf(err error) string {
+	for _, text := range []string{"transport connection broken", "unexpected EOF", "connection reset by peer"} {
+		if strings.Contains(err.Error(), text) {
+			return "the connection was cut"
+		}
+	}
 	if outer := new(url.Error); errors.As(err, &outer) {
 		err = outer.Err
 	}

@@ -3,7 +3,6 @@ package soak
 import (
 	"context"
 	"maps"
-	"slices"
 
 	"github.com/pkg/errors"
 
@@ -57,12 +56,4 @@ func with(settings map[string]string, more map[string]string) map[string]string 
 	all := maps.Clone(settings)
 	maps.Copy(all, more)
 	return all
-}
-
-// chooseDifferent returns n of the values.
-func chooseDifferent[T any](perm []int, all []T, n int) (chosen []T) {
-	for _, i := range perm[:min(n, len(all))] {
-		chosen = append(chosen, all[i])
-	}
-	return slices.Clip(chosen)
 }

@@ -3,10 +3,10 @@ package soak
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -35,16 +35,11 @@ func openFiles(h *host, disturb bool) (*fileStore, error) {
 		return nil, errors.Wrap(err, "mounting a file system for the events (run this as root)")
 	}
 	h.Cleanup(func() { _ = unix.Unmount(f.mount, unix.MNT_DETACH) }) // comet-fcgi keeps it open until it has ended.
-	return f, f.makeDirectory(f.events)
-}
-
-// makeDirectory makes a directory that every user may write.
-func (f *fileStore) makeDirectory(path string) error {
-	err := os.Mkdir(path, 0o777)
+	err := os.Mkdir(f.events, 0o777)
 	if err == nil {
-		err = os.Chmod(path, 0o777)
+		err = os.Chmod(f.events, 0o777) // The umask has removed bits.
 	}
-	return errors.Wrap(err, "making a directory of events")
+	return f, errors.Wrap(err, "making a directory of events")
 }
 
 func (f *fileStore) settings(endpoint map[string]string) map[string]string { return endpoint }
@@ -97,22 +92,29 @@ func (f *fileStore) disturbances(s *soak) []disturbance {
 		return nil
 	}
 	const group = "directory"
-	return []disturbance{
+	all := []disturbance{
 		{"full", group, 10 * time.Second, f.fill},
 		{"read-only", group, 10 * time.Second, f.makeReadOnly},
 		{"away", group, 10 * time.Second, f.moveAway},
 		{"replaced", group, time.Second, f.replace},
-		{"overflow", group, 2 * time.Second, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
-			return f.overflow(s.site.DaemonPID())
-		}},
-		{"clock", "clock", 3 * time.Second, func(ctx context.Context, r *rand.Rand, d *disturbed) (func() error, error) {
-			return f.setClock(ctx, s, r, d)
-		}},
+		{clockKind, clockKind, 3 * time.Second, func(t turn) (stop, error) { return f.setClock(s, t) }},
 	}
+	if s.options.Server.HasDaemon() {
+		all = append(all, disturbance{"overflow", group, 2 * time.Second, func(turn) (stop, error) {
+			s.comet.Lock()
+			thaw, err := freeze(s.site.DaemonPID())
+			if err != nil {
+				s.comet.Unlock()
+				return nil, err
+			}
+			return func() error { defer s.comet.Unlock(); return thaw() }, f.flood()
+		}})
+	}
+	return all
 }
 
 // fill fills the file system.
-func (f *fileStore) fill(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+func (f *fileStore) fill(turn) (stop, error) {
 	path := filepath.Join(f.mount, "filler")
 	file, err := os.Create(path)
 	if err != nil {
@@ -128,25 +130,26 @@ func (f *fileStore) fill(context.Context, *rand.Rand, *disturbed) (func() error,
 	return func() error { return errors.Wrap(os.Remove(path), "emptying the file system") }, nil
 }
 
-func (f *fileStore) makeReadOnly(ctx context.Context, _ *rand.Rand, _ *disturbed) (func() error, error) {
+func (f *fileStore) makeReadOnly(t turn) (stop, error) {
 	remount := func(flags uintptr) error {
 		return errors.Wrap(unix.Mount("", f.mount, "", unix.MS_REMOUNT|flags, ""), "remounting the file system")
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.ctx, 10*time.Second)
 	defer cancel()
-	err := launch.Until(ctx, 5*time.Millisecond, nil, func() error { return remount(unix.MS_RDONLY) }) // A file is being written.
+	// It fails while a file is being written.
+	err := launch.Until(ctx, 5*time.Millisecond, nil, func() error { return remount(unix.MS_RDONLY) })
 	return func() error { return remount(0) }, err
 }
 
-func (f *fileStore) moveAway(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+func (f *fileStore) moveAway(turn) (stop, error) {
 	away := filepath.Join(f.mount, "away")
 	move := func(from, to string) error { return errors.Wrap(os.Rename(from, to), "moving the directory") }
 	return func() error { return move(away, f.events) }, move(f.events, away)
 }
 
 // replace moves the directory away, and puts a copy in its place.
-func (f *fileStore) replace(context.Context, *rand.Rand, *disturbed) (func() error, error) {
-	stop, err := f.moveAway(nil, nil, nil)
+func (f *fileStore) replace(turn) (stop, error) {
+	moveBack, err := f.moveAway(turn{})
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +157,7 @@ func (f *fileStore) replace(context.Context, *rand.Rand, *disturbed) (func() err
 	return func() error {
 		output, err := exec.Command("cp", "-a", away, copied).CombinedOutput()
 		if err != nil {
-			_ = stop()
+			_ = moveBack()
 			return errors.Wrapf(err, "copying the directory: %s", output)
 		}
 		if err := os.Rename(copied, f.events); err != nil {
@@ -164,53 +167,37 @@ func (f *fileStore) replace(context.Context, *rand.Rand, *disturbed) (func() err
 	}, nil
 }
 
-// overflow stops comet-fcgi, and makes more changes than the kernel's queue for it has room for.
-func (f *fileStore) overflow(pid int) (stop func() error, err error) {
-	thaw, err := freeze(pid)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			_ = thaw()
-		}
-	}()
+// flood makes as many changes as the kernel queues for a process that watches the directory.
+func (f *fileStore) flood() error {
 	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
 	if err != nil {
-		return nil, errors.Wrap(err, "reading the limit of inotify")
+		return errors.Wrap(err, "reading the limit of inotify")
 	}
-	var most int
-	if _, err := fmt.Sscan(string(text), &most); err != nil {
-		return nil, errors.Wrap(err, "reading the limit of inotify")
-	}
-	names := []string{filepath.Join(f.events, "overflow-0"), filepath.Join(f.events, "overflow-1")}
-	for i := range most + len(names) { // The kernel merges changes of one file in succession.
-		name := names[i%len(names)]
-		if i < len(names) {
-			err = os.WriteFile(name, nil, 0o600)
-		} else {
-			err = os.Chmod(name, 0o600)
-		}
-		if err != nil {
-			return nil, errors.Wrap(err, "filling the queue of inotify")
+	most, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	for i := range most + 1 { // The kernel merges changes of one file in succession.
+		if err == nil {
+			err = os.WriteFile(filepath.Join(f.events, fmt.Sprint("flood-", i%2)), nil, 0o600)
 		}
 	}
-	return thaw, nil
+	return errors.Wrap(err, "filling the queue of inotify")
 }
 
 // setClock gives some files the times that they would get while the clock is set forward for a while. (The
 // kernel sets the times of files, and its clock is the machine's.)
-func (f *fileStore) setClock(ctx context.Context, s *soak, r *rand.Rand, d *disturbed) (func() error, error) {
-	const files, most = 8, 6
-	ahead := time.Duration(1+r.IntN(most)) * time.Second
-	chosen := chooseDifferent(r.Perm(len(s.events.quiet)), s.events.quiet, files)
-	d.Target, d.Ahead = strings.Join(chosen, ","), toMicros(ahead)
+func (f *fileStore) setClock(s *soak, t turn) (stop, error) {
+	const files, most = 6, 6
+	ahead := time.Duration(1+t.random.IntN(most)) * time.Second
+	chosen := make([]string, files)
+	for i, n := range t.random.Perm(len(s.events.quiet))[:files] {
+		chosen[i] = s.events.quiet[n]
+	}
+	t.record.Target, t.record.Ahead = strings.Join(chosen, ","), toMicros(ahead)
 	publish := func(ahead time.Duration) error {
 		for _, id := range chosen {
-			if _, err := f.stamp(ctx, id); err != nil {
+			if _, err := f.stamp(t.ctx, id); err != nil {
 				continue // This program would become the owner of a new file.
 			}
-			s.publish(ctx, way{"clock", false, func(context.Context, string, string) error {
+			s.publish(t.ctx, way{"clock", false, func(context.Context, string, string) error {
 				set := time.Now().Add(ahead)
 				return errors.Wrap(os.Chtimes(f.file(id), set, set), "setting the time of a file")
 			}}, id)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"time"
 
@@ -49,11 +48,11 @@ func (m *memcachedStore) stamp(ctx context.Context, id string) (stamp micros, _ 
 
 func (m *memcachedStore) disturbances(*soak) []disturbance {
 	return []disturbance{
-		{"memcached", "store", 3 * time.Second, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+		{"memcached", "store", 3 * time.Second, func(t turn) (stop, error) {
 			m.server.Kill()
 			return func() error { m.server.Restart(); return nil }, nil
 		}},
-		{"stop store", "store", 20 * time.Second, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+		{"stop store", "store", 20 * time.Second, func(t turn) (stop, error) {
 			thaw := m.server.Freeze()
 			return func() error { thaw(); return nil }, nil
 		}},

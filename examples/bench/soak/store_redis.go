@@ -3,7 +3,6 @@ package soak
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,16 +51,16 @@ func openRedis(ctx context.Context, h *host) (*redisStore, error) {
 	err := r.open(ctx, h, goredis.UniversalOptions{Addrs: []string{server.Address()}},
 		map[string]string{"redis.addresses": "[" + proxy.Address + "]"})
 	r.more = []disturbance{
-		r.stop(),
+		r.stop(func() {}),
 		// comet-fcgi notices the last of the hanging connections after some seconds.
-		{"hang", "store", 10 * time.Second, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+		{"hang", "store", 10 * time.Second, func(t turn) (stop, error) {
 			proxy.Stall()
 			return func() error { return nil }, nil
 		}},
-		{"clock", "store", 10 * time.Second, func(_ context.Context, random *rand.Rand, d *disturbed) (func() error, error) {
+		{"clock", "store", 10 * time.Second, func(t turn) (stop, error) {
 			const most = 10
-			ahead := time.Duration(1+random.IntN(most)) * time.Second
-			d.Ahead = toMicros(ahead)
+			ahead := time.Duration(1+t.random.IntN(most)) * time.Second
+			t.record.Ahead = toMicros(ahead)
 			server.SetAhead(ahead)
 			return func() error { server.SetAhead(0); return nil }, nil
 		}},
@@ -79,11 +78,13 @@ func openSentinel(ctx context.Context, h *host) (*redisStore, error) {
 		})
 	master := 0
 	r.more = []disturbance{
-		{"failover", "store", 5 * time.Second, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+		{"failover", "store", 5 * time.Second, func(t turn) (stop, error) {
 			old := replicated.Servers[master]
 			master = 1 - master
 			old.Kill()
-			servertest.WaitFor(h, "the replica is the master", func() bool { return role(replicated.Servers[master]) == "master" })
+			servertest.WaitFor(h, "the replica is the master", func() bool {
+				return role(replicated.Servers[master]) == "master"
+			})
 			return func() error {
 				old.Restart() // The Sentinels make it a replica.
 				servertest.WaitFor(h, "the old master is a replica", func() bool { return role(old) == "slave connected" })
@@ -94,10 +95,18 @@ func openSentinel(ctx context.Context, h *host) (*redisStore, error) {
 	return r, err
 }
 
-// role returns "master", or "slave" and the state of its connection to the master.
+// role returns "master", "slave" and the state of its connection to the master, or nothing if the server does
+// not answer just then.
 func role(server *servertest.Redis) string {
-	answer, _ := server.Do("ROLE").([]any)
-	if len(answer) > 3 {
+	var answer []any
+	err := try(func() error {
+		answer, _ = server.Do("ROLE").([]any)
+		return nil
+	})
+	switch {
+	case err != nil || len(answer) == 0:
+		return ""
+	case answer[0] == "slave":
 		return fmt.Sprint(answer[0], " ", answer[3])
 	}
 	return fmt.Sprint(answer[0])
@@ -111,17 +120,17 @@ func openCluster(ctx context.Context, h *host) (*redisStore, error) {
 		map[string]string{"redis.addresses": "[" + strings.Join(servers.Addresses(), ", ") + "]"})
 	owners := map[string]int{}
 	r.more = []disturbance{
-		r.stop(),
-		{"move", "store", 5 * time.Second, func(_ context.Context, random *rand.Rand, d *disturbed) (func() error, error) {
-			d.Target = fmt.Sprintf("busy-%d", random.IntN(busyEvents))
-			from, moved := owners[d.Target]
+		r.stop(servers.WaitUntilComplete), // The others count it as failed for some seconds more.
+		{"move", "store", 5 * time.Second, func(t turn) (stop, error) {
+			t.record.Target = fmt.Sprintf("busy-%d", t.random.IntN(busyEvents))
+			from, moved := owners[t.record.Target]
 			if !moved {
-				from = servers.Owner(key(d.Target))
+				from = servers.Owner(key(t.record.Target))
 			}
-			to := (from + 1 + random.IntN(len(servers.Servers)-1)) % len(servers.Servers)
-			half := time.Duration(random.IntN(2000)) * time.Millisecond
-			servers.Move(key(d.Target), from, to, func() { _ = launch.Sleep(context.Background(), half) })
-			owners[d.Target] = to
+			to := (from + 1 + t.random.IntN(len(servers.Servers)-1)) % len(servers.Servers)
+			half := time.Duration(t.random.IntN(2000)) * time.Millisecond
+			servers.Move(key(t.record.Target), from, to, func() { _ = launch.Sleep(context.Background(), half) })
+			owners[t.record.Target] = to
 			return nil, nil
 		}},
 	}
@@ -158,9 +167,9 @@ func (r *redisStore) stamp(ctx context.Context, id string) (micros, error) {
 
 func (r *redisStore) disturbances(*soak) []disturbance {
 	return append([]disturbance{
-		{"flush", "store", 0, func(context.Context, *rand.Rand, *disturbed) (func() error, error) {
+		{"flush", "store", 0, func(t turn) (stop, error) {
 			for _, server := range r.servers {
-				if !strings.HasPrefix(role(server), "slave") {
+				if role(server) == "master" {
 					server.Do("FLUSHALL")
 				}
 			}
@@ -169,11 +178,11 @@ func (r *redisStore) disturbances(*soak) []disturbance {
 	}, r.more...)
 }
 
-// stop lets one of the servers not answer for some time. The Sentinels would replace a master.
-func (r *redisStore) stop() disturbance {
-	return disturbance{"stop store", "store", 20 * time.Second,
-		func(_ context.Context, random *rand.Rand, _ *disturbed) (func() error, error) {
-			thaw := r.servers[random.IntN(len(r.servers))].Freeze()
-			return func() error { thaw(); return nil }, nil
-		}}
+// stop lets one of the servers not answer for some time, until all have recovered. (The Sentinels would
+// replace a master.)
+func (r *redisStore) stop(recovered func()) disturbance {
+	return disturbance{"stop store", "store", 20 * time.Second, func(t turn) (stop, error) {
+		thaw := r.servers[t.random.IntN(len(r.servers))].Freeze()
+		return func() error { thaw(); recovered(); return nil }, nil
+	}}
 }

@@ -13,8 +13,8 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// runStream asks for the cursors first, and then reads streams as EventSource does: each is opened by the same
-// URL, and with the last id that was received.
+// runStream asks for the cursors first, and then reads streams as EventSource does: each is opened by the
+// same URL, and with the last id that was received.
 func (p *page) runStream(ctx context.Context) {
 	if p.getCursors(ctx) != nil {
 		return

@@ -70,6 +70,9 @@ func (s *Site) Socket() string {
 	return address
 }
 
+// DaemonEnded returns a channel that is closed when comet-fcgi has ended.
+func (s *Site) DaemonEnded() <-chan struct{} { return s.daemon.done }
+
 // StopDaemon ends comet-fcgi by SIGTERM, and waits for its end. The web server continues to run.
 func (s *Site) StopDaemon() error {
 	if s.daemon == nil {

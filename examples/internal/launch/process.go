@@ -78,8 +78,8 @@ func (p *process) end() error {
 // DaemonPID returns the number of comet-fcgi's process.
 func (s *Site) DaemonPID() int { return s.daemon.cmd.Process.Pid }
 
-// WorkerPIDs returns the numbers of the processes that the web server has started. After a reload, earlier
-// ones are among them as long as they have requests.
+// WorkerPIDs returns the numbers of the processes that the web server has started, or its own if it has
+// started none. After a reload, earlier ones are among them as long as they have requests.
 func (s *Site) WorkerPIDs() (pids []int) {
 	server := s.server.cmd.Process.Pid
 	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", server)) // It may have ended.
@@ -87,6 +87,9 @@ func (s *Site) WorkerPIDs() (pids []int) {
 		if pid, err := strconv.Atoi(child); err == nil {
 			pids = append(pids, pid)
 		}
+	}
+	if len(pids) == 0 {
+		pids = []int{server}
 	}
 	return pids
 }
