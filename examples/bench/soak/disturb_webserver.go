@@ -5,14 +5,16 @@ import (
 	"time"
 )
 
-// cut is the kind of a connection that is reset in the middle of an answer.
-const cut = "cut"
+const (
+	cut        = "cut"         // Connections are reset in the middle of an answer.
+	stopWorker = "stop worker" // A process of the web server is stopped.
+)
 
 // ofWebServer are the disturbances of the web server, and of the network between it and the pages.
 func (s *soak) ofWebServer() []disturbance {
 	const group = "web server"
 	all := []disturbance{
-		{"stop worker", group, 20 * time.Second, func(t turn) (stop, error) {
+		{stopWorker, group, 20 * time.Second, func(t turn) (stop, error) {
 			return freeze(s.worker(t))
 		}},
 		{"worker descriptors", group, 5 * time.Second, func(t turn) (stop, error) {

@@ -46,6 +46,8 @@ class Disturbances(list):
         for d in self:
             until = d["end"] + (d.get("ahead", 0) + 8 * SECOND if d["kind"] == "clock" else 0)
             elsewhere = d["kind"] == "clock" and d.get("target") and event not in d["target"].split(",")
+            if d["kind"] == "stop worker" and d["end"] - d["start"] < 10 * SECOND:
+                continue  # request_timeout: comet-fcgi still waits for the request.
             if d["kind"] in kinds and d["start"] <= end and until >= start and not elsewhere:
                 return True
         return False

@@ -9,12 +9,11 @@ import (
 var (
 	// suspends: while it lasts, nothing need be delivered.
 	suspends = []string{
-		"restart", "kill", "stop comet-fcgi", "descriptors", "stop worker", "worker descriptors", "away", "replaced",
+		"restart", "kill", "stop comet-fcgi", "descriptors", stopWorker, "worker descriptors", "away", "replaced",
 		"overflow", "hang", "stop store", "failover", "move", "memcached",
 	}
-	// fails: requests can get an error, also if the web server is stopped for more than request_timeout after it
-	// has connected to comet-fcgi.
-	fails = []string{"kill", "descriptors", "worker descriptors", "stop worker", cut}
+	// fails: requests can get an error.
+	fails = []string{"kill", "descriptors", "worker descriptors", stopWorker, cut}
 	// failsPublishing: publications can fail, or their stamp cannot be read.
 	failsPublishing = append([]string{
 		"full", "read-only", "away", "replaced", "hang", "stop store", "failover", "move", "memcached", "flush",
@@ -32,6 +31,10 @@ var (
 // published until the second of the change has passed again, and an answer is held for up to 8 s.
 const clockKind = "clock"
 
+// requestTimeout is how long comet-fcgi waits for a request. If the web server is stopped for longer after it
+// has connected, the request fails; otherwise not.
+const requestTimeout = 10 * second
+
 // any reports whether a disturbance of one of the kinds was in a time, and can affect the event.
 func (h *History) any(kinds []string, id string, from, to micros) bool {
 	return slices.ContainsFunc(h.disturbances, func(d *disturbed) bool {
@@ -39,6 +42,9 @@ func (h *History) any(kinds []string, id string, from, to micros) bool {
 		if d.Kind == clockKind {
 			end += d.Ahead + hold
 			elsewhere = d.Target != "" && !slices.Contains(strings.Split(d.Target, ","), id)
+		}
+		if d.Kind == stopWorker && d.End-d.Start < requestTimeout {
+			return false
 		}
 		return slices.Contains(kinds, d.Kind) && d.Start <= to && end >= from && !elsewhere
 	})
