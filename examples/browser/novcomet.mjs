@@ -346,9 +346,9 @@ var createLeader = (page, me, signal, say, refused, share) => {
   let due = 0;
   let failures = 0;
   const report = (wish = [], has = /* @__PURE__ */ new Map()) => {
+    if (page.failure) return say(page.failure);
     const all = wishes.all();
     const ids = parts(all, "0");
-    if (page.failure) return say(page.failure);
     if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts2 : cursors).has(id))) return say({});
     const stale = parts(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
     say({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts2.get(id)]) });
@@ -521,7 +521,7 @@ var createTab = (page) => {
   };
   const leading = async (signal) => {
     if (signal.aborted) return;
-    const mine = leader = createLeader(page, me, signal, say, !!channel && refused, excluded && rejoin);
+    const mine = leader = createLeader(page, me, signal, say, channel && refused, excluded && rejoin);
     await mine.lead();
     if (leader === mine) abdicate();
   };
@@ -583,8 +583,7 @@ var createTab = (page) => {
     return true;
   };
   const rejoin = (sharing = true) => {
-    leave();
-    join(sharing);
+    if (leave()) join(sharing);
   };
   const reactions = {
     storage: onStorage,

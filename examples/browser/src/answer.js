@@ -1,5 +1,5 @@
-import { ask, Refusal, request, notAnAnswer } from "./server.js";
 import { asleep, longestSilence, trial } from "./limits.js";
+import { ask, Refusal, request, notAnAnswer } from "./server.js";
 import { complain, now, pause, wall } from "./time.js";
 
 /**

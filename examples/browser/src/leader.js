@@ -12,8 +12,8 @@ import { createWishes, parts } from "./wishes.js";
  * @param {string} me the name of the tab
  * @param {AbortSignal} signal ends the lead
  * @param {(message: object) => void} say sends a message to the other tabs
- * @param {false | ((reason: string) => void)} refused is called when the server refuses the wish of this tab; false
- * if this tab works alone
+ * @param {undefined | ((reason: string) => void)} refused is called when the server refuses the wish of this tab;
+ * undefined if this tab works alone
  * @param {false | (() => void)} share makes a tab whose wish was refused share the connection again; false for
  * other tabs
  */
@@ -31,9 +31,9 @@ export const createLeader = (page, me, signal, say, refused, share) => {
   // Reports what is known, with the data that a tab wants and does not have.
   /** @type {(wish?: string[], has?: Map<string, string>) => void} */
   const report = (wish = [], has = new Map()) => {
+    if (page.failure) return say(page.failure);
     const all = wishes.all();
     const ids = parts(all, "0");
-    if (page.failure) return say(page.failure);
     if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts : cursors).has(id))) return say({});
     const stale = parts(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
     say({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts.get(id)]) });

@@ -1,6 +1,6 @@
 import { elect, isOpen, resign } from "./election.js";
-import { asleep, doubt, silence } from "./limits.js";
 import { createLeader } from "./leader.js";
+import { asleep, doubt, silence } from "./limits.js";
 import { now, pause, wall } from "./time.js";
 
 /**
@@ -96,7 +96,7 @@ export const createTab = (page) => {
   /** @type {(signal: AbortSignal) => Promise<void>} */
   const leading = async (signal) => {
     if (signal.aborted) return; // Browsers grant a stolen lock although the tab has left.
-    const mine = leader = createLeader(page, me, signal, say, !!channel && refused, excluded && rejoin);
+    const mine = leader = createLeader(page, me, signal, say, channel && refused, excluded && rejoin);
     await mine.lead();
     if (leader === mine) abdicate();
   };
@@ -162,8 +162,7 @@ export const createTab = (page) => {
   };
 
   const rejoin = (sharing = true) => {
-    leave();
-    join(sharing);
+    if (leave()) join(sharing); // A callback may have called stop.
   };
 
   // A suspended page could not lead. Browsers do not suspend a page that has a request or a lock.
