@@ -32,7 +32,7 @@ type pipe struct {
 
 func (c *pipe) Read(b []byte) (int, error) {
 	if _, err := c.socketEnd.Read(nil); err == nil && c.pauses > 0 {
-		time.Sleep(1) // Meanwhile, the loop writes what it can, so that a history can be played again.
+		time.Sleep(time.Nanosecond) // Meanwhile, the loop writes what it can, so that a history can be played again.
 	}
 	n, err := c.socketEnd.Read(b[:c.length(len(b))])
 	if len(c.part) == 0 && n > 0 {
