@@ -65,8 +65,8 @@ func TestTurbo_ReplacesElementsAndRefreshesThePage(t *testing.T) {
 	site := startPagesWithLibraries(t, true)
 	w := openWindow(t, startBrowser(t), site.URL+"/turbo.html")
 	w.waitFor(t, "turbo-stream-source")
-	evaluate[bool](t, w, `addEventListener("turbo:render", () => { window.renders = (window.renders ?? 0) + 1; });
-		window.source = document.querySelector("turbo-stream-source").streamSource; true`)
+	evaluate[bool](t, w, `(addEventListener("turbo:render", () => { window.renders = (window.renders ?? 0) + 1; }),
+		window.source = document.querySelector("turbo-stream-source").streamSource, true)`)
 	replaceNews := func(html string) {
 		t.Helper()
 		write(t, site, "news", `<p id="news">`+html+"</p>")
