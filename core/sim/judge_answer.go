@@ -293,14 +293,14 @@ func (r *Record) judgePart(p *poll) *Violation {
 	age := p.ended.at.Sub(p.stream.opened)
 	limit := r.history.streamEnd
 	idle := p.answer.S == 0 && !p.first
-	early := idle && p.ended.at.Sub(p.began.at) < p.wait-transfer
+	took := p.ended.at.Sub(p.began.at)
 	switch {
 	case p.stream.begun.Sub(p.stream.opened) > transfer:
 		return violation("late", "the stream began after %v", p.stream.begun.Sub(p.stream.opened))
 	case p.left, p.last && r.history.maxStreams > 0:
-	case p.last && !early && age < limit:
+	case p.last && !(idle && took < p.wait) && age < limit:
 		return violation("ended", "the stream ended after %v without a reason", age)
-	case !p.last && (early || age >= limit):
+	case !p.last && (idle && took < p.wait-transfer || age >= limit):
 		return violation("unended", "the stream did not end after %v", age)
 	}
 	return nil
