@@ -79,9 +79,11 @@ esac
 echo "== tests with the race detector, and those with Redis and memcached"
 go test -race -tags e2e -timeout 20m ./...
 
-echo "== tests with web servers and browsers"
-go -C examples/e2e test -timeout 20m ./...
-go -C examples/bench test -timeout 20m ./...
-
-echo "== tests of the packages"
-go -C examples/package test -timeout 20m ./...
+echo "== tests with web servers and browsers, and beside them those of the bench and of the packages"
+(go -C examples/bench test -timeout 20m ./... && go -C examples/package test -timeout 20m ./...) >"$tools/others" 2>&1 &
+servers=0
+go -C examples/e2e test -timeout 20m ./... || servers=$?
+others=0
+wait $! || others=$?
+cat "$tools/others"
+[ $servers = 0 ] && [ $others = 0 ]

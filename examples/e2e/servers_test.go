@@ -47,6 +47,7 @@ func TestEveryServer_AllowsWaitOf65Seconds(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes 65 s")
 	}
+	t.Parallel()
 	o := launch.Options{Settings: map[string]string{"tries": "65", "sleep": "1"}}
 	forEachServer(t, launch.Servers(), o, func(t *testing.T, site *launch.Site) {
 		a := receiveWithin(t, 65*time.Second+patience, sendQuery(t, site, "subscribed[never]=0.000000"))

@@ -84,8 +84,10 @@ func (s *Site) yaml() (string, error) {
 		// The example file lets nobody publish by URL, but every test does.
 		text.WriteString(strings.ReplaceAll(example, "allow: none", `allow: "*"`))
 	}
-	// No limit of waiting comet.cgi processes: the sites of all tests would share it.
-	values := map[string]string{"file.directory": s.Events, "cgi.max_waiting": "0"}
+	values := map[string]string{"file.directory": s.Events}
+	if !s.options.Server.HasDaemon() {
+		values["cgi.max_waiting"] = "0" // The sites of all tests would share the limit of comet.cgi.
+	}
 	maps.Copy(values, s.options.Settings)
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		fmt.Fprintf(&text, "%s: %s\n", key, values[key])
