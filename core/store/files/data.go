@@ -20,6 +20,9 @@ import (
 // byte to its last. If the file keeps changing, its data is left out. It then has a later stamp than the one
 // that is being delivered, and the data goes with that one. (It would be simpler to leave out every file that
 // was changed a moment ago. But under steady publications, each file always was.)
+//
+// A file that the system fails to read is read again, too. If it keeps failing, the data is left out with the
+// error. Without a free descriptor, no file can be read; then the whole store is unavailable.
 func (s *Store) Data(_ context.Context, ids []event.ID, limit int) ([]store.Content, error) {
 	const attempts, pause = 4, time.Millisecond
 	directory, err := openDirectory(s.Directory)
@@ -40,10 +43,6 @@ func (s *Store) Data(_ context.Context, ids []event.ID, limit int) ([]store.Cont
 		unfinished := pending[:0]
 		for _, i := range pending {
 			r := readAt(int(directory.Fd()), fileName(ids[i]), limit)
-			if errors.Is(r.err, unix.EMFILE) || errors.Is(r.err, unix.ENFILE) {
-				// Not the file's fault: left out now, the data would never be delivered.
-				return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, r.err)
-			}
 			if !r.isOld() && !(attempt > 0 && r.equals(last[i])) {
 				last[i] = r
 				unfinished = append(unfinished, i)
@@ -53,29 +52,36 @@ func (s *Store) Data(_ context.Context, ids []event.ID, limit int) ([]store.Cont
 		}
 		pending = unfinished
 	}
+	for _, i := range pending {
+		err := last[i].err
+		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) {
+			// Data that is left out is never delivered. The callers of an unavailable store try again.
+			return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		}
+		contents[i].Err = err
+	}
 	return contents, nil
 }
 
 // reading is the result of reading one file.
 type reading struct {
-	data    []byte // nil if there is no file, or err is set
-	err     error  // why the data is left out
-	stamp   event.Stamp
-	changed bool // while it was read
-	failed  bool // The system could not read it, perhaps for a moment. It is read once more.
+	data      []byte // nil if there is no file, or err is set
+	err       error  // why the data is left out
+	stamp     event.Stamp
+	uncertain bool // The file was changed while it was read, or the system failed to read it.
 }
 
 func failed(err error, attempted string) reading {
-	return reading{err: pkgerrors.Wrap(err, attempted), failed: true}
+	return reading{err: pkgerrors.Wrap(err, attempted), uncertain: true}
 }
 
 // isOld reports whether the last write began so long ago that it must have ended.
 func (r reading) isOld() bool {
-	return !r.changed && !r.failed && r.stamp <= event.StampOf(time.Now()).Add(-writeTime)
+	return !r.uncertain && r.stamp <= event.StampOf(time.Now()).Add(-writeTime)
 }
 
 func (r reading) equals(other reading) bool {
-	return !r.changed && r.stamp == other.stamp && bytes.Equal(r.data, other.data)
+	return !r.uncertain && r.stamp == other.stamp && bytes.Equal(r.data, other.data)
 }
 
 // errUnreadable is typical of a file made by mktemp, whose mode is 0600.
@@ -95,7 +101,7 @@ func readAt(directory int, name string, limit int) reading {
 	file, err := openAt(directory, name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, unix.ENOENT):
-		return reading{changed: true}
+		return reading{uncertain: true}
 	case errors.Is(err, unix.EACCES):
 		return reading{err: errUnreadable}
 	case err != nil:
@@ -113,11 +119,11 @@ func readAt(directory int, name string, limit int) reading {
 	n, err := io.ReadFull(file, data)
 	switch {
 	case err == nil: // The file has grown.
-		return reading{changed: true}
+		return reading{uncertain: true}
 	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
 		return failed(err, "read the file")
 	}
 	after, err := file.Stat()
 	changed := err != nil || event.StampOf(after.ModTime()) != before || after.Size() != int64(n)
-	return reading{data: data[:n], stamp: before, changed: changed}
+	return reading{data: data[:n], stamp: before, uncertain: changed}
 }
