@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +132,14 @@ func (r *Redis) do(arguments ...any) (any, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	return client.Do(ctx, arguments...).Result()
+}
+
+// IsMaster reports whether the server answers, and is no replica.
+func (r *Redis) IsMaster() bool { return strings.HasPrefix(r.role(), "[master") }
+
+func (r *Redis) waitUntilReplica() {
+	r.t.Helper()
+	r.waitFor("the replica has the master's data", func() bool { return strings.Contains(r.role(), " connected ") })
 }
 
 // role returns "[master …]", or "[slave HOST PORT STATE …]".

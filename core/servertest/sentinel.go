@@ -13,12 +13,13 @@ import (
 
 // Replicated is a master with one replica, and three Sentinels that watch them.
 type Replicated struct {
-	// Servers are the first master and its replica.
+	// Servers are the first master and its replica. After a Failover, the replica is the master.
 	Servers [2]*Redis
 	// Sentinels are the addresses of the Sentinels.
 	Sentinels []string
 
 	sentinels []*Redis
+	master    int // index of the server that is the master
 }
 
 // MasterName is the name by which the Sentinels know the master.
@@ -30,9 +31,7 @@ func StartReplicated(t testing.TB, master, replica RedisOptions) *Replicated {
 	first := StartRedis(t, master)
 	replica.Arguments = slices.Concat(replica.Arguments, []string{"--replicaof", "127.0.0.1", fmt.Sprint(first.port)})
 	second := StartRedis(t, replica)
-	second.waitFor("the replica has the master's data", func() bool {
-		return strings.Contains(second.role(), " connected ")
-	})
+	second.waitUntilReplica()
 	r := &Replicated{Servers: [2]*Redis{first, second}}
 	for range 3 {
 		sentinel := startSentinel(t, first)
@@ -74,17 +73,23 @@ func startSentinel(t testing.TB, master *Redis) *Redis {
 	return s
 }
 
-// Failover kills the master, and returns when the Sentinels have made the replica the master. It works once.
-func (r *Replicated) Failover() {
-	replica := r.Servers[1]
+// Failover kills the master, and returns when the Sentinels have made the replica the master. rejoin
+// starts the old master again, and returns when the Sentinels have made it the replica.
+func (r *Replicated) Failover() (rejoin func()) {
+	old, replica := r.Servers[r.master], r.Servers[1-r.master]
+	r.master = 1 - r.master
 	replica.t.Helper()
-	r.Servers[0].Kill()
-	replica.waitFor("the replica is the master", func() bool { return strings.HasPrefix(replica.role(), "[master") })
+	old.Kill()
+	replica.waitFor("the replica is the master", replica.IsMaster)
 	for _, sentinel := range r.sentinels {
 		sentinel.waitFor("the Sentinels name the new master", func() bool {
 			answer, err := sentinel.do("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MasterName)
 			return err == nil && fmt.Sprint(answer) == fmt.Sprintf("[127.0.0.1 %d]", replica.port)
 		})
+	}
+	return func() {
+		old.Restart()
+		old.waitUntilReplica()
 	}
 }
 

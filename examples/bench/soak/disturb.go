@@ -31,6 +31,9 @@ type turn struct {
 // stop ends a disturbance. If it is nil, there is nothing to end.
 type stop func() error
 
+// then returns a stop that does not fail.
+func then(end func()) (stop, error) { return func() error { end(); return nil }, nil }
+
 // harmless are the kinds that no page may notice.
 var harmless = []string{"restart", "reload"}
 

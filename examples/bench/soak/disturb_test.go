@@ -32,18 +32,18 @@ func disturbHere(t *testing.T, seed uint64) *soak {
 
 func TestDisturb_FollowsFromTheSeed(t *testing.T) {
 	first, second, other := disturbHere(t, 1), disturbHere(t, 1), disturbHere(t, 2)
-	chosen := first.history.disturbances
-	if len(chosen) < 10 || !reflect.DeepEqual(chosen, second.history.disturbances) {
+	chosen := first.history.Disturbances
+	if len(chosen) < 10 || !reflect.DeepEqual(chosen, second.history.Disturbances) {
 		t.Errorf("the same seed chose other disturbances")
 	}
-	if reflect.DeepEqual(chosen, other.history.disturbances) {
+	if reflect.DeepEqual(chosen, other.history.Disturbances) {
 		t.Errorf("another seed chose the same disturbances")
 	}
 }
 
 func TestDisturb_DisturbsOneOfAGroupAndSeveralAtATime(t *testing.T) {
 	together := 0
-	all := disturbHere(t, 1).history.disturbances
+	all := disturbHere(t, 1).history.Disturbances
 	for i, d := range all {
 		for _, other := range all[i+1:] {
 			if d.Start < other.End && other.Start < d.End {

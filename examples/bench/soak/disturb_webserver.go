@@ -23,7 +23,7 @@ func (s *soak) ofWebServer() []disturbance {
 		{cut, "network", 5 * time.Second, func(t turn) (stop, error) {
 			const longest = 300 // The header of an answer has some 200 bytes.
 			s.proxy.Tear(t.random.IntN(longest))
-			return func() error { s.proxy.Tear(-1); return nil }, nil
+			return then(func() { s.proxy.Tear(-1) })
 		}},
 	}
 	if s.options.Server.Reloads() {

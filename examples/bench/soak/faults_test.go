@@ -25,9 +25,9 @@ func TestJudges_FindAFaultInAHistory(t *testing.T) {
 		"data of an older stamp":       {ageData, func(v Verdict) bool { return v.Stale == 1 }},
 		"torn data":                    {tearData, func(v Verdict) bool { return v.Torn == 1 }},
 		"a publication that is not recorded": {func(h *History) bool {
-			for i, p := range h.publications {
+			for i, p := range h.Publications {
 				if isDelivered(h, p) {
-					h.publications = append(h.publications[:i:i], h.publications[i+1:]...)
+					h.Publications = append(h.Publications[:i:i], h.Publications[i+1:]...)
 					return true
 				}
 			}
@@ -64,23 +64,19 @@ func TestJudges_FindAFaultInAHistory(t *testing.T) {
 }
 
 func (h *History) clone(t *testing.T) *History {
-	c := &History{settings: h.settings, pages: h.pages}
-	for from, to := range map[any]any{
-		&h.polls: &c.polls, &h.publications: &c.publications, &h.disturbances: &c.disturbances,
-	} {
-		text, err := json.Marshal(from)
-		if err == nil {
-			err = json.Unmarshal(text, to)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	c := &History{}
+	text, err := json.Marshal(h)
+	if err == nil {
+		err = json.Unmarshal(text, c)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	return c
 }
 
 // isPrecise reports whether a poll is of a page that polls precisely, so that each answer has one stamp.
-func (h *History) isPrecise(p *pollRecord) bool { return h.pages[p.Page-1].Kind != legacy }
+func (h *History) isPrecise(p *pollRecord) bool { return h.Pages[p.Page-1].Kind != legacy }
 
 // only returns the only event of a precise answer, and its data; or nothing.
 func (h *History) only(p *pollRecord) (id, data string) {
@@ -96,10 +92,10 @@ func (h *History) only(p *pollRecord) (id, data string) {
 
 func isDelivered(h *History, published *publication) bool {
 	alone, delivered := true, false
-	for _, p := range h.publications {
+	for _, p := range h.Publications {
 		alone = alone && (p == published || p.ID != published.ID || p.Stamp != published.Stamp)
 	}
-	for _, p := range h.polls {
+	for _, p := range h.Polls {
 		delivered = delivered || h.isPrecise(p) && strings.Contains(p.Answer, published.ID+`":`+published.cursor()+"}")
 	}
 	return alone && delivered
@@ -110,9 +106,9 @@ func (p *publication) cursor() string { return cursor(p.Stamp - 1000*sec) }
 // removeAnswer makes the last answer with an event one that says that nothing has changed. A loss at that
 // time excuses it.
 func removeAnswer(h *History, loss *disturbed) bool {
-	for i := len(h.publications) - 1; i >= 0; i-- {
-		published := h.publications[i]
-		for _, p := range h.polls {
+	for i := len(h.Publications) - 1; i >= 0; i-- {
+		published := h.Publications[i]
+		for _, p := range h.Polls {
 			if id, _ := h.only(p); id == published.ID && strings.HasPrefix(id, "quiet") &&
 				strings.Contains(p.Answer, `"`+id+`":"`+published.cursor()+`"`) {
 				p.Answer = `{"s":0,"at":{"` + id + `":"` + p.Cursors[id] + `"}}`
@@ -128,8 +124,8 @@ func removeAnswer(h *History, loss *disturbed) bool {
 
 // swapAnswers swaps two answers of a page with the same event.
 func swapAnswers(h *History) bool {
-	for i, p := range h.polls {
-		for _, other := range h.polls[i+1:] {
+	for i, p := range h.Polls {
+		for _, other := range h.Polls[i+1:] {
 			id, _ := h.only(p)
 			if next, _ := h.only(other); p.Page == other.Page && id != "" && id == next && other.At > p.At+100*ms {
 				p.Answer, other.Answer = other.Answer, p.Answer
@@ -142,8 +138,8 @@ func swapAnswers(h *History) bool {
 
 // ageData puts the data of an earlier answer into a later one, whose stamp is that of the later data.
 func ageData(h *History) bool {
-	for i, p := range h.polls {
-		for _, other := range h.polls[i+1:] {
+	for i, p := range h.Polls {
+		for _, other := range h.Polls[i+1:] {
 			id, data := h.only(p)
 			next, later := h.only(other)
 			if data == "" || later == "" || id != next {
@@ -161,7 +157,7 @@ func ageData(h *History) bool {
 
 // withData returns the publication with this data.
 func (h *History) withData(data string) *publication {
-	for _, p := range h.publications {
+	for _, p := range h.Publications {
 		if p.Data != nil && *p.Data == data {
 			return p
 		}
@@ -171,7 +167,7 @@ func (h *History) withData(data string) *publication {
 
 // tearData removes a piece of the data in an answer.
 func tearData(h *History) bool {
-	for _, p := range h.polls {
+	for _, p := range h.Polls {
 		if _, data := h.only(p); strings.Contains(data, "xxxxxxx") {
 			p.Answer = strings.Replace(p.Answer, "xxxxxxx", "", 1)
 			return true

@@ -2,22 +2,22 @@ package soak
 
 import (
 	"encoding/json"
-	"io"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/pkg/errors"
 )
 
-// History is what a run has recorded, and all that the judges know. As JSON lines, each record has a type.
+// History is what a run has recorded, and all that the judges know.
 type History struct {
-	mu       sync.Mutex // protects the following
-	settings settings
-	pages    []*pageRecord
-	polls    []*pollRecord
-	// publications are of all publishers.
-	publications []*publication
-	disturbances []*disturbed
+	mu           sync.Mutex     // protects the following
+	Run          settings       `json:"run"`
+	Pages        []*pageRecord  `json:"pages"`
+	Polls        []*pollRecord  `json:"polls"`
+	Publications []*publication `json:"publications"`
+	Disturbances []*disturbed   `json:"disturbances"`
 }
 
 // micros is a time in microseconds since 1970, or a duration in microseconds.
@@ -33,18 +33,15 @@ func (m micros) String() string { return time.UnixMicro(int64(m)).Format("15:04:
 
 // settings are what the judges must know of a run.
 type settings struct {
-	Type     string `json:"type"`
 	Slack    micros `json:"slack"`
 	Sleep    micros `json:"sleep"`
 	Notifies bool   `json:"notifies"` // A change is noticed at once.
-	Seed     uint64 `json:"seed"`
 	Previous bool   `json:"previous"` // A previous release takes turns.
 	End      micros `json:"end"`      // when the pages stopped
 }
 
 // pageRecord is a page that has begun to poll.
 type pageRecord struct {
-	Type  string   `json:"type"`
 	Page  int      `json:"page"`
 	Kind  kind     `json:"kind"`
 	IDs   []string `json:"ids"`
@@ -53,7 +50,6 @@ type pageRecord struct {
 
 // pollRecord is what a page asked and was answered. Each event of a stream is one, too.
 type pollRecord struct {
-	Type    string            `json:"type"`
 	Page    int               `json:"page"`
 	Sent    micros            `json:"sent"`
 	At      micros            `json:"at"`               // when it was answered, or failed
@@ -67,7 +63,6 @@ type pollRecord struct {
 
 // publication is what a publisher did, and what it found in the store afterwards.
 type publication struct {
-	Type  string  `json:"type"`
 	ID    string  `json:"id"`
 	Way   string  `json:"way"`
 	Start micros  `json:"start"`
@@ -79,7 +74,6 @@ type publication struct {
 
 // disturbed is a time in which something was disturbed.
 type disturbed struct {
-	Type   string `json:"type"`
 	Kind   string `json:"kind"`
 	Target string `json:"target,omitempty"`
 	Start  micros `json:"start"`
@@ -92,13 +86,13 @@ func (h *History) add(record any) {
 	defer h.mu.Unlock()
 	switch r := record.(type) {
 	case *pageRecord:
-		r.Type, h.pages = "page", append(h.pages, r)
+		h.Pages = append(h.Pages, r)
 	case *pollRecord:
-		r.Type, h.polls = "poll", append(h.polls, r)
+		h.Polls = append(h.Polls, r)
 	case *publication:
-		r.Type, h.publications = "publication", append(h.publications, r)
+		h.Publications = append(h.Publications, r)
 	case *disturbed:
-		r.Type, h.disturbances = "disturbance", append(h.disturbances, r)
+		h.Disturbances = append(h.Disturbances, r)
 	}
 }
 
@@ -106,33 +100,16 @@ func (h *History) add(record any) {
 func (h *History) finish() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.settings.End = now()
+	h.Run.End = now()
 }
 
-// Write writes the history as JSON lines.
-func (h *History) Write(w io.Writer) error {
+// Write writes the history to a file, as JSON.
+func (h *History) Write(path string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.settings.Type = "run"
-	records := []any{h.settings}
-	for _, r := range h.pages {
-		records = append(records, r)
+	text, err := json.Marshal(h)
+	if err == nil {
+		err = os.WriteFile(filepath.Clean(path), text, 0o644)
 	}
-	for _, r := range h.polls {
-		records = append(records, r)
-	}
-	for _, r := range h.publications {
-		records = append(records, r)
-	}
-	for _, r := range h.disturbances {
-		records = append(records, r)
-	}
-	lines := json.NewEncoder(w)
-	lines.SetEscapeHTML(false)
-	for _, r := range records {
-		if err := lines.Encode(r); err != nil {
-			return errors.Wrap(err, "writing the history")
-		}
-	}
-	return nil
+	return errors.Wrap(err, "writing the history")
 }

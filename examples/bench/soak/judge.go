@@ -25,20 +25,20 @@ func (h *History) judge() *Report {
 	defer h.mu.Unlock()
 	r := newReport(h)
 	kinds := map[int]kind{}
-	for _, page := range h.pages {
+	for _, page := range h.Pages {
 		kinds[page.Page] = page.Kind
 	}
 	polls := map[int][]*pollRecord{}
-	for _, p := range h.polls {
+	for _, p := range h.Polls {
 		polls[p.Page] = append(polls[p.Page], p)
 		h.judgePoll(r, p, kinds[p.Page])
 	}
 	publications := map[string][]*publication{}
-	for _, p := range h.publications {
+	for _, p := range h.Publications {
 		publications[p.ID] = append(publications[p.ID], p)
 		h.judgePublisher(r, p)
 	}
-	for _, page := range h.pages {
+	for _, page := range h.Pages {
 		for _, id := range page.IDs {
 			s := &subscription{History: h, r: r, page: page, id: id, polls: polls[page.Page], published: publications[id]}
 			s.read()
@@ -253,9 +253,9 @@ func (s *subscription) covers(d delivery, p *publication) bool {
 //     (128), and otherwise checks once every sleep.
 //   - The slack is for a busy machine.
 func (h *History) allowed(page *pageRecord) micros {
-	allowed := h.settings.Slack
-	if !h.settings.Notifies {
-		allowed += h.settings.Sleep
+	allowed := h.Run.Slack
+	if !h.Run.Notifies {
+		allowed += h.Run.Sleep
 	}
 	if page.Kind == legacy {
 		allowed += toMicros(legacyPause) + 2*second
@@ -339,7 +339,7 @@ func (s *subscription) judgeData(d delivery) {
 // mayLackData reports whether the event may have had no data: a program was writing the file, or failed to.
 // Version 0.1.0 left data out if it had no descriptor.
 func (s *subscription) mayLackData(d delivery, newest *publication) bool {
-	if s.settings.Previous && s.any([]string{"descriptors"}, s.id, d.poll.At-second, d.poll.At) {
+	if s.Run.Previous && s.any([]string{"descriptors"}, s.id, d.poll.At-second, d.poll.At) {
 		return true
 	}
 	return slices.ContainsFunc(s.published, func(p *publication) bool {
@@ -351,8 +351,8 @@ func (s *subscription) mayLackData(d delivery, newest *publication) bool {
 
 // end returns when the pages stopped, or now if they go on.
 func (h *History) end() micros {
-	if h.settings.End == 0 {
+	if h.Run.End == 0 {
 		return now()
 	}
-	return h.settings.End
+	return h.Run.End
 }

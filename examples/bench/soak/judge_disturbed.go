@@ -37,7 +37,7 @@ const requestTimeout = 10 * second
 
 // any reports whether a disturbance of one of the kinds was in a time, and can affect the event.
 func (h *History) any(kinds []string, id string, from, to micros) bool {
-	return slices.ContainsFunc(h.disturbances, func(d *disturbed) bool {
+	return slices.ContainsFunc(h.Disturbances, func(d *disturbed) bool {
 		end, elsewhere := d.End, false
 		if d.Kind == clockKind {
 			end += d.Ahead + hold
@@ -53,7 +53,7 @@ func (h *History) any(kinds []string, id string, from, to micros) bool {
 // ahead returns how far the clock was ahead in a time: not at all, or as far as a disturbance says.
 func (h *History) ahead(from, to micros) []micros {
 	ahead := []micros{0}
-	for _, d := range h.disturbances {
+	for _, d := range h.Disturbances {
 		if d.Kind == clockKind && d.Start <= to && d.End >= from {
 			ahead = append(ahead, d.Ahead)
 		}
@@ -83,7 +83,7 @@ func (s *subscription) excuse(published, due micros) string {
 func (s *subscription) passed(from, to, allowed micros) (counts, due micros) {
 	type pause struct{ start, end micros }
 	pauses := []pause{{to, to}}
-	for _, d := range s.disturbances {
+	for _, d := range s.Disturbances {
 		if slices.Contains(suspends, d.Kind) {
 			pauses = append(pauses, pause{d.Start, d.End})
 		}

@@ -5,9 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
-	"os"
 	"os/exec"
-	"path/filepath"
 
 	"github.com/pkg/errors"
 )
@@ -17,16 +15,8 @@ var judgePy []byte
 
 // JudgeAgain writes the history to a file, lets judge.py judge it, and returns that verdict.
 func (h *History) JudgeAgain(ctx context.Context, path string) (*Verdict, error) {
-	file, err := os.Create(filepath.Clean(path))
-	if err != nil {
-		return nil, errors.Wrap(err, "writing the history")
-	}
-	if err := h.Write(file); err != nil {
-		file.Close()
+	if err := h.Write(path); err != nil {
 		return nil, err
-	}
-	if err := file.Close(); err != nil {
-		return nil, errors.Wrap(err, "writing the history")
 	}
 	cmd := exec.CommandContext(ctx, "python3", "-", path)
 	var stderr bytes.Buffer

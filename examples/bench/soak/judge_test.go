@@ -237,7 +237,7 @@ func TestJudges_AgreeOn(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := &History{settings: settings{Slack: sec, Sleep: 2 * sec, Notifies: true, End: at(60 * sec)}}
+			h := &History{Run: settings{Slack: sec, Sleep: 2 * sec, Notifies: true, End: at(60 * sec)}}
 			h.add(&pageRecord{Page: 1, Kind: tt.kind, IDs: []string{"a"}})
 			if tt.kind != legacy {
 				h.add(&pollRecord{Page: 1, Sent: at(0), At: at(ms), Cursors: map[string]string{"a": "now"},
@@ -266,7 +266,7 @@ func TestJudges_AgreeOn(t *testing.T) {
 }
 
 func TestJudges_CountAPageWithoutAnyCursorAsMissed(t *testing.T) {
-	h := &History{settings: settings{Slack: sec, Notifies: true, End: at(60 * sec)}}
+	h := &History{Run: settings{Slack: sec, Notifies: true, End: at(60 * sec)}}
 	h.add(&pageRecord{Page: 1, Kind: precise, IDs: []string{"a"}})
 	h.add(&pollRecord{Page: 1, Sent: at(0), At: at(ms), Cursors: map[string]string{"a": "now"},
 		Answer: `{"s":0,"at":{"a":"now"}}`})
@@ -276,12 +276,12 @@ func TestJudges_CountAPageWithoutAnyCursorAsMissed(t *testing.T) {
 }
 
 func TestAllowed_IsLongerWithAClockAheadAndWithoutNotifications(t *testing.T) {
-	h := &History{settings: settings{Sleep: toMicros(sleep), Notifies: true}}
+	h := &History{Run: settings{Sleep: toMicros(sleep), Notifies: true}}
 	right, ahead := h.allowed(&pageRecord{Kind: legacy}), h.allowed(&pageRecord{Kind: legacy, Ahead: 1})
 	if right != 3*sec || ahead != longestAllowed {
 		t.Errorf("%v and %v, want 3s and 4s", right.duration(), ahead.duration())
 	}
-	h.settings.Notifies = false
+	h.Run.Notifies = false
 	if got := h.allowed(&pageRecord{Kind: precise}); got != toMicros(sleep) {
 		t.Errorf("without notifications: %v, want one sleep", got.duration())
 	}

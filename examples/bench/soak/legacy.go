@@ -34,14 +34,14 @@ func legacyClock() time.Duration {
 
 // runLegacy sends the requests of comet.php's client, which ends at the first answer that is not HTTP 200.
 func (p *page) runLegacy(ctx context.Context) {
-	clock := func() int64 { return time.Now().Add(p.ahead).UnixMilli() }
-	for _, id := range p.ids {
+	clock := func() int64 { return time.Now().Add(p.Ahead.duration()).UnixMilli() }
+	for _, id := range p.IDs {
 		p.cursors[id] = strconv.Itoa(int(math.Round(float64(clock()) / 1000)))
 	}
 	for {
 		var query strings.Builder
 		query.WriteString("&")
-		for _, id := range p.ids {
+		for _, id := range p.IDs {
 			fmt.Fprintf(&query, "subscribed[%s]=%s&", id, p.cursors[id])
 		}
 		fmt.Fprint(&query, clock())

@@ -17,12 +17,9 @@ import (
 
 // page polls like a page in a browser, and records what it asked and was answered.
 type page struct {
+	pageRecord
 	soak    *soak
-	number  int
-	kind    kind
-	ids     []string
-	ahead   time.Duration // how far its clock is ahead of the server's
-	data    bool          // It asks for data.
+	data    bool // It asks for data.
 	browser *http.Client
 	cursors map[string]string
 }
@@ -43,8 +40,8 @@ const retryPause = time.Second
 func (s *soak) newPage(number int) *page {
 	kinds := []kind{legacy, precise, legacy, stream}
 	return &page{
-		soak: s, kind: kinds[number%len(kinds)], ids: s.events.ofPage(number), data: number/8%2 == 0,
-		browser: newBrowser(),
+		pageRecord: pageRecord{Kind: kinds[number%len(kinds)], IDs: s.events.ofPage(number)},
+		soak:       s, data: number/8%2 == 0, browser: newBrowser(),
 	}
 }
 
@@ -52,12 +49,13 @@ func (s *soak) newPage(number int) *page {
 func (p *page) run(ctx context.Context) {
 	defer p.browser.CloseIdleConnections()
 	for ctx.Err() == nil {
-		p.number, p.cursors, p.ahead = int(p.soak.lastPage.Add(1)), map[string]string{}, 0
-		if p.kind == legacy {
-			p.ahead = legacyClock()
+		p.Page, p.cursors = int(p.soak.lastPage.Add(1)), map[string]string{}
+		if p.Kind == legacy {
+			p.Ahead = toMicros(legacyClock())
 		}
-		p.soak.history.add(&pageRecord{Page: p.number, Kind: p.kind, IDs: p.ids, Ahead: toMicros(p.ahead)})
-		switch p.kind {
+		record := p.pageRecord
+		p.soak.history.add(&record)
+		switch p.Kind {
 		case legacy:
 			p.runLegacy(ctx)
 		case precise:
@@ -74,16 +72,21 @@ func (p *page) run(ctx context.Context) {
 // errInvalid means that an answer breaks the protocol.
 var errInvalid = errors.New("invalid answer")
 
+// asks returns the record of a poll, without its answer.
+func (p *page) asks(sent micros) *pollRecord {
+	return &pollRecord{Page: p.Page, Sent: sent, Cursors: maps.Clone(p.cursors), Data: p.data}
+}
+
 // poll sends a poll and reads its answer. It records the two, and if the browser had to send the poll again.
 func (p *page) poll(ctx context.Context, query string, read func(body []byte) error) error {
-	r := &pollRecord{Page: p.number, Sent: now(), Cursors: maps.Clone(p.cursors), Data: p.data}
+	r := p.asks(now())
 	connections := 0
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
 		if connections++; connections > 1 {
 			r.Resent = now()
 		}
 	}})
-	body, err := get(traced, p.browser, p.soak.endpoint+"?"+query)
+	body, err := do(traced, p.browser, http.MethodGet, p.soak.endpoint+"?"+query, nil)
 	if err == nil {
 		err = read(body)
 	}
@@ -99,7 +102,7 @@ func (p *page) record(ctx context.Context, r *pollRecord, answer string, err err
 	r.At, r.Answer = now(), answer
 	if err != nil {
 		r.Error = kindOf(err)
-		r.Ended = p.kind == legacy || errors.Is(err, errInvalid)
+		r.Ended = p.Kind == legacy || errors.Is(err, errInvalid)
 	}
 	p.soak.history.add(r)
 	p.soak.answers.Add(1)

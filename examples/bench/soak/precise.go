@@ -26,7 +26,7 @@ func (p *page) runPrecise(ctx context.Context) {
 
 // getCursors asks for the cursors until it has them. There are none while the store cannot be reached.
 func (p *page) getCursors(ctx context.Context) error {
-	for _, id := range p.ids {
+	for _, id := range p.IDs {
 		p.cursors[id] = "now"
 	}
 	for {
@@ -51,7 +51,7 @@ func (p *page) givesUp(ctx context.Context, err error) bool {
 
 func (p *page) query() string {
 	var query strings.Builder
-	for _, id := range p.ids {
+	for _, id := range p.IDs {
 		query.WriteString("subscribed[" + id + "]=" + p.cursors[id] + "&")
 	}
 	if p.data {
@@ -77,7 +77,7 @@ func (p *page) readPrecise(body []byte) error {
 	if err := decode(body, &answer); err != nil {
 		return err
 	}
-	if (answer.S == 1) != (len(answer.K) > 0) || p.kind == precise && len(answer.At) != len(p.ids) {
+	if (answer.S == 1) != (len(answer.K) > 0) || p.Kind == precise && len(answer.At) != len(p.IDs) {
 		return errors.WithMessage(errInvalid, "s, k and at contradict each other")
 	}
 	for id, cursor := range answer.At {

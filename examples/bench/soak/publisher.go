@@ -130,10 +130,6 @@ func newBrowser() *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableCompression: true}}
 }
 
-func get(ctx context.Context, client *http.Client, url string) ([]byte, error) {
-	return do(ctx, client, http.MethodGet, url, nil)
-}
-
 // do returns the body of an answer. A status other than HTTP 200 is an error.
 func do(ctx context.Context, client *http.Client, method, url string, body io.Reader) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, body)

@@ -59,14 +59,14 @@ type Delay struct {
 
 func newReport(h *History) *Report {
 	r := &Report{
-		Seed: h.settings.Seed, Disturbances: map[string]int{}, Publications: map[string]int{}, Delays: map[kind]Delay{},
+		Disturbances: map[string]int{}, Publications: map[string]int{}, Delays: map[kind]Delay{},
 		Problems: map[string]int{},
 		Verdict: Verdict{
 			Excused: map[string]int{}, Closed: map[string]int{}, Failed: map[string]int{}, Errors: map[string]int{},
 		},
 		delays: map[kind][]micros{},
 	}
-	for _, d := range h.disturbances {
+	for _, d := range h.Disturbances {
 		r.Disturbances[d.Kind]++
 		r.Longest = max(r.Longest, (d.End - d.Start).duration().Seconds())
 	}
@@ -84,7 +84,7 @@ func (r *Report) finish() {
 // complete adds what the history does not have.
 func (s *soak) complete(r *Report) {
 	r.Server, r.Store = s.options.Server, s.options.Store
-	r.Seconds, r.Pages, r.Used = s.options.Time.Seconds(), s.options.Pages, s.used
+	r.Seconds, r.Pages, r.Seed, r.Used = s.options.Time.Seconds(), s.options.Pages, s.options.Seed, s.used
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for what, n := range s.failures {

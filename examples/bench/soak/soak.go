@@ -32,12 +32,7 @@ type Options struct {
 	Usage func(pid int) (Usage, error)
 }
 
-// The settings of the endpoint. Polls and streams are short, so that some of them end unchanged.
 const sleep = 2 * time.Second
-
-var endpointSettings = map[string]string{
-	"tries": "5", "sleep": sleep.String(), "stream.comment": "5s", "stream.end": "30s",
-}
 
 // Run starts the server, soaks it and judges it. Every second it calls show with its progress. An error means
 // that the soak itself was not possible; the report says whether something was missed.
@@ -46,17 +41,20 @@ func Run(ctx context.Context, o Options, show func(string)) (_ *Report, _ *Histo
 	defer h.close()
 	defer h.recover(&failed)
 	s := &soak{options: o, events: newEvents(o.Pages), failures: map[string]int{}}
-	s.history.settings = settings{
-		Slack: toMicros(o.Slack), Sleep: toMicros(sleep), Seed: o.Seed, Previous: o.Previous != "",
+	s.history.Run = settings{
+		Slack: toMicros(o.Slack), Sleep: toMicros(sleep), Previous: o.Previous != "",
 		Notifies: o.Server.HasDaemon() && o.Store != memcached,
 	}
 	if err := s.openStore(ctx, h); err != nil {
 		return nil, nil, err
 	}
-	site, err := launch.Start(ctx, launch.Options{
+	start := launch.Options{
 		Server: o.Server, HoldSocket: true, Extra: apacheThreads[o.Server],
-		Settings: s.store.settings(endpointSettings), Directory: s.store.directory(),
-	})
+		// Polls and streams are short, so that some of them end unchanged.
+		Settings: map[string]string{"tries": "5", "sleep": sleep.String(), "stream.comment": "5s", "stream.end": "30s"},
+	}
+	s.store.configure(&start)
+	site, err := launch.Start(ctx, start)
 	if err != nil {
 		return nil, nil, err
 	}

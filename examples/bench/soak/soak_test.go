@@ -119,7 +119,7 @@ func soakHere(t *testing.T, serve faulty, slack time.Duration) *History {
 	o := Options{Server: "this process", Pages: 40, Time: 5 * time.Second, Slack: slack}
 	f := &fileStore{events: directory}
 	s := &soak{endpoint: server.URL + "/", options: o, store: f, events: newEvents(o.Pages), failures: map[string]int{}}
-	s.history.settings = settings{Slack: toMicros(slack), Sleep: toMicros(time.Second), Notifies: true}
+	s.history.Run = settings{Slack: toMicros(slack), Sleep: toMicros(time.Second), Notifies: true}
 	s.ways = append(s.byURL(), way{"rewriting", true, func(_ context.Context, id, data string) error {
 		return os.WriteFile(f.file(id), []byte(data), 0o644)
 	}})

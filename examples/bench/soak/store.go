@@ -2,7 +2,6 @@ package soak
 
 import (
 	"context"
-	"maps"
 
 	"github.com/pkg/errors"
 
@@ -11,10 +10,8 @@ import (
 
 // eventStore is where the events of a run are kept.
 type eventStore interface {
-	// settings adds the keys of the store to those of comet.yaml.
-	settings(endpoint map[string]string) map[string]string
-	// directory is where the files are, or empty.
-	directory() string
+	// configure tells the site where the events are.
+	configure(o *launch.Options)
 	// ways are the ways to publish, besides those by URL.
 	ways(site *launch.Site) []way
 	// stamp returns the stamp of an event, as a publisher finds it. An event that does not exist is an error.
@@ -50,10 +47,4 @@ func (s *soak) openStore(ctx context.Context, h *host) (err error) {
 		err = errors.Errorf("%q is not a store: choose from %v", s.options.Store, Stores())
 	}
 	return err
-}
-
-func with(settings map[string]string, more map[string]string) map[string]string {
-	all := maps.Clone(settings)
-	maps.Copy(all, more)
-	return all
 }

@@ -42,8 +42,7 @@ func openFiles(h *host, disturb bool) (*fileStore, error) {
 	return f, errors.Wrap(err, "making a directory of events")
 }
 
-func (f *fileStore) settings(endpoint map[string]string) map[string]string { return endpoint }
-func (f *fileStore) directory() string                                     { return f.events }
+func (f *fileStore) configure(o *launch.Options) { o.Directory = f.events }
 
 // scripts are ways to publish by a shell. FILE is the event's file, NEW another one, and DATA its data.
 var scripts = []struct {

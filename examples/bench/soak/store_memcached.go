@@ -18,14 +18,13 @@ type memcachedStore struct{ server *servertest.Memcached }
 
 func openMemcached(h *host) *memcachedStore { return &memcachedStore{servertest.StartMemcached(h)} }
 
-func (m *memcachedStore) directory() string       { return "" }
-func (m *memcachedStore) ways(*launch.Site) []way { return nil }
-
-func (m *memcachedStore) settings(endpoint map[string]string) map[string]string {
-	return with(endpoint, map[string]string{
-		"store": memcached, "memcached.servers": "[" + m.server.Address() + "]", "memcached.skew": "0",
-	})
+func (m *memcachedStore) configure(o *launch.Options) {
+	o.Settings["store"] = memcached
+	o.Settings["memcached.servers"] = "[" + m.server.Address() + "]"
+	o.Settings["memcached.skew"] = "0"
 }
+
+func (m *memcachedStore) ways(*launch.Site) []way { return nil }
 
 // stamp reads the first line of the value.
 func (m *memcachedStore) stamp(ctx context.Context, id string) (stamp micros, _ error) {
@@ -50,11 +49,10 @@ func (m *memcachedStore) disturbances(*soak) []disturbance {
 	return []disturbance{
 		{"memcached", "store", 3 * time.Second, func(t turn) (stop, error) {
 			m.server.Kill()
-			return func() error { m.server.Restart(); return nil }, nil
+			return then(m.server.Restart)
 		}},
 		{"stop store", "store", 20 * time.Second, func(t turn) (stop, error) {
-			thaw := m.server.Freeze()
-			return func() error { thaw(); return nil }, nil
+			return then(m.server.Freeze())
 		}},
 	}
 }

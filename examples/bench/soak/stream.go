@@ -22,7 +22,7 @@ func (p *page) runStream(ctx context.Context) {
 	url, last := p.soak.endpoint+"?"+p.query(), ""
 	for known := maps.Clone(p.cursors); ; {
 		p.cursors = maps.Clone(known) // A part that was cut off comes again.
-		r := &pollRecord{Page: p.number, Sent: now(), Cursors: maps.Clone(p.cursors), Data: p.data}
+		r := p.asks(now())
 		err := p.readStream(ctx, url, &last, known)
 		if err != nil {
 			p.record(ctx, r, "", err)
@@ -52,7 +52,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 	if answer.StatusCode != http.StatusOK {
 		return errors.Errorf("HTTP %d", answer.StatusCode)
 	}
-	r := &pollRecord{Sent: now()}
+	r := p.asks(now())
 	var data, id string
 	for lines := bufio.NewReader(answer.Body); ; {
 		line, err := lines.ReadString('\n')
@@ -70,20 +70,19 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 			id = value
 		case "":
 			if data != "" {
-				r.Page, r.Cursors, r.Data = p.number, maps.Clone(p.cursors), p.data
 				err := p.readPrecise([]byte(data))
 				p.record(ctx, r, data, err)
 				if err != nil {
 					return err
 				}
-				r = &pollRecord{Sent: r.At}
 			}
-			if cursors := strings.Split(id, ","); len(cursors) == len(p.ids) {
+			if cursors := strings.Split(id, ","); len(cursors) == len(p.IDs) {
 				*last = id
-				for i, id := range p.ids {
+				for i, id := range p.IDs {
 					p.cursors[id], known[id] = cursors[i], cursors[i]
 				}
 			}
+			r = p.asks(max(r.Sent, r.At)) // The next one is asked for by the answer before.
 			data, id = "", ""
 		}
 	}
