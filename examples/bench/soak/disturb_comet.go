@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,19 +20,27 @@ import (
 // cometGroup is the group of what happens to comet-fcgi.
 const cometGroup = "comet-fcgi"
 
-// superviseComet starts comet-fcgi again when it has ended by itself, as systemd does.
-func (s *soak) superviseComet(ctx context.Context) {
-	for launch.Sleep(ctx, time.Second) == nil {
-		s.comet.Lock()
-		select {
-		case <-s.site.DaemonEnded():
-			s.ended++
-			if err := s.site.StartDaemon(ctx); err != nil {
-				s.fail("starting comet-fcgi again", err)
+// superviseComet starts comet-fcgi again when it has ended by itself, as systemd does, until stop is called.
+func (s *soak) superviseComet(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		for launch.Sleep(ctx, time.Second) == nil {
+			s.comet.Lock()
+			select {
+			case <-s.site.DaemonEnded():
+				s.ended++
+				if err := s.site.StartDaemon(ctx); err != nil {
+					s.fail("starting comet-fcgi again", err)
+				}
+			default:
 			}
-		default:
+			s.comet.Unlock()
 		}
-		s.comet.Unlock()
+	})
+	return func() {
+		cancel()
+		running.Wait()
 	}
 }
 
@@ -66,8 +75,8 @@ func (s *soak) startComet(t turn) stop {
 			if err := unix.Renameat2(unix.AT_FDCWD, program, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE); err != nil {
 				return errors.Wrap(err, "exchanging the programs")
 			}
-			s.turns++
-			t.record.Target = []string{"this release", "previous release"}[s.turns%2]
+			s.exchanged++
+			t.record.Target = []string{"this release", "previous release"}[s.exchanged%2]
 		}
 		return s.site.StartDaemon(context.WithoutCancel(t.ctx))
 	}

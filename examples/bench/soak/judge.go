@@ -14,9 +14,6 @@ const (
 	tick = 10_000
 	// hold is how long an answer of comet.php's protocol is kept back at most.
 	hold = 8 * second
-	// longestAllowed is how long comet.php's client may wait at most, without a disturbance: its pause, 2 s, and
-	// 1 s if its clock is ahead.
-	longestAllowed = 4 * second
 )
 
 // judge judges the history. judge.py does the same, and shares nothing with it.
@@ -59,7 +56,7 @@ func (h *History) judgePoll(r *Report, p *pollRecord, kind kind) {
 		r.Unread = max(r.Unread, (p.Resent - p.Sent).duration().Seconds())
 	}
 	name := "polling " + string(kind) + ": " + p.Error
-	explained := (kind == legacy || !p.Ended) && h.any(fails, "", p.Sent-2*second, p.At)
+	explained := (kind == legacy || !p.Ended) && h.during(fails, "", p.Sent-2*second, p.At)
 	switch {
 	case p.Error == "":
 	case explained && p.Ended:
@@ -84,7 +81,7 @@ func (h *History) judgePublisher(r *Report, p *publication) {
 	}
 	switch {
 	case p.happened():
-	case h.any(failsPublishing, p.ID, p.Start-2*second, p.End):
+	case h.during(failsPublishing, p.ID, p.Start-2*second, p.End):
 		r.Failed[name]++
 	default:
 		r.Errors[name]++
@@ -131,6 +128,17 @@ type delivery struct {
 	from, to micros // the stamps that it can mean: those of a second, or a single one
 	cursor   micros // the cursor of the poll: its last stamp
 	data     string
+}
+
+// during is that of the history, for the event.
+func (s *subscription) during(kinds []string, from, to micros) bool {
+	return s.History.during(kinds, s.id, from, to)
+}
+
+// fault counts a fault of the subscription, and describes it.
+func (s *subscription) fault(count *int, format string, args ...any) {
+	*count++
+	s.r.detail(fmt.Sprint(s)+" "+format, args...)
 }
 
 func (s *subscription) String() string {
@@ -182,8 +190,8 @@ func (s *subscription) judgeLosses() {
 		end = last.At
 	}
 	if delay, _ := s.passed(s.polls[0].Sent, end, allowed); s.knownAt == 0 && delay > allowed {
-		s.r.Expected, s.r.Never = s.r.Expected+1, s.r.Never+1
-		s.r.detail("%s never got a cursor", s)
+		s.r.Expected++
+		s.fault(&s.r.Never, "never got a cursor")
 	}
 	for _, p := range s.published {
 		if !p.happened() || s.knownAt == 0 || p.Start > end || !s.isNew(p) {
@@ -211,11 +219,9 @@ func (s *subscription) judgeLosses() {
 			s.r.Excused[reason]++
 			s.r.detail("%s may have missed %s because of %s", s, p, reason)
 		case i < 0:
-			s.r.Never++
-			s.r.detail("%s never got %s", s, p)
+			s.fault(&s.r.Never, "never got %s", p)
 		case delay > allowed:
-			s.r.Late++
-			s.r.detail("%s got %s too late, at %v, after %v", s, p, until, delay.duration())
+			s.fault(&s.r.Late, "got %s too late, at %v, after %v", p, until, delay.duration())
 		}
 	}
 }
@@ -225,7 +231,7 @@ func (s *subscription) isNew(p *publication) bool {
 	if s.page.Kind == legacy {
 		return p.Stamp > s.known
 	}
-	return p.Start > s.knownAt || p.Stamp > s.known && !s.any(setsBack, s.id, p.Start, s.knownAt)
+	return p.Start > s.knownAt || p.Stamp > s.known && !s.during(setsBack, p.Start, s.knownAt)
 }
 
 // covers reports whether the page knows of the publication by this delivery. A second covers only what was
@@ -237,7 +243,7 @@ func (s *subscription) covers(d delivery, p *publication) bool {
 		return p.Stamp <= d.to && p.when() <= d.poll.At
 	case d.poll.At < p.Start:
 		return false
-	case d.to >= p.Stamp && !s.any(clock, s.id, p.Start, d.poll.At):
+	case d.to >= p.Stamp && !s.during(clock, p.Start, d.poll.At):
 		return true
 	}
 	return slices.ContainsFunc(s.published, func(q *publication) bool { return q.Stamp == d.to && q.End >= p.Start })
@@ -272,16 +278,14 @@ func (s *subscription) judgeDeliveries() {
 	var before micros
 	for _, d := range s.deliveries {
 		if !slices.ContainsFunc(s.published, func(p *publication) bool { return s.explains(d, p) }) {
-			s.r.Invented++
-			s.r.detail("%s got at %v a stamp from %v on, which nobody had published", s, d.poll.At, d.from)
+			s.fault(&s.r.Invented, "got at %v a stamp from %v on, which nobody had published", d.poll.At, d.from)
 		}
 		again := false
 		if s.page.Kind != legacy { // The first cursor of a legacy page is of its own clock.
 			before, again = d.cursor, d.to == d.cursor
 		}
-		if again || d.to+tick < before && !s.any(setsBack, s.id, d.poll.Sent-30*second, d.poll.At) {
-			s.r.Disordered++
-			s.r.detail("%s got at %v the stamp %v, and had %v", s, d.poll.At, d.to, before)
+		if again || d.to+tick < before && !s.during(setsBack, d.poll.Sent-30*second, d.poll.At) {
+			s.fault(&s.r.Disordered, "got at %v the stamp %v, and had %v", d.poll.At, d.to, before)
 		}
 		before = d.to
 		if d.poll.Data && s.page.Kind != legacy {
@@ -295,7 +299,7 @@ func (s *subscription) judgeDeliveries() {
 func (s *subscription) explains(d delivery, p *publication) bool {
 	const near = 100 // A publication without a clock of its own takes the next microsecond.
 	if s.page.Kind == legacy && d.to <= d.cursor && p.latest() < d.poll.Sent-second &&
-		!s.any(clock, s.id, d.poll.Sent, d.poll.At) {
+		!s.during(clock, d.poll.Sent, d.poll.At) {
 		return false
 	}
 	return p.Stamp+near >= d.from && p.Stamp-near <= d.to ||
@@ -313,33 +317,30 @@ func (s *subscription) judgeData(d delivery) {
 			continue
 		}
 		if p.happened() && p.Stamp <= d.to && (newest == nil || p.Start > newest.Start) &&
-			!s.any(clock, s.id, p.Start, d.poll.At) {
+			!s.during(clock, p.Start, d.poll.At) {
 			newest = p
 		}
 		if source == nil && *p.Data == d.data && p.Start <= d.poll.At {
 			source = p
 		}
 	}
-	forgotten := newest == nil || s.any(loses, s.id, newest.Start, d.poll.At)
+	forgotten := newest == nil || s.during(loses, newest.Start, d.poll.At)
 	switch {
 	case d.data == "":
 		if !forgotten && !s.mayLackData(d, newest) {
-			s.r.Torn++
-			s.r.detail("%s got at %v the stamp %v without data, and %s had data", s, d.poll.At, d.to, newest)
+			s.fault(&s.r.Torn, "got at %v the stamp %v without data, and %s had data", d.poll.At, d.to, newest)
 		}
 	case source == nil:
-		s.r.Torn++
-		s.r.detail("%s got at %v the data %.100q, which nobody had published", s, d.poll.At, d.data)
+		s.fault(&s.r.Torn, "got at %v the data %.100q, which nobody had published", d.poll.At, d.data)
 	case !forgotten && source.latest() < newest.Start:
-		s.r.Stale++
-		s.r.detail("%s got at %v with %v the data of %s, and %s was later", s, d.poll.At, d.to, source, newest)
+		s.fault(&s.r.Stale, "got at %v with %v the data of %s, and %s was later", d.poll.At, d.to, source, newest)
 	}
 }
 
 // mayLackData reports whether the event may have had no data: a program was writing the file, or failed to.
 // Version 0.1.0 left data out if it had no descriptor.
 func (s *subscription) mayLackData(d delivery, newest *publication) bool {
-	if s.Run.Previous && s.any([]string{"descriptors"}, s.id, d.poll.At-second, d.poll.At) {
+	if s.Run.Previous && s.during([]string{"descriptors"}, d.poll.At-second, d.poll.At) {
 		return true
 	}
 	return slices.ContainsFunc(s.published, func(p *publication) bool {

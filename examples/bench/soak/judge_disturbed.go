@@ -35,8 +35,8 @@ const clockKind = "clock"
 // has connected, the request fails; otherwise not.
 const requestTimeout = 10 * second
 
-// any reports whether a disturbance of one of the kinds was in a time, and can affect the event.
-func (h *History) any(kinds []string, id string, from, to micros) bool {
+// during reports whether a disturbance of one of the kinds was in a time, and can affect the event.
+func (h *History) during(kinds []string, id string, from, to micros) bool {
 	return slices.ContainsFunc(h.Disturbances, func(d *disturbed) bool {
 		end, elsewhere := d.End, false
 		if d.Kind == clockKind {
@@ -69,7 +69,7 @@ func (s *subscription) excuse(published, due micros) string {
 		kinds = losesLegacy
 	}
 	for _, kind := range kinds {
-		if s.any([]string{kind}, s.id, published, due) {
+		if s.during([]string{kind}, published, due) {
 			return kind
 		}
 	}

@@ -90,7 +90,7 @@ func (s *soak) complete(r *Report) {
 	for what, n := range s.failures {
 		r.Problems[what] += n
 	}
-	if more, ok := s.used[1].exceeds(s.used[0]); ok {
+	if more := s.used[1].exceeds(s.used[0]); more != "" {
 		r.Problems["comet-fcgi uses "+more+" than before the pages"]++
 	}
 }

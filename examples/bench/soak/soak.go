@@ -108,7 +108,7 @@ type soak struct {
 	history      History
 	comet        sync.Mutex // held while something happens to comet-fcgi
 	ended        int        // how often comet-fcgi has ended by itself
-	turns        int        // how often the releases have changed
+	exchanged    int        // how often the releases have changed
 	used         [2]Usage   // of comet-fcgi, before the pages and after them
 
 	lastPage, published, answers, disturbed atomic.Int64
@@ -130,12 +130,8 @@ func (s *soak) run(ctx context.Context, show func(string)) error {
 		working.Go(func() { s.publishUntil(ctx, end) })
 	}
 	working.Go(func() { s.disturbUntil(ctx, end) })
-	if s.site != nil && s.options.Server.HasDaemon() {
-		supervising, stop := context.WithCancel(ctx)
-		var supervisor sync.WaitGroup
-		defer supervisor.Wait()
-		defer stop()
-		supervisor.Go(func() { s.superviseComet(supervising) })
+	if s.options.Server.HasDaemon() {
+		defer s.superviseComet(ctx)()
 	}
 	for time.Now().Before(end) && launch.Sleep(ctx, time.Second) == nil {
 		show(s.progress())
@@ -174,8 +170,8 @@ func (s *soak) openPages(ctx context.Context, end time.Time) (closePages func())
 
 // waitForLastAnswers waits until every page has everything, or until it is too late for that.
 func (s *soak) waitForLastAnswers(ctx context.Context) error {
-	most := longestAllowed.duration() + sleep + s.options.Slack
-	for end := time.Now().Add(most); s.history.judge().Never > 0 && time.Now().Before(end); {
+	longest := s.history.allowed(&pageRecord{Kind: legacy, Ahead: 1}).duration()
+	for end := time.Now().Add(longest + sleep); s.history.judge().Never > 0 && time.Now().Before(end); {
 		if err := launch.Sleep(ctx, time.Second); err != nil {
 			return err
 		}

@@ -25,13 +25,15 @@ type fileStore struct {
 	inPlace sync.Mutex // Two programs that write a file at the same time mix their data.
 }
 
+const mountSize = 4 << 20 // bytes
+
 func openFiles(h *host, disturb bool) (*fileStore, error) {
 	if !disturb {
 		return &fileStore{}, nil
 	}
 	f := &fileStore{mount: h.TempDir()}
 	f.events = filepath.Join(f.mount, "events")
-	if err := unix.Mount("tmpfs", f.mount, "tmpfs", 0, "size=4m,mode=0755"); err != nil {
+	if err := unix.Mount("tmpfs", f.mount, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0755", mountSize)); err != nil {
 		return nil, errors.Wrap(err, "mounting a file system for the events (run this as root)")
 	}
 	h.Cleanup(func() { _ = unix.Unmount(f.mount, unix.MNT_DETACH) }) // comet-fcgi keeps it open until it has ended.
@@ -115,16 +117,8 @@ func (f *fileStore) disturbances(s *soak) []disturbance {
 // fill fills the file system.
 func (f *fileStore) fill(turn) (stop, error) {
 	path := filepath.Join(f.mount, "filler")
-	file, err := os.Create(path)
-	if err != nil {
-		return nil, errors.Wrap(err, "filling the file system")
-	}
-	defer file.Close()
-	for block := make([]byte, 4096); err == nil; {
-		_, err = file.Write(block)
-	}
-	if !errors.Is(err, unix.ENOSPC) {
-		return nil, errors.Wrap(err, "filling the file system")
+	if err := os.WriteFile(path, make([]byte, mountSize), 0o600); !errors.Is(err, unix.ENOSPC) {
+		return nil, errors.Errorf("the file system is not full: %v", err)
 	}
 	return func() error { return errors.Wrap(os.Remove(path), "emptying the file system") }, nil
 }

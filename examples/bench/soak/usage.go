@@ -14,17 +14,17 @@ type Usage struct {
 	MiB   float64 `json:"mib"`   // of memory that is its own (PSS)
 }
 
-// exceeds returns by what a usage is more than an earlier one: more than what a process may keep that has
-// worked.
-func (u Usage) exceeds(earlier Usage) (more string, _ bool) {
+// exceeds returns by what a usage is more than an earlier one. It is empty if a process that has worked may
+// keep that.
+func (u Usage) exceeds(earlier Usage) (more string) {
 	const files, mib = 16, 24 // Redis has several connections, each to several servers.
 	switch {
 	case u.Files > earlier.Files+files:
-		return fmt.Sprintf("%d open files more", u.Files-earlier.Files), true
+		return fmt.Sprintf("%d open files more", u.Files-earlier.Files)
 	case u.MiB > earlier.MiB+mib:
-		return fmt.Sprintf("%.0f MiB more", u.MiB-earlier.MiB), true
+		return fmt.Sprintf("%.0f MiB more", u.MiB-earlier.MiB)
 	}
-	return "", false
+	return ""
 }
 
 // measure measures while no page polls. The web server first has to close idle connections, which takes a
@@ -39,7 +39,7 @@ func (s *soak) measure(ctx context.Context, which int) error {
 		if s.used[which], err = s.options.Usage(s.site.DaemonPID()); err != nil {
 			return err
 		}
-		if _, more := s.used[which].exceeds(s.used[0]); !more || time.Now().After(end) {
+		if s.used[which].exceeds(s.used[0]) == "" || time.Now().After(end) {
 			return nil
 		}
 		if err := launch.Sleep(ctx, time.Second); err != nil {
