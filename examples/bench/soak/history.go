@@ -78,7 +78,7 @@ type disturbed struct {
 	Target string `json:"target,omitempty"`
 	Start  micros `json:"start"`
 	End    micros `json:"end"`
-	Ahead  micros `json:"ahead,omitempty"` // how far a clock was set forward, until the end
+	Ahead  micros `json:"ahead"` // how far a clock was set forward, until the end
 }
 
 func (h *History) add(record any) {
