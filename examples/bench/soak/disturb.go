@@ -107,7 +107,6 @@ func (s *soak) disturb(ctx context.Context, d disturbance, r *rand.Rand, lasts t
 	})
 	record.End = now()
 	s.history.add(record)
-	s.disturbed.Add(1)
 	if err != nil && ctx.Err() == nil {
 		s.fail(d.kind, err)
 	}

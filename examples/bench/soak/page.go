@@ -105,7 +105,6 @@ func (p *page) record(ctx context.Context, r *pollRecord, answer string, err err
 		r.Ended = p.Kind == legacy || errors.Is(err, errInvalid)
 	}
 	p.soak.history.add(r)
-	p.soak.answers.Add(1)
 }
 
 // decode decodes an answer, which may have no other members.

@@ -111,7 +111,7 @@ type soak struct {
 	exchanged    int        // how often the releases have changed
 	used         [2]Usage   // of comet-fcgi, before the pages and after them
 
-	lastPage, published, answers, disturbed atomic.Int64
+	lastPage, published atomic.Int64
 
 	mu       sync.Mutex // protects the following
 	failures map[string]int
@@ -206,6 +206,9 @@ func kindOf(err error) string {
 }
 
 func (s *soak) progress() string {
+	h := &s.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return fmt.Sprintf("%s, %d pages: %d publications, %d answers, %d disturbances",
-		s.options.Server, s.lastPage.Load(), s.published.Load(), s.answers.Load(), s.disturbed.Load())
+		s.options.Server, len(h.Pages), len(h.Publications), len(h.Polls), len(h.Disturbances))
 }
