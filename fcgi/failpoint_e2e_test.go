@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,7 +23,7 @@ import (
 )
 
 // A program that publishes data is killed at each of its system calls on the directory and the files in it.
-// Then readers get the old data or the new, and the next publication leaves one file for each event.
+// Each time, readers get the old data or the new, and the next publication removes what the program has left.
 func TestPublish_KilledAtAnyStepTearsNothing(t *testing.T) {
 	directory := servertest.OpenDirectory(t)
 	path := filepath.Join(directory, "a.comet")
@@ -87,12 +89,14 @@ func straced(t *testing.T, directory string, args []string, options ...string) (
 	command := exec.CommandContext(t.Context(), "strace", options...)
 	command.Env = append(isolatedEnv(directory), roleVariable+"="+roleProgram)
 	output, err := command.CombinedOutput()
-	status, _ := command.ProcessState.Sys().(interface{ Signal() unix.Signal })
-	killed = err != nil && status != nil && status.Signal() == unix.SIGKILL
-	if err != nil && !killed {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == unix.SIGKILL {
+		return true // strace ends as its program does.
+	}
+	if err != nil {
 		t.Fatalf("strace %q: %v: %s", options, err, output)
 	}
-	return killed
+	return false
 }
 
 func filesIn(t *testing.T, directory string) (names []string) {
@@ -117,7 +121,7 @@ func wantFiles(t *testing.T, directory, want string) {
 // System calls of comet-fcgi fail, or take long. Clients that poll again after an error miss nothing, and
 // comet-fcgi goes on.
 func TestServe_LosesNothingWhenSystemCallsFail(t *testing.T) {
-	const dataOnly = "data: " // The fault is one of the file that data is written to.
+	const dataOnly = "data: " // The fault is injected only into calls on the file that data is written to.
 	for _, fault := range []string{
 		"newfstatat:error=EIO:when=3+11", "newfstatat:delay_enter=20000:when=1+2",
 		"utimensat:error=EIO:when=1+2", "utimensat:delay_exit=20000",

@@ -26,7 +26,7 @@ type client struct {
 	// offset keeps clients apart. It is less than a microsecond, the unit of a stamp. Two clients that act at
 	// the very same time would do so in any order, and not in the same one when the history is played again.
 	offset  time.Duration
-	slow    time.Duration     // It takes so long to read a part of a stream.
+	slow    time.Duration     // how long it takes to read a part of a stream
 	first   int64             // the T with which a legacy client begins
 	cursors map[string]string // of the next query, by event
 	polls   []*poll

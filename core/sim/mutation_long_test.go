@@ -91,7 +91,7 @@ func buildWith(t *testing.T, directory string, sources map[string][]byte) (progr
 	return program
 }
 
-// playHistories plays the same histories each time, for some rules matter in one of ten thousand only.
+// playHistories plays the same histories each time, because some rules matter only in one of ten thousand.
 func playHistories(t *testing.T, program, test string, checks, broken int) (output string, err error) {
 	command := exec.CommandContext(t.Context(), program, "-test.run=^"+test+"$", "-test.timeout=10m",
 		"-rapid.checks="+strconv.Itoa(checks), "-rapid.seed=1", "-rapid.shrinktime=0s", "-rapid.nofailfile")

@@ -9,16 +9,16 @@ import (
 
 // Server serves an endpoint to the clients of a history.
 type Server interface {
-	// Serve answers a request, which belongs to the location.
+	// Serve answers a request to the location.
 	Serve(v Visitor, r *http.Request, l *core.Location)
-	// Drain answers all that wait, and ends. It returns at once.
+	// Drain makes the server answer all requests that wait, and end. It does not wait for that.
 	Drain()
-	// Close returns when the server has ended. Nobody waits any more.
+	// Close is called when no request waits any more. It returns when the server has ended.
 	Close()
 }
 
-// Visitor is the client's end of a request. If a request and its answer take time, the server says when the
-// endpoint got the one and decided the other.
+// Visitor is the client's end of a request. By Sent and Answered, the server says when the endpoint had the
+// request, and when it had decided the answer. Bytes may be on their way before and after.
 type Visitor interface {
 	http.ResponseWriter
 	http.Flusher

@@ -48,10 +48,10 @@ func startBubble(t testing.TB, o Options) *bubble {
 	return b
 }
 
+// startBubbleOf starts a bubble without a test, a store and a log of its own.
 func startBubbleOf(service *testService, o Options) *bubble {
 	b := &bubble{
-		log: &bytes.Buffer{}, system: newSimulation(), ended: make(chan struct{}),
-		service: service, endpoint: service.handler.Endpoint,
+		system: newSimulation(), ended: make(chan struct{}), service: service, endpoint: service.handler.Endpoint,
 	}
 	o.MaxConnections = cmp.Or(o.MaxConnections, 100)
 	o.MaxServing = cmp.Or(o.MaxServing, 8)

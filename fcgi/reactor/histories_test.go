@@ -2,9 +2,11 @@ package reactor
 
 import (
 	"flag"
+	"fmt"
 	"log/slog"
 	"math"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,9 +28,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The histories of package sim, through a web server and the reactor: bytes move in pieces of any length,
-// connections are kept, and break at any step, clients leave, and the process ends. The judge of package sim
-// judges the answers. No connection may be closed without an answer, and nothing may be left in the end.
+// The histories of package sim are played through a web server and the reactor. Bytes move in pieces of any
+// length; connections are kept, or break at any step; clients leave; the process ends. The judge of package
+// sim judges the answers. No connection may be closed without an answer, and nothing may be left in the end.
 func TestHistories_ThroughTheReactor(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := rapid.OneOf(sim.Polls(), sim.StreamsAndData()).Draw(rt, "history")
@@ -42,18 +44,16 @@ func TestHistories_ThroughTheReactor(t *testing.T) {
 				return p
 			})
 		})
-		var problems []any
+		var problems []string
 		if v := r.Judge(); v != nil {
-			problems = append(problems, v)
+			problems = append(problems, fmt.Sprint(v))
 		}
 		for _, p := range proxies {
-			for _, problem := range p.problems {
-				problems = append(problems, problem)
-			}
+			problems = append(problems, p.problems...)
 		}
 		if len(problems) > 0 {
 			rt.Log(r)
-			rt.Fatal(problems...)
+			rt.Fatal(strings.Join(problems, " "))
 		}
 	})
 }

@@ -15,24 +15,26 @@ type pipe struct {
 	*socketEnd
 	*WebServer
 	piece  int         // bytes that are moved at once, at most
-	used   bool        // for a request before
+	used   bool        // An earlier request used it, too.
 	broken atomic.Bool // The web server has closed it.
 
-	// of one request:
+	// The following belong to one request.
 	visitor  sim.Visitor
 	random   *rand.Rand
-	pauses   int           // that are left; negative: there are none
+	pauses   int           // how many are left; negative: there are none
 	steps    int           // until the connection breaks; negative: it does not
 	slowSend time.Duration // after slowAt bytes
 	slowAt   int
 	slowRead time.Duration
-	part     []byte // of the answer that is arriving
-	read     int    // bytes of the answer
+	part     []byte // the part of the answer that is arriving
+	read     int    // how many bytes of the answer have arrived
 }
 
 func (c *pipe) Read(b []byte) (int, error) {
 	if _, err := c.socketEnd.Read(nil); err == nil && c.pauses > 0 {
-		time.Sleep(time.Nanosecond) // Meanwhile, the loop writes what it can, so that a history can be played again.
+		// Let the loop first write all that it can. Otherwise chance would decide how much this reads, and no
+		// history could be played again.
+		time.Sleep(time.Nanosecond)
 	}
 	n, err := c.socketEnd.Read(b[:c.length(len(b))])
 	if len(c.part) == 0 && n > 0 {
@@ -41,7 +43,7 @@ func (c *pipe) Read(b []byte) (int, error) {
 	hadHeader := c.hasContent()
 	c.part = append(c.part, b[:n]...)
 	if c.read += n; !hadHeader && c.hasContent() {
-		// Slow is a client that does not read what fits into no buffer. So the part is not sent meanwhile.
+		// A client is slow only with a part that fits into no buffer, so that the loop has to wait for it.
 		if c.isBlocked() {
 			time.Sleep(c.slowRead)
 		}
@@ -83,7 +85,7 @@ func (c *pipe) step(isLast bool) {
 	}
 }
 
-// length returns how many of n bytes are moved in one step. The last pause is followed by the rest.
+// length returns how many of n bytes are moved in one step. After the last pause, the rest moves at once.
 func (c *pipe) length(n int) int {
 	if c.pauses == 0 {
 		return n

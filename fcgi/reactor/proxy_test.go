@@ -24,9 +24,9 @@ type schedule struct {
 	seed     uint64 // of what is drawn for each request and each connection
 	piece    int    // bytes that are moved at once, at most
 	size     int    // of the buffers of a socket, in bytes
-	keeps    int    // per cent of the requests ask to keep the connection
-	breaks   int    // per cent of the connections break during a request
-	aborts   int    // per cent of the requests whose client leaves are aborted; the other connections are closed
+	keeps    int    // how many per cent of the requests ask to keep the connection
+	breaks   int    // how many per cent of the requests lose their connection
+	aborts   int    // how many per cent of the clients that leave are reported by ABORT_REQUEST; otherwise by closing
 	slowSend time.Duration
 	slowRead time.Duration
 	places   int // for connections
@@ -37,8 +37,8 @@ const fewPlaces = 8
 
 // proxy is the web server of a history. It passes each request on to the reactor, as nginx does.
 //
-// A request and an answer pass in less than a microsecond, unless the schedule is slow. Publications are made
-// between these. So it does not matter to the judge how long bytes take.
+// A publication is sent at a whole microsecond, and a poll between two. A request and an answer pass in less
+// than a microsecond, unless the schedule is slow. So it does not matter to the judge how long bytes take.
 type proxy struct {
 	*bubble
 	schedule
@@ -75,12 +75,14 @@ func (p *proxy) Serve(v sim.Visitor, r *http.Request, l *core.Location) {
 	}
 	e.records = Request(e.id, flagsOf(e.keep), variables, string(body))
 
-	var within time.Duration // its microsecond
+	begin := time.Now().Add(time.Microsecond - 1).Truncate(time.Microsecond)
 	if e.waits {
-		within = time.Duration(50 + random.IntN(150))
+		begin = begin.Add(time.Duration(50 + random.IntN(150)))
 	}
-	time.Sleep(time.Until(time.Now().Add(time.Microsecond - 1).Truncate(time.Microsecond).Add(within)))
-	for e.pipe = p.reuse(random); !e.run(); e.pipe = nil { // nginx does not try a publication again, but that is harmless.
+	time.Sleep(time.Until(begin))
+	e.pipe = p.reuse(random)
+	for !e.run() { // nginx does not send a publication again, but here that is harmless.
+		e.pipe = nil
 	}
 }
 
@@ -91,7 +93,7 @@ func flagsOf(keep bool) byte {
 	return 0
 }
 
-// reuse returns an idle connection, or nil.
+// reuse returns an idle connection; or nil, at random or because there is none.
 func (p *proxy) reuse(random *rand.Rand) *pipe {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,7 +151,7 @@ func (p *proxy) report(format string, values ...any) {
 	p.problems = append(p.problems, fmt.Sprintf(format, values...))
 }
 
-// Write makes a proxy a log, for the reactor logs no error but a panic.
+// Write makes a proxy the output of a log. The only errors that the reactor logs are panics.
 func (p *proxy) Write(line []byte) (int, error) {
 	p.report("panic: %s", line)
 	return len(line), nil
@@ -166,9 +168,9 @@ type exchange struct {
 	waits        bool // It does not publish.
 	keep, aborts bool
 	pipe         *pipe
-	aborted      time.Time // when the client had left and that was sent
-	hasHeader    bool      // The visitor has the header of a stream.
-	out          []byte    // that the visitor does not have
+	aborted      time.Time // when ABORT_REQUEST was sent, because the client had left
+	hasHeader    bool      // The visitor has the header of the answer.
+	out          []byte    // what has arrived, but was not passed on to the visitor
 }
 
 func (e *exchange) chance(percent int) bool { return e.random.IntN(100) < percent }
@@ -185,12 +187,13 @@ func (e *exchange) run() (done bool) {
 	if e.waits {
 		c.slowSend, c.slowAt = e.slowSend, e.random.IntN(400)
 	}
-	// A legacy client may miss what is published before it has an answer.
+	// The connection of a legacy poll does not break: its client may miss what is published before it has an
+	// answer.
 	isPrecise := strings.Contains(e.request.URL.RawQuery, "=now") || strings.Contains(e.request.URL.RawQuery, ".")
 	if (isPrecise || !e.waits) && e.chance(e.breaks) {
 		c.steps = 1 + e.random.IntN(60)
 	}
-	err := e.exchange()
+	err := e.sendAndReceive()
 	switch {
 	case err == nil && e.keep && !c.broken.Load():
 		e.mu.Lock()
@@ -213,8 +216,8 @@ func (e *exchange) run() (done bool) {
 	return true
 }
 
-// exchange sends the request, and passes on the answer.
-func (e *exchange) exchange() error {
+// sendAndReceive sends the request, and passes on the answer.
+func (e *exchange) sendAndReceive() error {
 	c := e.pipe
 	e.await()
 	if _, err := c.Write(e.records); err != nil {
@@ -279,7 +282,7 @@ func (e *exchange) receive() error {
 			if e.pass(); e.hasHeader {
 				e.visitor.(http.Flusher).Flush()
 				e.await()
-				e.pipe.slowRead = e.slowRead // The first bytes are not slow: the stream begins with the first part.
+				e.pipe.slowRead = e.slowRead // The first part is never slow: it says when the stream began.
 			}
 		}
 	}
