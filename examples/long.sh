@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests that take minutes: thousands of random histories, each rule of delivery broken once, many
 # connections, soaks behind real web servers, and fuzzing. The soaks need the servers that examples/test.sh
-# installs. One of them breaks what it can, and needs root, because it mounts a file system.
+# installs. Those with disturbances need root, because they mount a file system.
 #
 #   NOVCOMET_SEED=7         other histories and disturbances than those of every run; 0 draws a seed
 #   NOVCOMET_SOAK=10m       how long each soak lasts; more servers and stores are disturbed then
@@ -42,12 +42,12 @@ if [ "$(id -u)" = 0 ]; then
 	soaks=("$first")
 	[ -z "${NOVCOMET_SOAK:-}" ] || soaks+=("--with nginx" "--with apache-proxy" "--store redis" "--store redis-sentinel"
 		"--store redis-cluster" "--store memcached")
-	for options in "${soaks[@]}"; do # The mounts end with their name space, even if the soak is killed.
+	for options in "${soaks[@]}"; do # Its mount ends with its name space, even if the soak is killed.
 		# shellcheck disable=SC2086
 		unshare --mount go -C examples/bench run . --soak "${NOVCOMET_SOAK:-2m}" --disturb all --seed "${NOVCOMET_SEED:-1}" $options
 	done
 else
-	echo "NOT RUN: it mounts a file system, so it needs root"
+	echo "NOT RUN: it needs root, because it mounts a file system"
 fi
 
 echo "== fuzzing"
