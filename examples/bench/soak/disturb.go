@@ -97,14 +97,7 @@ func (s *soak) disturb(ctx context.Context, d disturbance, r *rand.Rand, lasts t
 		defer s.comet.Unlock()
 	}
 	record := &disturbed{Kind: d.kind, Start: now()}
-	err := try(func() error {
-		end, err := d.start(turn{ctx, r, record})
-		if end == nil {
-			return err
-		}
-		_ = launch.Sleep(ctx, lasts)
-		return errors.Join(err, end()) // It must be ended in any case.
-	})
+	err := d.run(turn{ctx, r, record}, lasts)
 	record.End = now()
 	s.history.add(record)
 	if err != nil && ctx.Err() == nil {
@@ -112,8 +105,12 @@ func (s *soak) disturb(ctx context.Context, d disturbance, r *rand.Rand, lasts t
 	}
 }
 
-// try calls f, and returns the reason if a server of servertest cannot be used.
-func try(f func() error) (err error) {
-	defer (*host)(nil).recover(&err)
-	return f()
+func (d disturbance) run(t turn, lasts time.Duration) (err error) {
+	defer recoverFatal(&err)
+	end, err := d.start(t)
+	if end == nil {
+		return err
+	}
+	_ = launch.Sleep(t.ctx, lasts)
+	return errors.Join(err, end()) // It must be ended in any case.
 }

@@ -12,7 +12,7 @@ type host struct {
 	cleanups   []func()
 }
 
-// fatal is the reason why a server could not be used.
+// fatal is what Fatal panics with: the reason why a server could not be used.
 type fatal string
 
 func (h *host) Helper()                           {}
@@ -32,8 +32,8 @@ func (h *host) TempDir() string {
 	return directory
 }
 
-// recover turns Fatal into an error of the function that defers it.
-func (h *host) recover(err *error) {
+// recoverFatal turns Fatal into an error of the function that defers it.
+func recoverFatal(err *error) {
 	switch reason := recover().(type) {
 	case nil:
 	case fatal:

@@ -39,61 +39,66 @@ const sleep = 2 * time.Second
 func Run(ctx context.Context, o Options, show func(string)) (_ *Report, _ *History, failed error) {
 	h := &host{}
 	defer h.close()
-	defer h.recover(&failed)
+	defer recoverFatal(&failed)
 	s := &soak{options: o, events: newEvents(o.Pages), failures: map[string]int{}}
-	s.history.Run = settings{
-		Slack: toMicros(o.Slack), Sleep: toMicros(sleep), Previous: o.Previous != "",
-		Notifies: o.Server.HasDaemon() && o.Store != memcached,
-	}
-	if err := s.openStore(ctx, h); err != nil {
+	if err := s.start(ctx, h); err != nil {
 		return nil, nil, err
-	}
-	start := launch.Options{
-		Server: o.Server, HoldSocket: true, Extra: apacheThreads[o.Server],
-		// Polls and streams are short, so that some of them end unchanged.
-		Settings: map[string]string{"tries": "5", "sleep": sleep.String(), "stream.comment": "5s", "stream.end": "30s"},
-	}
-	s.store.configure(&start)
-	site, err := launch.Start(ctx, start)
-	if err != nil {
-		return nil, nil, err
-	}
-	h.Cleanup(func() { site.Stop() })
-	s.site, s.endpoint = site, site.URL+"/comet.php"
-	s.ways = append(s.byURL(), s.store.ways(site)...)
-	if err := s.installPrevious(); err != nil {
-		return nil, nil, err
-	}
-	if s.disturbances, err = s.chooseDisturbances(); err != nil {
-		return nil, nil, err
-	}
-	if slices.ContainsFunc(s.disturbances, func(d disturbance) bool { return d.kind == cut }) {
-		s.proxy = servertest.StartProxy(h, strings.TrimPrefix(site.URL, "http://"))
-		s.endpoint = "http://" + s.proxy.Address + "/comet.php"
 	}
 	if err := s.run(ctx, show); err != nil {
 		return nil, nil, err
 	}
 	report := s.history.judge()
 	s.complete(report)
-	report.Log = site.Log()
+	report.Log = s.site.Log()
 	// It does not start while its directory is away.
 	if byItself := s.ended - strings.Count(report.Log, "file.directory: "); byItself > 0 {
 		report.Problems["comet-fcgi has ended by itself"] = byItself
 	}
-	if err := site.Stop(); err != nil {
+	if err := s.site.Stop(); err != nil {
 		report.Problems["stopping the server: "+err.Error()]++
 	}
 	return report, &s.history, nil
 }
 
-// apacheThreads lets Apache serve 500 requests at a time (Debian: 150), besides the processes of earlier
-// reloads, which end with their last poll.
-var apacheThreads = map[launch.Server]string{
-	launch.ApacheCGI: threads, launch.ApacheProxy: threads, launch.ApacheFcgid: threads,
+// start starts the servers, and prepares what the soak does with them.
+func (s *soak) start(ctx context.Context, h *host) (err error) {
+	o := s.options
+	s.history.Run = settings{
+		Slack: toMicros(o.Slack), Sleep: toMicros(sleep), Previous: o.Previous != "",
+		Notifies: o.Server.HasDaemon() && o.Store != memcached,
+	}
+	if err := s.openStore(ctx, h); err != nil {
+		return err
+	}
+	site := launch.Options{
+		Server: o.Server, HoldSocket: true,
+		// Polls and streams are short, so that some of them end unchanged.
+		Settings: map[string]string{"tries": "5", "sleep": sleep.String(), "stream.comment": "5s", "stream.end": "30s"},
+	}
+	if strings.HasPrefix(string(o.Server), "apache") {
+		// 500 requests at a time (Debian: 150), besides those of processes that a reload has replaced.
+		site.Extra = "ServerLimit 60\nThreadLimit 50\nThreadsPerChild 50\nMaxRequestWorkers 500"
+	}
+	s.store.configure(&site)
+	if s.site, err = launch.Start(ctx, site); err != nil {
+		return err
+	}
+	h.Cleanup(func() { s.site.Stop() })
+	s.ways = append(s.byURL(), s.store.ways(s.site)...)
+	if err := s.installPrevious(); err != nil {
+		return err
+	}
+	if s.disturbances, err = s.chooseDisturbances(); err != nil {
+		return err
+	}
+	address := strings.TrimPrefix(s.site.URL, "http://")
+	if slices.ContainsFunc(s.disturbances, func(d disturbance) bool { return d.kind == cut }) {
+		s.proxy = servertest.StartProxy(h, address)
+		address = s.proxy.Address
+	}
+	s.endpoint = "http://" + address + "/comet.php"
+	return nil
 }
-
-const threads = "ServerLimit 60\nThreadLimit 50\nThreadsPerChild 50\nMaxRequestWorkers 500"
 
 // soak is one run.
 type soak struct {

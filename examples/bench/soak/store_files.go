@@ -48,14 +48,14 @@ func (f *fileStore) configure(o *launch.Options) { o.Directory = f.events }
 
 // scripts are ways to publish by a shell. FILE is the event's file, NEW another one, and DATA its data.
 var scripts = []struct {
-	name string
-	data bool
-	text string
+	name          string
+	data, inPlace bool
+	text          string
 }{
-	{"touch", false, "touch FILE"},
-	{"rewriting", true, "echo 'DATA' > FILE"},
-	{"two at once", true, "touch FILE & echo 'DATA' > FILE && wait $!"},
-	{"renaming", true, "echo 'DATA' > NEW && mv -f NEW FILE && touch -c FILE"},
+	{"touch", false, false, "touch FILE"},
+	{"rewriting", true, true, "echo 'DATA' > FILE"},
+	{"two at once", true, true, "touch FILE & echo 'DATA' > FILE && wait $!"},
+	{"renaming", true, false, "echo 'DATA' > NEW && mv -f NEW FILE && touch -c FILE"},
 }
 
 func (f *fileStore) ways(site *launch.Site) (ways []way) {
@@ -65,7 +65,7 @@ func (f *fileStore) ways(site *launch.Site) (ways []way) {
 	for _, script := range scripts {
 		ways = append(ways, way{script.name, script.data, func(ctx context.Context, id, data string) error {
 			text := strings.NewReplacer("FILE", f.file(id), "NEW", f.events+"/.new-"+id, "DATA", data).Replace(script.text)
-			if strings.Contains(text, "' > "+f.file(id)) {
+			if script.inPlace {
 				f.inPlace.Lock()
 				defer f.inPlace.Unlock()
 			}
