@@ -80,7 +80,7 @@ func (h *History) isPrecise(p *pollRecord) bool { return h.Pages[p.Page-1].Kind 
 
 // only returns the only event of a precise answer, and its data; or nothing.
 func (h *History) only(p *pollRecord) (id, data string) {
-	var answer preciseAnswer
+	var answer answer
 	if !h.isPrecise(p) || json.Unmarshal([]byte(p.Answer), &answer) != nil || len(answer.K) != 1 {
 		return "", ""
 	}

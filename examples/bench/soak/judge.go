@@ -152,7 +152,7 @@ func (s *subscription) read() {
 		if s.page.Kind == legacy && s.joined == 0 {
 			s.joined, s.known, s.knownAt = p.Sent, cursor, p.Sent
 		}
-		var answer preciseAnswer
+		var answer answer
 		if p.Error != "" || json.Unmarshal([]byte(p.Answer), &answer) != nil {
 			continue
 		}

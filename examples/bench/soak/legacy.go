@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pkg/errors"
-
 	"novcomet/examples/internal/launch"
 )
 
@@ -45,29 +43,8 @@ func (p *page) runLegacy(ctx context.Context) {
 			fmt.Fprintf(&query, "subscribed[%s]=%s&", id, p.cursors[id])
 		}
 		fmt.Fprint(&query, clock())
-		if p.poll(ctx, query.String(), p.readLegacy) != nil || launch.Sleep(ctx, legacyPause) != nil {
+		if p.poll(ctx, query.String()) != nil || launch.Sleep(ctx, legacyPause) != nil {
 			return
 		}
 	}
-}
-
-// readLegacy moves the cursors.
-func (p *page) readLegacy(body []byte) error {
-	var answer struct {
-		S int
-		K map[string]int64
-	}
-	if err := decode(body, &answer); err != nil {
-		return err
-	}
-	if (answer.S == 1) != (len(answer.K) > 0) {
-		return errors.WithMessage(errInvalid, "s and k contradict each other")
-	}
-	for id, second := range answer.K {
-		if _, asked := p.cursors[id]; !asked {
-			return errors.WithMessage(errInvalid, "the page did not ask for the event")
-		}
-		p.cursors[id] = strconv.FormatInt(second, 10)
-	}
-	return nil
 }

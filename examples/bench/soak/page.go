@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
+	"regexp"
 	"time"
 
 	"github.com/pkg/errors"
@@ -55,12 +56,13 @@ func (p *page) run(ctx context.Context) {
 		}
 		record := p.pageRecord
 		p.soak.history.add(&record)
-		switch p.Kind {
-		case legacy:
+		switch {
+		case p.Kind == legacy:
 			p.runLegacy(ctx)
-		case precise:
+		case p.getCursors(ctx) != nil:
+		case p.Kind == precise:
 			p.runPrecise(ctx)
-		case stream:
+		default:
 			p.runStream(ctx)
 		}
 		if launch.Sleep(ctx, retryPause) != nil {
@@ -72,14 +74,14 @@ func (p *page) run(ctx context.Context) {
 // errInvalid means that an answer breaks the protocol.
 var errInvalid = errors.New("invalid answer")
 
-// asks returns the record of a poll, without its answer.
-func (p *page) asks(sent micros) *pollRecord {
+// newPoll returns the record of a poll that has no answer yet.
+func (p *page) newPoll(sent micros) *pollRecord {
 	return &pollRecord{Page: p.Page, Sent: sent, Cursors: maps.Clone(p.cursors), Data: p.data}
 }
 
 // poll sends a poll and reads its answer. It records the two, and if the browser had to send the poll again.
-func (p *page) poll(ctx context.Context, query string, read func(body []byte) error) error {
-	r := p.asks(now())
+func (p *page) poll(ctx context.Context, query string) error {
+	r := p.newPoll(now())
 	connections := 0
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
 		if connections++; connections > 1 {
@@ -88,7 +90,7 @@ func (p *page) poll(ctx context.Context, query string, read func(body []byte) er
 	}})
 	body, err := do(traced, p.browser, http.MethodGet, p.soak.endpoint+"?"+query, nil)
 	if err == nil {
-		err = read(body)
+		err = p.read(body)
 	}
 	p.record(ctx, r, string(body), err)
 	return err
@@ -107,12 +109,47 @@ func (p *page) record(ctx context.Context, r *pollRecord, answer string, err err
 	p.soak.history.add(r)
 }
 
-// decode decodes an answer, which may have no other members.
-func decode(body []byte, answer any) error {
+// answer is an answer to a poll, or an event of a stream.
+type answer struct {
+	S  int
+	K  map[string]json.Number
+	At map[string]string
+	D  map[string]json.RawMessage
+}
+
+var (
+	legacyCursor  = regexp.MustCompile(`^[0-9]+$`)
+	preciseCursor = regexp.MustCompile(`^[0-9]{1,11}\.[0-9]{6}$`)
+)
+
+// read checks the form of an answer, and moves the cursors. A precise cursor also moves if the answer does
+// not name the event as changed; then the page has missed what was published up to there.
+func (p *page) read(body []byte) error {
+	var a answer
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(answer); err != nil {
+	if err := decoder.Decode(&a); err != nil {
 		return errors.Wrapf(errInvalid, "%v: %q", err, body)
+	}
+	cursors, form := a.At, preciseCursor
+	if p.Kind == legacy {
+		cursors, form = map[string]string{}, legacyCursor
+		for id, second := range a.K {
+			cursors[id] = second.String()
+		}
+	}
+	switch {
+	case (a.S == 1) != (len(a.K) > 0):
+		return errors.WithMessage(errInvalid, "s and k contradict each other")
+	case p.Kind == precise && len(a.At) != len(p.IDs), p.Kind == legacy && (a.At != nil || a.D != nil):
+		return errors.WithMessage(errInvalid, "it answers another kind of poll")
+	}
+	for id, cursor := range cursors {
+		before, asked := p.cursors[id]
+		if !asked || !form.MatchString(cursor) && (cursor != "now" || before != "now") {
+			return errors.WithMessagef(errInvalid, "%q is not a cursor of %q", cursor, id)
+		}
+		p.cursors[id] = cursor
 	}
 	return nil
 }

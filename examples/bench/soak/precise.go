@@ -2,8 +2,6 @@ package soak
 
 import (
 	"context"
-	"encoding/json"
-	"regexp"
 	"strings"
 
 	"github.com/pkg/errors"
@@ -11,14 +9,10 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// runPrecise asks for the cursors first, and polls again at once after each answer. After a failed request it
-// tries again, as a page does.
+// runPrecise polls again at once after each answer. After a failed request it tries again, as a page does.
 func (p *page) runPrecise(ctx context.Context) {
-	if p.getCursors(ctx) != nil {
-		return
-	}
 	for {
-		if err := p.poll(ctx, p.query(), p.readPrecise); p.givesUp(ctx, err) {
+		if err := p.poll(ctx, p.query()); p.givesUp(ctx, err) {
 			return
 		}
 	}
@@ -30,7 +24,7 @@ func (p *page) getCursors(ctx context.Context) error {
 		p.cursors[id] = "now"
 	}
 	for {
-		err := p.poll(ctx, p.query()+"wait=0", p.readPrecise)
+		err := p.poll(ctx, p.query()+"wait=0")
 		if p.givesUp(ctx, err) {
 			return err
 		}
@@ -58,36 +52,4 @@ func (p *page) query() string {
 		query.WriteString("data=1&")
 	}
 	return query.String()
-}
-
-// preciseAnswer is an answer to a precise poll, or an event of a stream.
-type preciseAnswer struct {
-	S  int
-	K  map[string]json.Number
-	At map[string]string
-	D  map[string]json.RawMessage
-}
-
-var preciseCursor = regexp.MustCompile(`^[0-9]{1,11}\.[0-9]{6}$`)
-
-// readPrecise moves the cursors. A cursor also moves if the answer does not name the event as changed; then
-// the page has missed what was published up to there.
-func (p *page) readPrecise(body []byte) error {
-	var answer preciseAnswer
-	if err := decode(body, &answer); err != nil {
-		return err
-	}
-	if (answer.S == 1) != (len(answer.K) > 0) || p.Kind == precise && len(answer.At) != len(p.IDs) {
-		return errors.WithMessage(errInvalid, "s, k and at contradict each other")
-	}
-	for id, cursor := range answer.At {
-		if !preciseCursor.MatchString(cursor) && (cursor != "now" || p.cursors[id] != "now") {
-			return errors.WithMessagef(errInvalid, "%q is not a precise cursor", cursor)
-		}
-		if _, asked := p.cursors[id]; !asked {
-			return errors.WithMessage(errInvalid, "the page did not ask for the event")
-		}
-		p.cursors[id] = cursor
-	}
-	return nil
 }

@@ -13,16 +13,13 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// runStream asks for the cursors first, and then reads streams as EventSource does: each is opened by the
-// same URL, and with the last id that was received.
+// runStream reads streams as EventSource does: each is opened by the same URL, and with the last id that was
+// received.
 func (p *page) runStream(ctx context.Context) {
-	if p.getCursors(ctx) != nil {
-		return
-	}
 	url, last := p.soak.endpoint+"?"+p.query(), ""
 	for known := maps.Clone(p.cursors); ; {
 		p.cursors = maps.Clone(known) // A part that was cut off comes again.
-		r := p.asks(now())
+		r := p.newPoll(now())
 		err := p.readStream(ctx, url, &last, known)
 		if err != nil {
 			p.record(ctx, r, "", err)
@@ -52,7 +49,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 	if answer.StatusCode != http.StatusOK {
 		return errors.Errorf("HTTP %d", answer.StatusCode)
 	}
-	r := p.asks(now())
+	r := p.newPoll(now())
 	var data, id string
 	for lines := bufio.NewReader(answer.Body); ; {
 		line, err := lines.ReadString('\n')
@@ -70,7 +67,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 			id = value
 		case "":
 			if data != "" {
-				err := p.readPrecise([]byte(data))
+				err := p.read([]byte(data))
 				p.record(ctx, r, data, err)
 				if err != nil {
 					return err
@@ -82,7 +79,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 					p.cursors[id], known[id] = cursors[i], cursors[i]
 				}
 			}
-			r = p.asks(max(r.Sent, r.At)) // The next one is asked for by the answer before.
+			r = p.newPoll(max(r.Sent, r.At)) // The next one is asked for by the answer before.
 			data, id = "", ""
 		}
 	}
