@@ -42,7 +42,7 @@ func (s *server) reloadUntil(ctx context.Context, signals <-chan os.Signal, sett
 		}
 		log.setLevel(next.Config)
 		s.endpoint.SetLimits(build.Limits(next.Config))
-		// First, so that no open stream sends what only the new settings let visitors publish.
+		// The open streams end first: none of them may send what only the new settings let visitors publish.
 		s.inForce.Load().locations.Replace()
 		s.inForce.Store(newInForce(next.Config))
 		announce(next, log.verbatim)

@@ -36,7 +36,7 @@ func (r *Redis) clock() []string {
 // SetAhead sets how far the clock of a server with a SettableClock is ahead, in whole seconds.
 func (r *Redis) SetAhead(ahead time.Duration) {
 	r.t.Helper()
-	file, err := os.OpenFile(r.aheadFile(), os.O_WRONLY|os.O_CREATE, 0o600) // The server has mapped this very file.
+	file, err := os.OpenFile(r.aheadFile(), os.O_WRONLY|os.O_CREATE, 0o600) // The server has mapped it: do not replace it.
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -16,13 +16,20 @@ type Proxy struct {
 	// Address is the proxy's host:port.
 	Address string
 
-	mu       sync.Mutex        // protects the fields below
-	open     map[net.Conn]bool // true for the connection of a client
-	stalled  map[net.Conn]bool
-	torn     map[net.Conn]int // how many bytes are still sent to this client before its connection is cut
+	mu       sync.Mutex // protects the fields below
+	open     map[*proxied]bool
 	accepted int
 	sent     strings.Builder
 	closed   bool
+}
+
+// proxied is a connection of the proxy, to a client or to the server.
+type proxied struct {
+	net.Conn
+	proxy    *Proxy
+	toClient bool
+	stalled  bool // protected by the proxy's mu, as is left
+	left     int  // how many bytes are still sent before the connection is reset; negative: no limit
 }
 
 // StartProxy starts a proxy for a server's host:port. It ends with the test.
@@ -32,10 +39,7 @@ func StartProxy(t testing.TB, server string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{
-		Address: listener.Addr().String(),
-		open:    map[net.Conn]bool{}, stalled: map[net.Conn]bool{}, torn: map[net.Conn]int{},
-	}
+	p := &Proxy{Address: listener.Addr().String(), open: map[*proxied]bool{}}
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
@@ -69,15 +73,14 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Tear resets each connection that is open after this number of further bytes for the client. A negative
-// number takes that back.
+// Tear resets each open connection of a client after this number of further bytes. A negative number takes
+// that back.
 func (p *Proxy) Tear(bytes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	clear(p.torn)
-	for connection, isClient := range p.open {
-		if isClient && bytes >= 0 {
-			p.torn[connection] = bytes
+	for connection := range p.open {
+		if connection.toClient {
+			connection.left = bytes
 		}
 	}
 }
@@ -87,7 +90,7 @@ func (p *Proxy) Stall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for connection := range p.open {
-		p.stalled[connection] = true
+		connection.stalled = true
 	}
 }
 
@@ -113,65 +116,60 @@ func (p *Proxy) serve(client net.Conn, address string) {
 		return
 	}
 	defer server.Close()
-	if !p.add(client, server) {
+	toClient := &proxied{Conn: client, proxy: p, toClient: true, left: -1}
+	toServer := &proxied{Conn: server, proxy: p, left: -1}
+	if !p.add(toClient, toServer) {
 		return
 	}
-	defer p.remove(client, server)
+	defer p.remove(toClient, toServer)
 	var both sync.WaitGroup
-	pipe := func(to, from net.Conn, record io.Writer) {
-		_, _ = io.Copy(direction{p, to, record}, from) // Any error ends both directions.
+	pipe := func(to, from *proxied) {
+		_, _ = io.Copy(to, from) // Any error ends both directions.
 		from.Close()
 		to.Close()
 	}
-	both.Go(func() { pipe(server, client, &p.sent) })
-	both.Go(func() { pipe(client, server, io.Discard) })
+	both.Go(func() { pipe(toServer, toClient) })
+	both.Go(func() { pipe(toClient, toServer) })
 	both.Wait()
 }
 
-func (p *Proxy) add(client, server net.Conn) bool {
+func (p *Proxy) add(connections ...*proxied) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open[client], p.open[server] = true, false
+	for _, connection := range connections {
+		p.open[connection] = true
+	}
 	return !p.closed
 }
 
-func (p *Proxy) remove(connections ...net.Conn) {
+func (p *Proxy) remove(connections ...*proxied) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, connection := range connections {
 		delete(p.open, connection)
-		delete(p.stalled, connection)
-		delete(p.torn, connection)
 	}
 }
 
-// direction is a connection that bytes are copied to. It drops them if the connection is stalled.
-type direction struct {
-	proxy  *Proxy
-	to     net.Conn
-	record io.Writer // protected by the proxy's mu
-}
-
-func (d direction) Write(b []byte) (int, error) {
+// Write drops the bytes if the connection is stalled, and resets it after the last byte that may be sent.
+func (c *proxied) Write(b []byte) (int, error) {
 	const recorded = 1 << 20
-	p := d.proxy
+	p := c.proxy
 	p.mu.Lock()
-	if p.sent.Len() < recorded {
-		_, _ = d.record.Write(b) // It never fails.
+	if !c.toClient && p.sent.Len() < recorded {
+		p.sent.Write(b)
 	}
-	stalled := p.stalled[d.to]
-	left, torn := p.torn[d.to]
-	if torn {
-		p.torn[d.to] = left - len(b)
+	stalled, left := c.stalled, c.left
+	if left >= 0 {
+		c.left = max(left-len(b), 0)
 	}
 	p.mu.Unlock()
 	switch {
 	case stalled:
 		return len(b), nil
-	case torn && len(b) > left:
-		n, _ := d.to.Write(b[:max(left, 0)])
-		_ = d.to.(*net.TCPConn).SetLinger(0) // Closing it then resets it.
+	case left >= 0 && len(b) > left:
+		n, _ := c.Conn.Write(b[:left])
+		_ = c.Conn.(*net.TCPConn).SetLinger(0) // Closing it then resets it.
 		return n, net.ErrClosed
 	}
-	return d.to.Write(b)
+	return c.Conn.Write(b)
 }
