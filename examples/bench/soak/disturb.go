@@ -13,7 +13,7 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// disturbance is something that goes wrong for a while.
+// disturbance is a kind of fault that lasts for a while.
 type disturbance struct {
 	kind    string
 	group   string        // Only one of a group is disturbed at a time.
@@ -21,11 +21,11 @@ type disturbance struct {
 	start   func(turn) (stop, error)
 }
 
-// turn is one time that something goes wrong.
+// turn is one time that a disturbance happens.
 type turn struct {
-	ctx    context.Context
-	random *rand.Rand
-	record *disturbed
+	*disturbed // its record
+	ctx        context.Context
+	random     *rand.Rand
 }
 
 // stop ends a disturbance. If it is nil, there is nothing to end.
@@ -58,8 +58,8 @@ func (s *soak) chooseDisturbances() ([]disturbance, error) {
 	}), nil
 }
 
-// disturbUntil disturbs until the end: up to three things at a time, then nothing for some seconds. The seed
-// alone decides what, when and for how long.
+// disturbUntil disturbs until the end: up to three things at a time, then nothing for some seconds. Only the
+// seed decides what, when and for how long.
 func (s *soak) disturbUntil(ctx context.Context, end time.Time) {
 	const most, least, more, apart = 3, time.Second, 5 * time.Second, 2 * time.Second
 	r := rand.New(rand.NewPCG(s.options.Seed, 0))
@@ -97,7 +97,7 @@ func (s *soak) disturb(ctx context.Context, d disturbance, r *rand.Rand, lasts t
 		defer s.comet.Unlock()
 	}
 	record := &disturbed{Kind: d.kind, Start: now()}
-	err := d.run(turn{ctx, r, record}, lasts)
+	err := d.run(turn{record, ctx, r}, lasts)
 	record.End = now()
 	s.history.add(record)
 	if err != nil && ctx.Err() == nil {

@@ -76,7 +76,7 @@ func (s *soak) startComet(t turn) stop {
 				return errors.Wrap(err, "exchanging the programs")
 			}
 			s.exchanged++
-			t.record.Target = []string{"this release", "previous release"}[s.exchanged%2]
+			t.Target = []string{"this release", "previous release"}[s.exchanged%2]
 		}
 		return s.site.StartDaemon(context.WithoutCancel(t.ctx))
 	}

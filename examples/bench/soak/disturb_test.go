@@ -13,9 +13,9 @@ import (
 func disturbHere(t *testing.T, seed uint64) *soak {
 	t.Helper()
 	start := func(t turn) (stop, error) {
-		t.record.Ahead = micros(t.random.Int64N(1000))
+		t.Ahead = micros(t.random.Int64N(1000))
 		return func() error {
-			if t.record.Kind == "d" {
+			if t.Kind == "d" {
 				return errors.New("it cannot be ended")
 			}
 			return nil

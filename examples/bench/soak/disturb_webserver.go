@@ -36,6 +36,6 @@ func (s *soak) ofWebServer() []disturbance {
 func (s *soak) worker(t turn) (pid int) {
 	workers := s.site.WorkerPIDs()
 	pid = workers[t.random.IntN(len(workers))]
-	t.record.Target = strconv.Itoa(pid)
+	t.Target = strconv.Itoa(pid)
 	return pid
 }

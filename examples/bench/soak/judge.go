@@ -95,8 +95,8 @@ func (p *publication) happened() bool { return p.Error == "" && p.Stamp >= p.Sta
 // when returns the time of the publication by the clock of the soak.
 func (p *publication) when() micros { return min(max(p.Stamp, p.Start), p.End) }
 
-// latest returns the latest time at which the publication happened. If it failed, a server can have read it
-// later.
+// latest returns the latest time at which the publication happened. If it failed, a server may still have
+// carried it out later.
 func (p *publication) latest() micros {
 	if p.Error != "" {
 		return p.End + 30*second
@@ -116,9 +116,9 @@ type subscription struct {
 	id         string
 	polls      []*pollRecord // of the page
 	published  []*publication
-	joined     micros // when the page asked for the first cursor, or with its first one
+	joined     micros // when the page asked for its first cursor, or sent its own
 	known      micros // the stamp up to which the page knew everything then
-	knownAt    micros // when a precise page was answered with that; 0: not yet
+	knownAt    micros // when the page had that cursor; 0: never
 	deliveries []delivery
 }
 
@@ -126,7 +126,7 @@ type subscription struct {
 type delivery struct {
 	poll     *pollRecord
 	from, to micros // the stamps that it can mean: those of a second, or a single one
-	cursor   micros // the cursor of the poll: its last stamp
+	cursor   micros // the last stamp that the cursor of the poll means
 	data     string
 }
 
@@ -235,8 +235,8 @@ func (s *subscription) isNew(p *publication) bool {
 }
 
 // covers reports whether the page knows of the publication by this delivery. A second covers only what was
-// published before the answer came. If the clock was set, stamps have no order; then it counts when a
-// publisher has found the stamp.
+// published before the answer came. If the clock was set, stamps have no order; then the delivery counts if
+// its stamp was found in the store after the publication had begun.
 func (s *subscription) covers(d delivery, p *publication) bool {
 	switch {
 	case s.page.Kind == legacy:
@@ -295,7 +295,7 @@ func (s *subscription) judgeDeliveries() {
 }
 
 // explains reports whether the delivery can mean this publication, which must have run at its stamp. A legacy
-// page gets the second that it knows again only for what was published after its last answer.
+// page gets a second again only if something was published after its last answer.
 func (s *subscription) explains(d delivery, p *publication) bool {
 	const near = 100 // A publication without a clock of its own takes the next microsecond.
 	if s.page.Kind == legacy && d.to <= d.cursor && p.latest() < d.poll.Sent-second &&

@@ -139,12 +139,12 @@ func do(ctx context.Context, client *http.Client, method, url string, body io.Re
 	request.Header["Idempotency-Key"] = nil // It is not sent, but a POST may be sent again, too.
 	answer, err := client.Do(request)
 	if err != nil {
-		return nil, err // kindOf needs its type.
+		return nil, err // kindOf shortens it.
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return nil, err // The same.
+		return nil, err
 	}
 	if answer.StatusCode != http.StatusOK {
 		return nil, errors.Errorf("HTTP %d", answer.StatusCode)

@@ -184,7 +184,7 @@ func (f *fileStore) setClock(s *soak, t turn) (stop, error) {
 	for i, n := range t.random.Perm(len(s.events.quiet))[:files] {
 		chosen[i] = s.events.quiet[n]
 	}
-	t.record.Target, t.record.Ahead = strings.Join(chosen, ","), toMicros(ahead)
+	t.Target, t.Ahead = strings.Join(chosen, ","), toMicros(ahead)
 	publish := func(ahead time.Duration) error {
 		for _, id := range chosen {
 			if _, err := f.stamp(t.ctx, id); err != nil {

@@ -31,7 +31,7 @@ func (m *memcachedStore) stamp(ctx context.Context, id string) (stamp micros, _ 
 	const timeout = 2 * time.Second
 	connection, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, "tcp", m.server.Address())
 	if err != nil {
-		return 0, err // kindOf needs its type.
+		return 0, err // kindOf shortens it.
 	}
 	defer connection.Close()
 	if err := connection.SetDeadline(time.Now().Add(timeout)); err != nil {

@@ -57,7 +57,7 @@ func openRedis(ctx context.Context, h *host) (*redisStore, error) {
 		{clockKind, "store", 10 * time.Second, func(t turn) (stop, error) {
 			const most = 10
 			ahead := time.Duration(1+t.random.IntN(most)) * time.Second
-			t.record.Ahead = toMicros(ahead)
+			t.Ahead = toMicros(ahead)
 			server.SetAhead(ahead)
 			return then(func() { server.SetAhead(0) })
 		}},
@@ -86,7 +86,7 @@ func openCluster(ctx context.Context, h *host) (*redisStore, error) {
 		r.stop(servers.WaitUntilComplete), // The others count it as failed for some seconds more.
 		{"move", "store", 5 * time.Second, func(t turn) (stop, error) {
 			id := fmt.Sprintf("busy-%d", t.random.IntN(busyEvents))
-			t.record.Target = id
+			t.Target = id
 			from, moved := owners[id]
 			if !moved {
 				from = servers.Owner(key(id))

@@ -43,7 +43,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 	}
 	answer, err := p.browser.Do(request)
 	if err != nil {
-		return err // kindOf needs its type.
+		return err // kindOf shortens it.
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
