@@ -74,13 +74,13 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.store, storeMode, "",
 		"instead: measure two comet-fcgi that share a store: redis; with --soak any of "+strings.Join(soak.Stores(), ", "))
 	flags.DurationVar(&o.soak, soakMode, 0,
-		"instead: for this time, at least 2s, find out whether a publication is missed while servers restart")
+		"instead: for this time, at least 2s, find out whether a publication is missed while servers restart or break")
 	flags.IntVar(&o.pages, "pages", 0,
 		"soak: how many pages poll, at least 2 (default 300, or 50 if each needs a process)")
 	flags.DurationVar(&o.slack, "slack", 5*time.Second,
 		"soak: how much later than promised an answer may come, because the machine is busy (with --disturb 10s)")
 	flags.StringSliceVar(&o.disturb, "disturb", nil,
-		"soak: what is disturbed, \"all\" or kinds such as kill,full (default restart,reload); for most of it, be root")
+		"soak: what is disturbed, \"all\" or kinds such as kill,full (default restart,reload); most kinds need root")
 	flags.Uint64Var(&o.seed, "seed", 0, "soak: chooses the disturbances; it is printed (default: a new one)")
 	flags.StringVar(&o.history, "history", "", "soak: write what was asked, answered, published and disturbed here")
 	flags.DurationVar(&o.time, "time", 30*time.Minute, "give up after this time")

@@ -42,11 +42,13 @@ def stamps(cursor):
 def during(kinds, start, end, event=None):
     """Whether one of these kinds was in a time."""
     def matters(d):
-        if d["kind"] == "clock":  # It counts until its second has passed again, and 8 s of hold.
-            elsewhere = d.get("target") and event not in d["target"].split(",")
-            return not elsewhere and d["end"] + d["ahead"] + 8 * SECOND >= start
-        # request_timeout: until then, comet-fcgi waits for a request of a worker that is stopped.
-        return d["end"] >= start and (d["kind"] != "stop worker" or d["end"] - d["start"] >= 10 * SECOND)
+        if d["kind"] == "stop worker" and d["end"] - d["start"] < 10 * SECOND:
+            return False  # request_timeout: comet-fcgi waits for the request.
+        if d["kind"] != "clock":
+            return d["end"] >= start
+        elsewhere = d.get("target") and event not in d["target"].split(",")
+        # It counts until its second has passed again, and 8 s of hold.
+        return d["end"] + d["ahead"] + 8 * SECOND >= start and not elsewhere
     return any(d["kind"] in kinds and d["start"] <= end and matters(d) for d in disturbances)
 
 
@@ -133,7 +135,8 @@ class Subscription:
         pauses = sorted(pauses + [(p["sent"], p["resent"]) for p in self.polls if p.get("resent")])
         if self.known is None:
             if self.polls and passed(pauses, self.polls[0]["sent"], end, allowed)[0] > allowed:
-                verdict["expected"], verdict["never"] = verdict["expected"] + 1, verdict["never"] + 1
+                verdict["expected"] += 1
+                verdict["never"] += 1
             return
         joined, known, since = self.known
         for p in self.published:

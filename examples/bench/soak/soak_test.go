@@ -223,23 +223,26 @@ func misspelling(_ *testing.T, _ string, correct http.Handler) http.Handler {
 
 // rewritten changes every fifth answer to a poll.
 func rewritten(correct http.Handler, change func(body string) string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Accept") != "" { // a stream
-			correct.ServeHTTP(w, r)
-			return
-		}
-		answer := httptest.NewRecorder()
-		correct.ServeHTTP(answer, r)
-		body := answer.Body.String()
+	return through(correct, func(_ context.Context, body string) string {
 		if rand.IntN(5) == 0 && strings.HasPrefix(body, "{") {
 			body = change(body)
 		}
-		fmt.Fprint(w, body)
+		return body
 	})
 }
 
-// late delays each answer by two seconds.
+// late delays each answer to a poll by two seconds.
 func late(_ *testing.T, _ string, correct http.Handler) http.Handler {
+	return through(correct, func(ctx context.Context, body string) string {
+		if launch.Sleep(ctx, 2*time.Second) != nil {
+			return ""
+		}
+		return body
+	})
+}
+
+// through passes each answer to a poll through a function. Streams stay as they are.
+func through(correct http.Handler, change func(ctx context.Context, body string) string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept") != "" { // a stream
 			correct.ServeHTTP(w, r)
@@ -247,9 +250,7 @@ func late(_ *testing.T, _ string, correct http.Handler) http.Handler {
 		}
 		answer := httptest.NewRecorder()
 		correct.ServeHTTP(answer, r)
-		if launch.Sleep(r.Context(), 2*time.Second) == nil {
-			fmt.Fprint(w, answer.Body)
-		}
+		fmt.Fprint(w, change(r.Context(), answer.Body.String()))
 	})
 }
 
