@@ -2,6 +2,7 @@ package soak
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +77,9 @@ func (h *History) clone(t *testing.T) *History {
 }
 
 // isPrecise reports whether a poll is of a page that polls precisely, so that each answer has one stamp.
-func (h *History) isPrecise(p *pollRecord) bool { return h.Pages[p.Page-1].Kind != legacy }
+func (h *History) isPrecise(p *pollRecord) bool {
+	return !slices.ContainsFunc(h.Pages, func(page *pageRecord) bool { return page.Page == p.Page && page.Kind == legacy })
+}
 
 // only returns the only event of a precise answer, and its data; or nothing.
 func (h *History) only(p *pollRecord) (id, data string) {
