@@ -254,8 +254,8 @@ type instant struct {
 	publications int
 }
 
-// answeredAt returns when an answer was decided: when its first bytes arrived. If the server has not said
-// when, it is now.
+// answeredAt returns when an answer was decided: when its first bytes arrived, or now if the server did not
+// call Answered.
 func answeredAt(began, arrived, now instant) instant {
 	if !arrived.at.Before(began.at) {
 		return arrived

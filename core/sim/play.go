@@ -29,8 +29,8 @@ type Record struct {
 	waiting int // polls that still wait in the end
 }
 
-// Play plays the history. It must be called in a new synctest bubble. serve starts a server of the endpoint;
-// nil: the clients call the endpoint. A server decides itself how slowly its clients read.
+// Play plays the history. It must be called in a new synctest bubble. serve starts a server of the endpoint,
+// which decides itself how slowly its clients read. If serve is nil, the clients call the endpoint.
 func (h *History) Play(ctx context.Context, serve func(*core.Endpoint) Server) *Record {
 	k := &kernel{tick: h.tick, phase: h.phase, fine: h.fine, latency: h.latency, files: map[string]*inode{}}
 	for name, age := range h.ages {

@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -114,10 +115,7 @@ func (s *soak) publish(ctx context.Context, w way, id string) {
 		return
 	}
 	p.End, p.Stamp = now(), stamp
-	if err == nil && found != nil {
-		err = found
-	}
-	if err != nil {
+	if err = cmp.Or(err, found); err != nil {
 		p.Error = kindOf(err)
 	}
 	s.history.add(p)
