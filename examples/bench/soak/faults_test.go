@@ -83,12 +83,12 @@ func (h *History) isPrecise(p *pollRecord) bool {
 
 // only returns the only event of a precise answer, and its data; or nothing.
 func (h *History) only(p *pollRecord) (id, data string) {
-	var answer answer
-	if !h.isPrecise(p) || json.Unmarshal([]byte(p.Answer), &answer) != nil || len(answer.K) != 1 {
+	var got answer
+	if !h.isPrecise(p) || json.Unmarshal([]byte(p.Answer), &got) != nil || len(got.K) != 1 {
 		return "", ""
 	}
-	for id = range answer.K {
-		data = string(answer.D[id])
+	for id = range got.K {
+		data = string(got.D[id])
 	}
 	return id, data
 }

@@ -138,7 +138,7 @@ func (s *subscription) during(kinds []string, from, to micros) bool {
 // fault counts a fault of the subscription, and describes it.
 func (s *subscription) fault(count *int, format string, args ...any) {
 	*count++
-	s.r.detail(fmt.Sprint(s)+" "+format, args...)
+	s.r.detail(s.String()+" "+format, args...)
 }
 
 func (s *subscription) String() string {
@@ -152,15 +152,15 @@ func (s *subscription) read() {
 		if s.page.Kind == legacy && s.joined == 0 {
 			s.joined, s.known, s.knownAt = p.Sent, cursor, p.Sent
 		}
-		var answer answer
-		if p.Error != "" || json.Unmarshal([]byte(p.Answer), &answer) != nil {
+		var got answer
+		if p.Error != "" || json.Unmarshal([]byte(p.Answer), &got) != nil {
 			continue
 		}
-		if at, ok := lastStamp(answer.At[s.id]); ok && s.knownAt == 0 {
+		if at, ok := lastStamp(got.At[s.id]); ok && s.knownAt == 0 {
 			s.joined, s.known, s.knownAt = p.Sent, at, p.At
 		}
-		if stamp, ok := answer.K[s.id]; ok {
-			d := delivery{poll: p, cursor: cursor, data: string(answer.D[s.id])}
+		if stamp, ok := got.K[s.id]; ok {
+			d := delivery{poll: p, cursor: cursor, data: string(got.D[s.id])}
 			d.to, _ = lastStamp(stamp.String())
 			if d.from = d.to; s.page.Kind == legacy {
 				d.from -= second - 1
