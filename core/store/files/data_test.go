@@ -105,6 +105,49 @@ func TestData_OfFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// While a program has a lease on a file, others cannot open it.
+func TestData_ReadsAgainIfAFileCannotBeOpened(t *testing.T) {
+	for name, test := range map[string]struct {
+		released time.Duration
+		want     string
+		err      error
+	}{
+		"for a moment": {1500 * time.Microsecond, "data", nil},
+		"for longer":   {time.Second, "", unix.EWOULDBLOCK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			directory := newDirectory(t, "/dev/shm", 0o755)
+			s := &files.Store{Directory: directory}
+			mustWrite(t, filepath.Join(directory, "a.comet"), "data")
+			mustWrite(t, filepath.Join(directory, "b.comet"), "other")
+			file, err := os.OpenFile(filepath.Join(directory, "a.comet"), os.O_RDWR, 0)
+			must(t, err)
+			defer file.Close()
+			lease := func(kind int) error {
+				_, err := unix.FcntlInt(file.Fd(), unix.F_SETLEASE, kind)
+				return err
+			}
+			must(t, lease(unix.F_WRLCK))
+			synctest.Test(t, func(t *testing.T) {
+				time.AfterFunc(test.released, func() {
+					if err := lease(unix.F_UNLCK); err != nil {
+						t.Error(err)
+					}
+				})
+				contents, err := s.Data(t.Context(), []event.ID{coretest.MustID("a"), coretest.MustID("b")}, 100)
+				must(t, err)
+				if string(contents[0].Data) != test.want || !errors.Is(contents[0].Err, test.err) {
+					t.Errorf("%q, %v; want %q, %v", contents[0].Data, contents[0].Err, test.want, test.err)
+				}
+				if string(contents[1].Data) != "other" {
+					t.Errorf("the data of the other event is %q", contents[1].Data)
+				}
+				time.Sleep(time.Second)
+			})
+		})
+	}
+}
+
 // One more file can be opened: the directory, but not the event's file.
 func TestData_WithoutAFreeDescriptorIsUnavailable(t *testing.T) {
 	s, directory := newStore(t)
