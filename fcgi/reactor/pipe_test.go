@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"novcomet/core/sim"
+	"novcomet/fcgi/fastcgi"
 	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
@@ -54,7 +55,7 @@ func (c *pipe) Read(b []byte) (int, error) {
 
 // hasContent reports whether the header of a record with output has arrived.
 func (c *pipe) hasContent() bool {
-	return len(c.part) >= 8 && c.part[1] == 6 && c.part[4]|c.part[5] != 0
+	return len(c.part) >= 8 && c.part[1] == byte(fastcgi.Stdout) && c.part[4]|c.part[5] != 0
 }
 
 func (c *pipe) Write(b []byte) (n int, err error) {

@@ -16,6 +16,7 @@ import (
 
 	"novcomet/core"
 	"novcomet/core/sim"
+	"novcomet/fcgi/fastcgi"
 	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
@@ -270,20 +271,22 @@ func (e *exchange) receive() error {
 	}
 	for {
 		kind, of, content, err := e.pipe.Receive()
-		switch e.out = append(e.out, content...); {
+		switch kind := fastcgi.Type(kind); {
 		case err != nil:
 			return err
-		case of != e.id || kind != 3 && kind != 6:
+		case of != e.id || kind != fastcgi.Stdout && kind != fastcgi.EndRequest:
 			return fmt.Errorf("a record of type %d with id %d", kind, of)
-		case kind == 3:
-			e.out = e.out[:len(e.out)-len(content)]
+		case kind == fastcgi.EndRequest:
 			return e.end(content)
-		case isStream && len(content) > 0:
-			if e.pass(); e.hasHeader {
-				e.visitor.(http.Flusher).Flush()
-				e.await()
-				e.pipe.slowRead = e.slowRead // The first part is never slow: it says when the stream began.
-			}
+		}
+		e.out = append(e.out, content...)
+		if !isStream || len(content) == 0 {
+			continue
+		}
+		if e.pass(); e.hasHeader {
+			e.visitor.Flush()
+			e.await()
+			e.pipe.slowRead = e.slowRead // The first part is never slow: it says when the stream began.
 		}
 	}
 }
