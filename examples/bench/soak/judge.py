@@ -52,51 +52,46 @@ def during(kinds, start, end, event=None):
     return any(d["kind"] in kinds and d["start"] <= end and matters(d) for d in disturbances)
 
 
-def judge_publication(p):
-    p["done"] = not p.get("error") and p["stamp"] >= p["start"] - TICK
-    p["when"] = min(max(p["stamp"], p["start"]), p["end"])
-    p["latest"] = p["end"] + (30 * SECOND if p.get("error") else 0)  # A failed one may still be carried out.
-    if not p["done"]:
-        explained = during(FAILS_TO_PUBLISH, p["start"] - 2 * SECOND, p["end"], p["id"])
-        error = f"publishing by {p['way']}: {p.get('error') or 'the stamp is an old one'}"
-        verdict["failed" if explained else "errors"][error] += 1
-
-
-def judge_failure(poll, kind, ended):
-    explained = during(FAILS, poll["sent"] - 2 * SECOND, poll["at"]) and (kind == "legacy" or not ended)
-    if explained and ended:
-        verdict["closed"][poll["error"]] += 1
-    else:
-        verdict["failed" if explained else "errors"][f"polling {kind}: {poll['error']}"] += 1
-        verdict["ended"] += ended
+def passed(pauses, start, end, allowed):
+    """How much of a time counts, and when the allowed time was over."""
+    counts, due, now = 0, None, start
+    for begin, until in pauses + [(end, end)]:
+        begin, until = max(min(begin, end), now), min(until, end)
+        if due is None and counts + begin - now > allowed:
+            due = now + allowed - counts
+        counts, now = counts + begin - now, max(until, begin)
+    return counts, min(due or end, end)
 
 
 class Subscription:
     """An event of a page."""
 
-    def __init__(self, page, event, polls, published):
-        self.page, self.event, self.polls, self.published = page, event, polls, published
-        self.legacy = legacy = page["kind"] == "legacy"
-        self.known, self.deliveries, highest = None, [], 0
-        for poll in polls:  # known: when the page joined, what it knew then, and since when
-            cursor, content = stamps(poll["cursors"].get(event)), poll["content"]
-            at = cursor if legacy else stamps(content.get("at", {}).get(event))
-            if self.known is None and at:
-                self.known = poll["sent"], at[1], poll["sent"] if legacy else poll["at"]
-            if event not in content.get("k", {}):
-                continue
-            first, last = stamps(content["k" if legacy else "at"][event])
-            self.deliveries.append((poll["at"], last))
-            verdict["invented"] += not any(self.means(poll, first, last, cursor, p) for p in published)
-            had, again = (highest, False) if legacy else (cursor[1] if cursor else 0, cursor and cursor[1] == last)
-            set_back = self.during(LOSES + ["clock"], poll["sent"] - 30 * SECOND, poll["at"])
-            verdict["disordered"] += bool(again or last + TICK < had and not set_back)
-            highest = last
-            if poll.get("data") and not legacy:
-                self.judge_data(poll["at"], content.get("d", {}).get(event), last)
+    def __init__(self, page, event):
+        self.page, self.event, self.polls, self.published = page, event, polls[page["page"]], publications[event]
+        self.legacy = page["kind"] == "legacy"
 
     def during(self, kinds, start, end):
         return during(kinds, start, end, self.event)
+
+    def judge(self):
+        known, deliveries, highest = None, [], 0
+        for poll in self.polls:  # known: when the page joined, what it knew then, and since when
+            cursor, content = stamps(poll["cursors"].get(self.event)), poll["content"]
+            at = cursor if self.legacy else stamps(content.get("at", {}).get(self.event))
+            if known is None and at:
+                known = poll["sent"], at[1], poll["sent"] if self.legacy else poll["at"]
+            if self.event not in content.get("k", {}):
+                continue
+            first, last = stamps(content["k" if self.legacy else "at"][self.event])
+            deliveries.append((poll["at"], last))
+            verdict["invented"] += not any(self.means(poll, first, last, cursor, p) for p in self.published)
+            had, again = (highest, False) if self.legacy else (cursor[1] if cursor else 0, cursor and cursor[1] == last)
+            set_back = self.during(LOSES + ["clock"], poll["sent"] - 30 * SECOND, poll["at"])
+            verdict["disordered"] += bool(again or last + TICK < had and not set_back)
+            highest = last
+            if poll.get("data") and not self.legacy:
+                self.judge_data(poll["at"], content.get("d", {}).get(self.event), last)
+        self.judge_losses(known, deliveries)
 
     def means(self, poll, first, last, cursor, p):
         """Whether a delivery can be of this publication: its stamp was found, or it ran at that time."""
@@ -125,7 +120,7 @@ class Subscription:
         elif expected and source[0]["latest"] < newest["start"]:
             verdict["stale"] += 1
 
-    def judge_losses(self):
+    def judge_losses(self, known, deliveries):
         ended = bool(self.polls) and self.polls[-1].get("ended", False)
         end = self.polls[-1]["at"] if ended else run["end"]
         # The promise: the client's pause of 1 s and 2 s more, 3 s if its clock is ahead; a sleep without notifications.
@@ -133,17 +128,17 @@ class Subscription:
         allowed += (4 if self.page["ahead"] > 0 else 3) * SECOND if self.legacy else 0
         pauses = [(d["start"], d["end"]) for d in disturbances if d["kind"] in SUSPENDS]
         pauses = sorted(pauses + [(p["sent"], p["resent"]) for p in self.polls if p.get("resent")])
-        if self.known is None:
+        if known is None:
             if self.polls and passed(pauses, self.polls[0]["sent"], end, allowed)[0] > allowed:
                 verdict["expected"] += 1
                 verdict["never"] += 1
             return
-        joined, known, since = self.known
+        joined, known, since = known
         for p in self.published:
             new = p["stamp"] > known and (self.legacy or not self.during(LOSES + ["clock"], p["start"], since))
             if not p["done"] or p["start"] > end or not (new or not self.legacy and p["start"] > since):
                 continue
-            got = next((at for at, last in self.deliveries if self.covers(at, last, p)), None)
+            got = next((at for at, last in deliveries if self.covers(at, last, p)), None)
             delay, due = passed(pauses, max(joined, p["when"]), got or end, allowed)
             if got is None and ended and delay <= allowed:
                 continue  # The page ended before it was due.
@@ -162,28 +157,29 @@ class Subscription:
             ordered or any(q["stamp"] == last and q["end"] >= p["start"] for q in self.published))
 
 
-def passed(pauses, start, end, allowed):
-    """How much of a time counts, and when the allowed time was over."""
-    counts, due, now = 0, None, start
-    for begin, until in pauses + [(end, end)]:
-        begin, until = max(min(begin, end), now), min(until, end)
-        if due is None and counts + begin - now > allowed:
-            due = now + allowed - counts
-        counts, now = counts + begin - now, max(until, begin)
-    return counts, min(due or end, end)
-
-
 publications, polls = collections.defaultdict(list), collections.defaultdict(list)
 for p in history["publications"]:
     publications[p["id"]].append(p)
-    judge_publication(p)
+    p["done"] = not p.get("error") and p["stamp"] >= p["start"] - TICK
+    p["when"] = min(max(p["stamp"], p["start"]), p["end"])
+    p["latest"] = p["end"] + (30 * SECOND if p.get("error") else 0)  # A failed one may still be carried out.
+    if not p["done"]:
+        explained = during(FAILS_TO_PUBLISH, p["start"] - 2 * SECOND, p["end"], p["id"])
+        error = f"publishing by {p['way']}: {p.get('error') or 'the stamp is an old one'}"
+        verdict["failed" if explained else "errors"][error] += 1
 kinds = {page["page"]: page["kind"] for page in history["pages"]}
-for poll in history["polls"]:
-    polls[poll["page"]].append(poll)
-    poll["content"] = {} if poll.get("error") else json.loads(poll["answer"])
-    if poll.get("error"):
-        judge_failure(poll, kinds[poll["page"]], poll.get("ended", False))
+for p in history["polls"]:
+    polls[p["page"]].append(p)
+    p["content"] = {} if p.get("error") else json.loads(p["answer"])
+    if p.get("error"):
+        kind, ended = kinds[p["page"]], p.get("ended", False)
+        explained = during(FAILS, p["sent"] - 2 * SECOND, p["at"]) and (kind == "legacy" or not ended)
+        if explained and ended:
+            verdict["closed"][p["error"]] += 1
+        else:
+            verdict["failed" if explained else "errors"][f"polling {kind}: {p['error']}"] += 1
+            verdict["ended"] += ended
 for page in history["pages"]:
     for event in page["ids"]:
-        Subscription(page, event, polls[page["page"]], publications[event]).judge_losses()
+        Subscription(page, event).judge()
 json.dump(verdict, sys.stdout)
