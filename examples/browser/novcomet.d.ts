@@ -2,10 +2,10 @@
 export type Seconds = Record<string, number>;
 
 /**
- * A callback is called when its event was published. It gets values of its own. k has all changed events of the
- * same answer to which the page subscribes. data is the data of the event, for a subscription with data: a JSON
- * value, or a string if the text is not JSON, or undefined if the event has no data. If visitors may publish,
- * data is untrusted: show it as text (textContent), never as HTML.
+ * A callback is called when its event was published. It gets values of its own. k has all changed events of
+ * the same answer to which the page subscribes. data is the data of the event, for a subscription with data:
+ * a JSON value, or a string if the text is not JSON, or undefined if the event has no data. If visitors may
+ * publish, data is untrusted: show it as text (textContent), never as HTML.
  */
 export type Callback<Data = any> = (k: Seconds, data?: Data) => void;
 
@@ -14,8 +14,8 @@ export type Token = string | string[] | (() => string | Promise<string>);
 
 export interface Options {
   /**
-   * With false the client never opens a stream, but polls. Otherwise it uses a stream where one works. After a
-   * stream that did not work, it polls, and tries the next one after a minute, then after ten minutes, then
+   * With false the client never opens a stream, but polls. Otherwise it uses a stream where one works. After
+   * a stream that did not work, it polls, and tries the next one after a minute, then after ten minutes, then
    * every hour.
    */
   stream?: boolean;
@@ -43,8 +43,8 @@ export interface Client {
 
   /**
    * Calls the callback for each publication from now on. "Now" is the first answer of the server, or for a
-   * stopped client the next run. An event may have several callbacks. The same function is called once. If the
-   * page unsubscribes and subscribes again at once, nothing is missed in between.
+   * stopped client the next run. An event may have several callbacks. The same function is called once. If
+   * the page unsubscribes and subscribes again at once, nothing is missed in between.
    *
    * With data: true the callback also gets the data of the event. It is for a page that shows a state: if the
    * event was ever published, the callback is first called with the last data. The latest data always
@@ -60,8 +60,8 @@ export interface Client {
   /**
    * Publishes the event to all its subscribers, including this page. data is any value that JSON.stringify
    * accepts, and becomes the data of the event. Without it, the event keeps its data. If the publication
-   * fails, the promise is rejected with an Error that gives the reason. A publication also arrives if the page
-   * is left at once, unless all in progress have more than 64 KiB; each counts for 1 KiB and its data.
+   * fails, the promise is rejected with an Error that gives the reason. A publication also arrives if the
+   * page is left at once, unless all in progress have more than 64 KiB; each counts for 1 KiB and its data.
    */
   publish(id: string | number, data?: unknown): Promise<true>;
 

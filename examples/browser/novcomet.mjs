@@ -64,7 +64,10 @@ var createEvents = (dropped) => {
     texts: texts2,
     /** What the page wants of the server. */
     wish: () => [...callbacks.keys()].flatMap((id) => [`0${id}`].concat(withData(id) ? `1${id}` : [])),
-    /** Returns whether the subscription is new. @type {(id: string, callback: Callback, data: boolean) => boolean} */
+    /**
+     * Returns whether the subscription is new.
+     * @type {(id: string, callback: Callback, data: boolean) => boolean}
+     */
     subscribe(id, callback, data) {
       const set = callbacks.get(id) ?? /* @__PURE__ */ new Map();
       callbacks.set(id, set);
@@ -98,9 +101,9 @@ var createEvents = (dropped) => {
       prune();
     },
     /**
-     * Applies an answer, of the server itself or of another tab. A cursor of another tab may be older because that
-     * tab was blocked. If it stays older, the event has got an older stamp, for example from a restored file.
-     * Returns the callbacks to call, and whether it lacks an event of the page, or its data.
+     * Applies an answer, of the server itself or of another tab. A cursor of another tab may be older because
+     * that tab was blocked. If it stays older, the event has got an older stamp, for example from a restored
+     * file. Returns the callbacks to call, and whether it lacks an event of the page, or its data.
      * @type {(answer: Answer, direct?: boolean) => { calls: [string, Callback][], lacking: boolean }}
      */
     learn({ at, k, d }, direct) {
@@ -320,7 +323,10 @@ var createWishes = () => {
       accepted = asked;
       return cautious = cautious && isPending();
     },
-    /** The server has refused the request. Returns the guilty tab, if it is known. @type {() => string | undefined} */
+    /**
+     * The server has refused the request. Returns the guilty tab, if it is known.
+     * @type {() => string | undefined}
+     */
     blame() {
       const suspects = cautious ? chosen.filter(([, wish]) => isPending(wish)) : chosen;
       if (suspects.length === 1) {
@@ -643,7 +649,10 @@ var createTokens = () => {
     ),
     /** Waits for the first token. */
     first: () => value || load2(),
-    /** Gets another token, if the server refused the last one. @type {(reason: string) => Promise<boolean>} */
+    /**
+     * Gets another token, if the server refused the last one.
+     * @type {(reason: string) => Promise<boolean>}
+     */
     async renew(reason) {
       const before = `${value}`;
       if (reason.includes("token") && (loading || now() > next)) {

@@ -152,9 +152,9 @@ async function publish(id, card) {
   }
 }
 
-// Returns the publication of this page that has arrived, undefined if another program published. A publication
-// without data keeps the data of the event, so any text matches. If the server has already answered an earlier
-// publication, it cannot arrive any more: an event is a state.
+// Returns the publication of this page that has arrived, undefined if another program published. A
+// publication without data keeps the data of the event, so any text matches. If the server has already
+// answered an earlier publication, it cannot arrive any more: an event is a state.
 /** @type {(id: string, text: string) => Publication | undefined} */
 function takeOwn(id, text) {
   const own = sent.find((publication) => publication.id === id && (!publication.text || publication.text === text));
@@ -162,8 +162,8 @@ function takeOwn(id, text) {
   return own;
 }
 
-// The server stamps a publication after it was sent and before it arrives. So its clock is ahead by at least the
-// stamp minus the time of arrival, and at most the stamp minus the time of sending.
+// The server stamps a publication after it was sent and before it arrives. So its clock is ahead by at least
+// the stamp minus the time of arrival, and at most the stamp minus the time of sending.
 /** @type {(least: number, most: number) => void} */
 function compareClocks(least, most) {
   if (most - least <= quick) ahead = least <= 0 && most >= 0 ? 0 : (least + most) / 2;

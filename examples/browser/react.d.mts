@@ -7,8 +7,8 @@ export interface EventState<Data> {
 }
 
 /**
- * Returns the state of an event, and renders the component again when it is published. It subscribes while the
- * component is mounted, and runs the client. With data: false it does not get the data.
+ * Returns the state of an event, and renders the component again when it is published. It subscribes while
+ * the component is mounted, and runs the client. With data: false it does not get the data.
  */
 export function useNovComet<Data = any>(
   id: string, options?: { data?: boolean; client?: Client },

@@ -12,8 +12,8 @@ declare(strict_types=1);
  * The first line publishes by the file, on the web server's machine. The second publishes by URL, from any
  * machine; publish.allow in comet.yaml must allow it. With the store memcached or Redis, publish by URL.
  *
- * If a publication fails, publish throws an exception: an InvalidArgumentException if the call is wrong, else a
- * RuntimeException. The code of that is the HTTP status of the answer, such as 429, or 0.
+ * If a publication fails, publish throws an exception: an InvalidArgumentException if the call is wrong, else
+ * a RuntimeException. The code of that is the HTTP status of the answer, such as 429, or 0.
  */
 final class NovComet
 {
@@ -29,8 +29,8 @@ final class NovComet
     private string $target;
 
     /**
-     * @param string $target the directory of the events, file.directory in comet.yaml; or the URL of comet.php,
-     *     which may have a user and a password: https://user:password@www.example.com/comet.php
+     * @param string $target the directory of the events, file.directory in comet.yaml; or the URL of
+     *     comet.php, which may have a user and a password: https://user:password@www.example.com/comet.php
      */
     public function __construct(
         #[\SensitiveParameter]
@@ -86,8 +86,8 @@ final class NovComet
      *
      *  - src: the URL of the client; default /novcomet.js
      *  - token: a token. After it has expired, the page gets no more events
-     *  - renew: instead of token, the URL of a page of yours that prints a new token. The client requests it at
-     *    the start, and when the token has expired
+     *  - renew: instead of token, the URL of a page of yours that prints a new token. The client requests it
+     *    at the start, and when the token has expired
      *  - nonce: the nonce of your Content-Security-Policy
      *
      * A page with a token must not be stored in a cache that several users share.
@@ -144,8 +144,8 @@ final class NovComet
             if (is_link($file) || $exists && !is_file($file)) {
                 throw new RuntimeException("$file is not a regular file: remove it");
             }
-            // Two changes with the same time are one publication. Before Linux 6.13, the time of files advances
-            // every 1 to 10 ms. PHP sees only whole seconds, so it waits after each recent change.
+            // Two changes with the same time are one publication. Before Linux 6.13, the time of files
+            // advances every 1 to 10 ms. PHP sees only whole seconds, so it waits after each recent change.
             if ($wait = $exists && filemtime($file) >= time() - 1) {
                 usleep(20000);
             }
@@ -186,8 +186,8 @@ final class NovComet
     }
 
     /**
-     * Writes a new file and then renames it to that of the event, so that no page gets half of the data. A file
-     * whose name starts with a dot is no event.
+     * Writes a new file and then renames it to that of the event, so that no page gets half of the data. A
+     * file whose name starts with a dot is no event.
      */
     private function replace(string $file, string $new, string $json): void
     {

@@ -37,7 +37,7 @@ export async function* poll(url, form, ids, wait, abort) {
 }
 
 /**
- * Yields the answers of a stream until its end, and aborts. It throws no error: the next poll reports the reason.
+ * Yields the answers of a stream until its end, and aborts. It throws no error: the next poll reports it.
  * @param {string} url
  * @param {import("./server.js").Form} form
  * @param {string[]} ids
@@ -89,8 +89,8 @@ export async function* stream(url, form, ids, abort, trust) {
     }
   } catch { /* The next poll reports the reason. */ } finally {
     clearTimeout(timer);
-    // trust.failed has the value from the beginning of the stream, so streams of several tabs that fail together
-    // count once.
+    // trust.failed has the value from the beginning of the stream, so streams of several tabs that fail
+    // together count once.
     if (silent || !signal.aborted && now() - start < trial) trust.set(trust.failed + 1);
     abort.abort();
   }

@@ -1,14 +1,15 @@
 import { load, save } from "./storage.js";
 import { pause } from "./time.js";
 
-// With Web Locks (https, localhost) the tab that has the lock leads. When a tab ends, the browser gives the lock
-// to another one. Without Web Locks the tab whose name is in localStorage leads. It removes its name when it
-// leaves, and the other tabs get a storage event.
+// With Web Locks (https, localhost) the tab that has the lock leads. When a tab ends, the browser gives the
+// lock to another one. Without Web Locks the tab whose name is in localStorage leads. It removes its name
+// when it leaves, and the other tabs get a storage event.
 
 /**
  * Waits until this tab leads, and calls lead. It throws an AbortError if another tab has taken the lead, and
  * another error if the browser refuses the lock or the storage.
- * @type {(name: string, me: string, signal: AbortSignal, steal: boolean, lead: () => Promise<void>) => Promise<void>}
+ * @type {(name: string, me: string, signal: AbortSignal, steal: boolean, lead: () => Promise<void>)
+ * => Promise<void>}
  */
 export const elect = async (name, me, signal, steal, lead) => {
   if (navigator.locks) {

@@ -40,7 +40,10 @@ export const createEvents = (dropped) => {
     /** What the page wants of the server. */
     wish: () => [...callbacks.keys()].flatMap((id) => [`0${id}`].concat(withData(id) ? `1${id}` : [])),
 
-    /** Returns whether the subscription is new. @type {(id: string, callback: Callback, data: boolean) => boolean} */
+    /**
+     * Returns whether the subscription is new.
+     * @type {(id: string, callback: Callback, data: boolean) => boolean}
+     */
     subscribe(id, callback, data) {
       const set = callbacks.get(id) ?? new Map();
       callbacks.set(id, set);
@@ -78,9 +81,9 @@ export const createEvents = (dropped) => {
     },
 
     /**
-     * Applies an answer, of the server itself or of another tab. A cursor of another tab may be older because that
-     * tab was blocked. If it stays older, the event has got an older stamp, for example from a restored file.
-     * Returns the callbacks to call, and whether it lacks an event of the page, or its data.
+     * Applies an answer, of the server itself or of another tab. A cursor of another tab may be older because
+     * that tab was blocked. If it stays older, the event has got an older stamp, for example from a restored
+     * file. Returns the callbacks to call, and whether it lacks an event of the page, or its data.
      * @type {(answer: Answer, direct?: boolean) => { calls: [string, Callback][], lacking: boolean }}
      */
     learn({ at, k, d }, direct) {

@@ -12,10 +12,10 @@ import { createWishes, parts } from "./wishes.js";
  * @param {string} me the name of the tab
  * @param {AbortSignal} signal ends the lead
  * @param {(message: object) => void} say sends a message to the other tabs
- * @param {undefined | ((reason: string) => void)} refused is called when the server refuses the wish of this tab;
- * undefined if this tab works alone
- * @param {false | (() => void)} share makes a tab whose wish was refused share the connection again; false for
- * other tabs
+ * @param {undefined | ((reason: string) => void)} refused is called when the server refuses the wish of this
+ * tab; undefined if this tab works alone
+ * @param {false | (() => void)} share makes a tab whose wish was refused share the connection again; false
+ * for other tabs
  */
 export const createLeader = (page, me, signal, say, refused, share) => {
   const { events, tokens, trust } = page;
@@ -47,9 +47,9 @@ export const createLeader = (page, me, signal, say, refused, share) => {
   };
 
   /**
-   * Yields the server's answers about all wanted events, until it is aborted or a stream has ended. It throws if
-   * the connection is lost. The first answer arrives at once and has the cursors. If no event is wanted, it waits
-   * until it is aborted.
+   * Yields the server's answers about all wanted events, until it is aborted or a stream has ended. It throws
+   * if the connection is lost. The first answer arrives at once and has the cursors. If no event is wanted,
+   * it waits until it is aborted.
    */
   async function* follow() {
     for (let wait = 0; ;) {

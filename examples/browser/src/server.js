@@ -18,7 +18,8 @@ export const request = (url, form, signal, options = {}) => {
 
 /**
  * Returns the answer to a request that takes at most this long.
- * @type {(url: string, form: Form, seconds: number, abort: AbortController, options?: RequestInit) => Promise<any>}
+ * @type {(url: string, form: Form, seconds: number, abort: AbortController, options?: RequestInit)
+ * => Promise<any>}
  */
 export const ask = async (url, form, seconds, abort, options) => {
   const timer = setTimeout(() => abort.abort(new Error("no answer in time")), (seconds + patience) * 1000);

@@ -11,11 +11,11 @@ import { now, pause, wall } from "./time.js";
  * @property {ReturnType<typeof import("./events.js").createEvents>} events
  * @property {ReturnType<typeof import("./token.js").createTokens>} tokens
  * @property {import("./trust.js").Trust} trust
- * @property {{ error?: string, seconds?: number }} [failure] why there is no connection; empty before the first
- * answer, undefined while there is one
+ * @property {{ error?: string, seconds?: number }} [failure] why there is no connection; empty before the
+ * first answer, undefined while there is one
  * @property {() => string[]} wish what the page wants of the server (wishes.js)
- * @property {(answer: import("./answer.js").Answer, direct?: boolean) => boolean} learn applies an answer, of the
- * server itself or of another tab, and returns whether it lacks an event that the page wants, or its data
+ * @property {(answer: import("./answer.js").Answer, direct?: boolean) => boolean} learn applies an answer, of
+ * the server itself or of another tab, and returns whether it lacks an event that the page wants, or its data
  * @property {(failure: { error?: string, seconds?: number }) => void} fail reports an error
  */
 
@@ -72,7 +72,10 @@ export const createTab = (page) => {
     });
   };
 
-  /** The server refuses the wish of this tab. The others must not notice. @type {(reason: string) => Promise<void>} */
+  /**
+   * The server refuses the wish of this tab. The others must not notice.
+   * @type {(reason: string) => Promise<void>}
+   */
   const refused = async (reason) => {
     const before = candidacy;
     renewing = true; // It would be refused again.

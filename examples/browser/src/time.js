@@ -18,7 +18,10 @@ export const pause = (seconds, signal) => new Promise((resolve) => {
 /** Reports an error of the page in the console. @type {(error: unknown) => void} */
 export const complain = (error) => { setTimeout(() => { throw error; }); };
 
-/** Calls a function of the page. Its exception does not disturb others. @type {(function_: () => void) => void} */
+/**
+ * Calls a function of the page. Its exception does not disturb others.
+ * @type {(function_: () => void) => void}
+ */
 export const call = (function_) => {
   try {
     function_();

@@ -40,7 +40,10 @@ export const createTokens = () => {
     /** Waits for the first token. */
     first: () => value || load(),
 
-    /** Gets another token, if the server refused the last one. @type {(reason: string) => Promise<boolean>} */
+    /**
+     * Gets another token, if the server refused the last one.
+     * @type {(reason: string) => Promise<boolean>}
+     */
     async renew(reason) {
       const before = `${value}`;
       if (reason.includes("token") && (loading || now() > next)) {

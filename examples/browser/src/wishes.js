@@ -1,15 +1,18 @@
-// A wish is what a tab wants of the server, as strings: "0" and an id, "1" and an id for its data (besides "0"),
-// "t" and a token.
+// A wish is what a tab wants of the server, as strings: "0" and an id, "1" and an id for its data (besides
+// "0"), "t" and a token.
 
-/** Returns the parts of a kind, without the kind. @type {(wish: Iterable<string>, kind: string) => string[]} */
+/**
+ * Returns the parts of a kind, without the kind.
+ * @type {(wish: Iterable<string>, kind: string) => string[]}
+ */
 export const parts = (wish, kind) => [...wish].flatMap((part) => part[0] === kind ? part.slice(1) : []);
 
 /** @type {(wish: string[], all: Set<string>) => boolean} */
 const isIn = (wish, all) => wish.every((part) => all.has(part));
 
 /**
- * Keeps the wishes of all tabs, while this tab leads. The server refuses a request as a whole. Then the leader
- * adds one tab at a time to what the server has accepted. The tab whose wish is refused is the guilty one.
+ * Keeps the wishes of all tabs, while this tab leads. The server refuses a request as a whole. Then the
+ * leader adds one tab at a time to what the server has accepted. The tab whose wish is refused is guilty.
  */
 export const createWishes = () => {
   /** @type {Map<string, string[]>} */
@@ -53,7 +56,10 @@ export const createWishes = () => {
       return cautious = cautious && isPending();
     },
 
-    /** The server has refused the request. Returns the guilty tab, if it is known. @type {() => string | undefined} */
+    /**
+     * The server has refused the request. Returns the guilty tab, if it is known.
+     * @type {() => string | undefined}
+     */
     blame() {
       // What was accepted before may have expired.
       const suspects = cautious ? chosen.filter(([, wish]) => isPending(wish)) : chosen;

@@ -5,8 +5,8 @@
 # The copy is an overlay that writes to a tmpfs. It has its own PIDs, network (only loopback) and cgroups, so
 # nothing outside changes, and port 80 is free. All services of packages are disabled. Go, its modules and the
 # clone have the same paths as outside, so that packages built outside are found in Go's cache, /opt/cache.
-# The clone has the files that git lists, and those of DIST in dist. They belong to the user reader, who may use
-# sudo.
+# The clone has the files that git lists, and those of DIST in dist. They belong to the user reader, who may
+# use sudo.
 set -eu
 
 if [ "${1:-}" != inside ]; then

@@ -8,7 +8,8 @@ import webpack from "webpack";
 
 for (const format of ["iife", "cjs", "esm"]) {
   await esbuild.build({
-    entryPoints: ["page.js"], bundle: true, format, target: "es2020", minify: true, outfile: `built/esbuild-${format}.js`,
+    entryPoints: ["page.js"], bundle: true, format, target: "es2020", minify: true,
+    outfile: `built/esbuild-${format}.js`,
   });
 }
 
@@ -23,13 +24,16 @@ for (const [name, { build }] of Object.entries({ vite, vite5 })) {
 }
 
 await new Promise((done, fail) => {
-  webpack({ mode: "production", entry: "./page.js", output: { path: `${import.meta.dirname}/built`, filename: "webpack.js" } }, (error, stats) => {
+  const output = { path: `${import.meta.dirname}/built`, filename: "webpack.js" };
+  webpack({ mode: "production", entry: "./page.js", output }, (error, stats) => {
     if (error || stats.hasErrors() || stats.hasWarnings()) fail(error ?? new Error(stats.toString()));
     else done();
   });
 });
 
-await esbuild.build({ entryPoints: ["worker.js"], bundle: true, format: "iife", target: "es2020", outfile: "built/worker.js" });
+await esbuild.build({
+  entryPoints: ["worker.js"], bundle: true, format: "iife", target: "es2020", outfile: "built/worker.js",
+});
 await esbuild.build({
   entryPoints: ["react.jsx"], bundle: true, jsx: "automatic", outfile: "built/react.js",
   define: { "process.env.NODE_ENV": '"development"' }, // in which StrictMode has an effect
