@@ -3,6 +3,7 @@ package docs_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -11,12 +12,14 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// badGoLines returns the problems of the lines of a Go file.
-func badGoLines(source string) (problems []string) {
+var comment = regexp.MustCompile(`^\s*(//|/\*| \*)`)
+
+// badLines returns the problems of the lines of a source in Go or JavaScript.
+func badLines(source string) (problems []string) {
 	const maxCode, maxComment = 120, 110 // characters; a tab counts as one
 	for i, line := range strings.Split(source, "\n") {
 		limit := maxCode
-		if strings.HasPrefix(strings.TrimLeft(line, "\t"), "//") {
+		if comment.MatchString(line) {
 			limit = maxComment
 		}
 		if n := utf8.RuneCountInString(line); n > limit {
@@ -29,38 +32,46 @@ func badGoLines(source string) (problems []string) {
 	return problems
 }
 
-func TestGoSource_HasShortLinesAndPlainWords(t *testing.T) {
+func TestSources_HaveShortLinesAndPlainWords(t *testing.T) {
 	root, err := launch.Source(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := docs.Files(root, ".go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, suffix := range []string{".go", ".js", ".mjs", ".mts"} {
+		found, err := docs.Files(root, suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
 	}
 	for _, file := range files {
-		if strings.HasPrefix(file, "examples/internal/docs/") { // It names the words that it forbids.
+		switch {
+		case strings.HasPrefix(file, "examples/internal/docs/"): // It names the words that it forbids.
+			continue
+		case file == "examples/browser/novcomet.js", file == "examples/browser/novcomet.mjs": // made from src
 			continue
 		}
 		source, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range badGoLines(string(source)) {
+		for _, p := range badLines(string(source)) {
 			t.Errorf("%s:%s", file, p)
 		}
 	}
 }
 
-func TestBadGoLines(t *testing.T) {
+func TestBadLines(t *testing.T) {
 	const right = "package a\n\t// the client is answered, as is each client that is notified"
-	if got := badGoLines(right + strings.Repeat("x", 40)); got != nil {
+	if got := badLines(right + strings.Repeat("x", 40)); got != nil {
 		t.Errorf("%q", got)
 	}
 	for _, wrong := range []string{
+		"  /** " + strings.Repeat("x", 105), "   * " + strings.Repeat("x", 106),
 		"\t// " + strings.Repeat("é", 107), strings.Repeat("x", 121), "// whoever waits", `panic("what is none")`,
 	} {
-		if got := badGoLines("package a\n" + wrong); len(got) != 1 || !strings.HasPrefix(got[0], "2: ") {
+		if got := badLines("package a\n" + wrong); len(got) != 1 || !strings.HasPrefix(got[0], "2: ") {
 			t.Errorf("%q: %q, want one problem in line 2", wrong, got)
 		}
 	}
