@@ -140,15 +140,14 @@ func TestPrivateEvents_IgnoreForgedAuthorizationHeader(t *testing.T) {
 }
 
 func TestPrivateEvents_NeedToken(t *testing.T) {
-	const secret = "0123456789abcdef0123456789abcdef"
 	token := func(lifetime time.Duration, pattern string) string {
 		expiry := time.Now().Add(lifetime).Unix()
-		h := hmac.New(sha256.New, []byte(secret))
+		h := hmac.New(sha256.New, []byte(tokenSecret))
 		fmt.Fprintf(h, "%d\n%s", expiry, pattern)
 		return fmt.Sprintf("&token=%d.%x.%s", expiry, h.Sum(nil), pattern)
 	}
 	o := launch.Options{Settings: map[string]string{
-		"tries": "1", "sleep": "0.1", "subscribe.signed": "'private-*'", "subscribe.secret_file": secretFile(t, secret),
+		"tries": "1", "sleep": "0.1", "subscribe.signed": "'private-*'", "subscribe.secret_file": secretFile(t, tokenSecret),
 	}}
 	forEachServer(t, launch.Servers(), o, func(t *testing.T, site *launch.Site) {
 		const poll = "subscribed[private-1]=now"
@@ -162,11 +161,14 @@ func TestPrivateEvents_NeedToken(t *testing.T) {
 			{"with a token for another id", "subscribed[private-2]=now" + valid, "", nil, 403, ""},
 		}...)
 		log := site.Log()
-		if strings.Contains(log, strings.TrimPrefix(valid, "&token=")[:60]) || strings.Contains(log, secret) {
+		if strings.Contains(log, strings.TrimPrefix(valid, "&token=")[:60]) || strings.Contains(log, tokenSecret) {
 			t.Errorf("the log has the token or the secret: %s", log)
 		}
 	})
 }
+
+// tokenSecret is the secret of the tests that make tokens.
+const tokenSecret = "0123456789abcdef0123456789abcdef"
 
 // secretFile returns a file with a secret that every user can read.
 func secretFile(t *testing.T, secret string) string {

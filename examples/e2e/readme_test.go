@@ -23,7 +23,7 @@ import (
 // conf/README.md has code in two languages that reads a secret and makes a token with it. The file of
 // secrets may have the line ends of Unix or Windows.
 func TestREADME_CodeMakesTokens(t *testing.T) {
-	const secret, user = "0123456789abcdef0123456789abcdef", "7"
+	const user = "7"
 	for _, language := range []struct {
 		line          string // the text before the line of the README that makes the token
 		program, flag string // the command that runs a script
@@ -41,11 +41,11 @@ func TestREADME_CodeMakesTokens(t *testing.T) {
 		for name, end := range map[string]string{"LF": "\n", "CRLF": "\r\n"} {
 			t.Run(language.program+"/"+name, func(t *testing.T) {
 				file := filepath.Join(t.TempDir(), "secrets")
-				text := secret + end + "# the old one" + end + secret + "-old" + end
+				text := tokenSecret + end + "# the old one" + end + tokenSecret + "-old" + end
 				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				signed, err := access.NewSigned([]string{"private-*"}, []string{secret})
+				signed, err := access.NewSigned([]string{"private-*"}, []string{tokenSecret})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -11,8 +11,6 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-const tokenSecret = "0123456789abcdef0123456789abcdef"
-
 // tokenScript gives the page a function that makes tokens as an application does.
 const tokenScript = `
 	const hex = (bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
