@@ -59,10 +59,9 @@ for module in . examples/e2e examples/bench examples/package; do
 		(cd $module && "$tools/staticcheck" -tags "$tags" ./...)
 	done
 done
-npm ci --prefix examples/e2e/lint --ignore-scripts --loglevel=error
-npm ci --prefix examples/e2e/libraries --ignore-scripts --loglevel=error
-npm run --prefix examples/e2e/lint --silent lint
-npm run --prefix examples/e2e/lint --silent types
+npm ci --prefix examples/e2e/npm --ignore-scripts --loglevel=error
+npm run --prefix examples/e2e/npm --silent lint
+npm run --prefix examples/e2e/npm --silent types
 
 echo "== known vulnerabilities"
 # The database is on the internet. If it is out of reach, a line says so and nothing fails. Status 3 is a

@@ -6,32 +6,35 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
-// requireEsbuild fails if the tools of examples/e2e/lint are not installed.
-func requireEsbuild(t *testing.T) {
+// npmFile returns the path of a file that npm has installed, and fails if it is missing.
+func npmFile(t *testing.T, name string) string {
 	t.Helper()
-	if _, err := os.Stat("lint/node_modules/.bin/esbuild"); err != nil {
-		t.Fatal("esbuild is not installed: npm ci --prefix examples/e2e/lint --ignore-scripts")
+	path := filepath.Join("npm/node_modules", name)
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("%v: npm ci --prefix examples/e2e/npm --ignore-scripts", err)
 	}
+	return path
 }
 
 func TestClient_FilesAreMadeFromSource(t *testing.T) {
-	requireEsbuild(t)
-	if output, err := exec.Command("node", "lint/build.js", "--check").CombinedOutput(); err != nil {
+	npmFile(t, ".bin/esbuild")
+	if output, err := exec.Command("node", "npm/build.js", "--check").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, output)
 	}
 }
 
 func TestClient_IsSmall(t *testing.T) {
 	const limit = 5 << 10
-	requireEsbuild(t)
+	npmFile(t, ".bin/esbuild")
 	source, err := os.ReadFile("../browser/novcomet.mjs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	minified, err := exec.Command("npm", "run", "--prefix", "lint", "--silent", "minify").Output()
+	minified, err := exec.Command("npm", "run", "--prefix", "npm", "--silent", "minify").Output()
 	if err != nil || len(minified) == 0 {
 		t.Fatalf("minifying: %d bytes, %v", len(minified), err)
 	}

@@ -24,9 +24,9 @@ func startPagesWithLibraries(t *testing.T, holdSocket bool) *launch.Site {
 	for _, script := range []string{
 		"htmx.org/dist/htmx.min.js", "htmx-ext-sse/dist/sse.min.js", "@hotwired/turbo/dist/turbo.es2017-umd.js",
 	} {
-		text, err := os.ReadFile(filepath.Join("libraries/node_modules", script))
+		text, err := os.ReadFile(npmFile(t, script))
 		if err != nil {
-			t.Fatalf("%v: npm ci --prefix examples/e2e/libraries --ignore-scripts", err)
+			t.Fatal(err)
 		}
 		if err := os.WriteFile(filepath.Join(root, filepath.Base(script)), text, 0o644); err != nil {
 			t.Fatal(err)

@@ -27,9 +27,9 @@ const tooSmall = `[...document.querySelectorAll("button, input, select, summary"
 }).map((control) => control.outerHTML).join("\n")`
 
 func TestPage_IsAccessible(t *testing.T) {
-	axe, err := os.ReadFile("lint/node_modules/axe-core/axe.min.js")
+	axe, err := os.ReadFile(npmFile(t, "axe-core/axe.min.js"))
 	if err != nil {
-		t.Fatal("axe-core is not installed: npm ci --prefix examples/e2e/lint --ignore-scripts")
+		t.Fatal(err)
 	}
 	site := startSite(t, launch.Nginx)
 	shell(t, site, "echo earlier > chat.comet")

@@ -1,4 +1,4 @@
-// This folder is the source of novcomet.js and novcomet.mjs: npm run --prefix examples/e2e/lint build
+// This folder is the source of novcomet.js and novcomet.mjs: npm run --prefix examples/e2e/npm build
 //
 // An event is a state ("changed at"), not a list of messages. Several publications in quick succession may
 // arrive as one call. The last publication always arrives, also after an outage of the server or the network.

@@ -49,7 +49,7 @@ declare global {
 for (const [name, made] of Object.entries(files)) {
   if (!process.argv.includes("--check")) await writeFile(new URL(name, browser), made);
   else if (await read(name).catch(() => "") !== made) {
-    console.error(`examples/browser/${name} is stale: npm run --prefix examples/e2e/lint build`);
+    console.error(`examples/browser/${name} is stale: npm run --prefix examples/e2e/npm build`);
     process.exitCode = 1;
   }
 }
