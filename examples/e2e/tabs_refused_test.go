@@ -56,6 +56,15 @@ func TestTabs_GoOnWithoutTabWhoseWishIsRefused(t *testing.T) {
 	}, chromium, firefox)
 }
 
+// The server refuses a whole request if one id is invalid.
+func TestTabs_WithInvalidIDDoNotDisturbOthers(t *testing.T) {
+	tt := startTabs(t, startBrowser(t), hosts[0], 2)
+	bad := tt.first.openTab(t, tt.url+"/tab.html?ids=all,../bad")
+	bad.waitUntil(t, `states.includes("error")`)
+	tt.publish(t, "all")
+	wantStamp(t, tt.site, "all", tt.open...)
+}
+
 func TestTabs_WithTooManyIDsTogether(t *testing.T) {
 	forEachHost(t, hosts[:1], func(t *testing.T, browser browser, h host) {
 		tt := startTabs(t, browser, h, 2)

@@ -1,17 +1,12 @@
 package e2e_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
 
 	"novcomet/examples/internal/launch"
 )
@@ -228,44 +223,6 @@ func TestTabs_GetEventsOfLateSubscription(t *testing.T) {
 	}, chromium, firefox)
 }
 
-func TestTabs_ContinueWithoutFailedLeader(t *testing.T) {
-	failures := []struct {
-		how  string
-		fail func(ctx context.Context, target *chromedp.Target)
-	}{
-		{"frozen", func(ctx context.Context, target *chromedp.Target) {
-			frozen := page.SetWebLifecycleStateParams{State: page.SetWebLifecycleStateStateFrozen}
-			cdp.Call(ctx, target, page.SetWebLifecycleState, frozen)
-		}},
-		{"crashed", func(ctx context.Context, target *chromedp.Target) {
-			cdp.Call(ctx, target, page.Crash, cdp.Empty{})
-		}},
-		{"hanging", func(ctx context.Context, target *chromedp.Target) {
-			chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void]("for (;;);"))
-		}},
-	}
-	browser := startBrowser(t)
-	for _, h := range hosts[:2] {
-		for _, f := range failures {
-			t.Run(f.how+" "+h.way, func(t *testing.T) {
-				t.Parallel()
-				tt := startTabs(t, browser, h, 3)
-				tt.wantOneRequest(t)
-				ctx, cancel := context.WithCancel(tt.removeLeader(t).chromium(t).ctx)
-				t.Cleanup(cancel)
-				fail := func(ctx context.Context, target *chromedp.Target) error {
-					f.fail(ctx, target)
-					return nil
-				}
-				go chromedp.Do(ctx, chromedp.Func(fail)) // It does not return while the tab hangs.
-				tt.open[0].bringToFront(t)
-				tt.publish(t, "all")
-				wantStamp(t, tt.site, "all", tt.open...)
-			})
-		}
-	}
-}
-
 func TestTabs_WithDifferentEndpointsAreSeparate(t *testing.T) {
 	site := startPages(t)
 	browser := startBrowser(t)
@@ -277,29 +234,6 @@ func TestTabs_WithDifferentEndpointsAreSeparate(t *testing.T) {
 	}
 	publish(t, site, "all")
 	wantStamp(t, site, "all", open...)
-}
-
-// The server refuses a whole request if one id is invalid.
-func TestTabs_WithInvalidIDDoNotDisturbOthers(t *testing.T) {
-	tt := startTabs(t, startBrowser(t), hosts[0], 2)
-	bad := tt.first.openTab(t, tt.url+"/tab.html?ids=all,../bad")
-	bad.waitUntil(t, `states.includes("error")`)
-	tt.publish(t, "all")
-	wantStamp(t, tt.site, "all", tt.open...)
-}
-
-// Firefox and WebKit fail the requests of a page before they tell it that it is left.
-func TestTabs_AreNotAlarmedWhenLeaderIsLeft(t *testing.T) {
-	forEachHost(t, hosts, func(t *testing.T, browser browser, h host) {
-		tt := startTabs(t, browser, h, 3)
-		for range 2 {
-			tt.removeLeader(t).navigate(t, tt.url+"/empty.html")
-			tt.publish(t, "all")
-			wantStamp(t, tt.site, "all", tt.open...)
-			tt.wantOneRequest(t) // for 2 s, in which an error would be reported
-			wantNoError(t, tt.open...)
-		}
-	}, chromium, firefox, webKit)
 }
 
 func TestTabs_WorkAloneWhereSharingIsRefused(t *testing.T) {
