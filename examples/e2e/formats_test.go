@@ -2,8 +2,6 @@ package e2e_test
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -103,21 +101,9 @@ func TestEveryServer_SendsFormatsButNotWhatVisitorsPublish(t *testing.T) {
 			t.Errorf("the id is %s, want %s", id, stampOf(t, site, "a"))
 		}
 		s.close()
-		url := site.URL + "/comet.php?" + query + "&subscribed[chat]=0.0"
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Accept", "text/event-stream")
-		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
 		const want = `{"error":"format=turbo is not allowed for \"chat\": visitors may publish it by URL ` +
 			`(publish.allow), and a page would insert their HTML"}`
-		if body, err := io.ReadAll(response.Body); response.StatusCode != http.StatusForbidden || string(body) != want {
-			t.Errorf("HTTP %d, %s, %v; want 403, %s", response.StatusCode, body, err, want)
-		}
+		stream := header{"Accept", "text/event-stream"}
+		try(t, site, attempt{"what visitors publish", query + "&subscribed[chat]=0.0", "", stream, 403, want})
 	})
 }
