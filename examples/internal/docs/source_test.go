@@ -14,7 +14,7 @@ import (
 
 var comment = regexp.MustCompile(`^\s*(//|/\*| \*)`)
 
-// badLines returns the problems of the lines of a source in Go or JavaScript.
+// badLines returns the problems of the lines of a source in Go, JavaScript or PHP.
 func badLines(source string) (problems []string) {
 	const maxCode, maxComment = 120, 110 // characters; a tab counts as one
 	for i, line := range strings.Split(source, "\n") {
@@ -38,7 +38,7 @@ func TestSources_HaveShortLinesAndPlainWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	var files []string
-	for _, suffix := range []string{".go", ".js", ".mjs", ".mts"} {
+	for _, suffix := range []string{".go", ".js", ".mjs", ".mts", ".php"} {
 		found, err := docs.Files(root, suffix)
 		if err != nil {
 			t.Fatal(err)
