@@ -71,6 +71,24 @@ func boot(t *testing.T, root, dist string) *machine {
 	}
 }
 
+// must runs a script inside the machine as root, and returns the output.
+func (m *machine) must(t *testing.T, script string) string {
+	t.Helper()
+	output, err := m.root("set -e -o pipefail\n"+script, "")
+	if err != nil {
+		t.Fatalf("%s: %v: %s", script, err, output)
+	}
+	return output
+}
+
+// want runs a script inside the machine, and compares the output.
+func (m *machine) want(t *testing.T, script, want string) {
+	t.Helper()
+	if got := m.must(t, script); strings.TrimSpace(got) != want {
+		t.Fatalf("%s: %q; want %q", script, got, want)
+	}
+}
+
 // asRoot returns a command that runs as root.
 func asRoot(argv ...string) *exec.Cmd {
 	if os.Getuid() != 0 {

@@ -42,24 +42,6 @@ func (m *machine) installPackage(t *testing.T, root, version string) {
 	}
 }
 
-// must runs a script inside the machine as root, and returns the output.
-func (m *machine) must(t *testing.T, script string) string {
-	t.Helper()
-	output, err := m.root("set -e -o pipefail\n"+script, "")
-	if err != nil {
-		t.Fatalf("%s: %v: %s", script, err, output)
-	}
-	return output
-}
-
-// want runs a script inside the machine, and compares the output.
-func (m *machine) want(t *testing.T, script, want string) {
-	t.Helper()
-	if got := m.must(t, script); strings.TrimSpace(got) != want {
-		t.Fatalf("%s: %q; want %q", script, got, want)
-	}
-}
-
 const (
 	aPoll    = `curl -sSg 'http://localhost/comet.php?subscribed[news]=now&wait=0'`
 	noChange = `{"s":0,"at":{"news":"0.000000"}}`
