@@ -11,16 +11,17 @@ SECOND, TICK = 1_000_000, 10_000
 # While they last, nothing need be delivered.
 SUSPENDS = ["restart", "kill", "stop comet-fcgi", "descriptors", "stop worker", "worker descriptors", "away",
             "replaced", "overflow", "hang", "stop store", "failover", "move", "memcached"]
-# Requests may fail: the process that has them is killed or has no descriptor for them, the web server takes longer
-# than request_timeout to send one, or the connection is cut.
+# Requests may fail: the process that has them is killed or has no descriptor for them, the web server takes
+# longer than request_timeout to send one, or the connection is cut.
 FAILS = ["kill", "descriptors", "worker descriptors", "stop worker", "cut"]
-# Publishing may fail, too, where the store cannot be written or reached, or forgets what a publisher looks for.
+# Publishing may fail, too, if the store cannot be written or reached, or forgets what a publisher looks for.
 FAILS_TO_PUBLISH = FAILS + ["full", "read-only", "away", "replaced", "hang", "stop store", "failover", "move",
                             "memcached", "flush"]
 # core/store/redis: "If it fails, it loses publications that were neither on disk nor on a replica."
 # core/store/memcached: "A restart drops all."
 LOSES = ["flush", "failover", "memcached"]
-# core, for legacy polls: "The store is unreachable", and "The server's clock is set back" or "A file's time is ahead".
+# core, for legacy polls: "The store is unreachable", "The server's clock is set back", "A file's time is
+# ahead".
 LOSES_LEGACY = LOSES + ["clock", "away", "replaced", "hang", "stop store"]
 
 with open(sys.argv[1], encoding="utf-8") as file:
@@ -123,7 +124,8 @@ class Subscription:
     def judge_losses(self, known, deliveries):
         ended = bool(self.polls) and self.polls[-1].get("ended", False)
         end = self.polls[-1]["at"] if ended else run["end"]
-        # The promise: the client's pause of 1 s and 2 s more, 3 s if its clock is ahead; a sleep without notifications.
+        # The promise to a legacy page: its pause of 1 s and 2 s more, 3 s if its clock is ahead. Without
+        # notifications, each page may wait for a sleep more.
         allowed = run["slack"] + (0 if run["notifies"] else run["sleep"])
         allowed += (4 if self.page["ahead"] > 0 else 3) * SECOND if self.legacy else 0
         pauses = [(d["start"], d["end"]) for d in disturbances if d["kind"] in SUSPENDS]

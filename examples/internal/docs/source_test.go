@@ -12,9 +12,9 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-var comment = regexp.MustCompile(`^\s*(//|/\*| \*)`)
+var comment = regexp.MustCompile(`^\s*(//|/\*| \*|#)`)
 
-// badLines returns the problems of the lines of a source in Go, JavaScript or PHP.
+// badLines returns the problems of the lines of a source.
 func badLines(source string) (problems []string) {
 	const maxCode, maxComment = 120, 110 // characters; a tab counts as one
 	for i, line := range strings.Split(source, "\n") {
@@ -38,7 +38,7 @@ func TestSources_HaveShortLinesAndPlainWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	var files []string
-	for _, suffix := range []string{".go", ".js", ".mjs", ".mts", ".php"} {
+	for _, suffix := range []string{".go", ".js", ".mjs", ".mts", ".php", ".py", ".yaml"} {
 		found, err := docs.Files(root, suffix)
 		if err != nil {
 			t.Fatal(err)
@@ -69,7 +69,7 @@ func TestBadLines(t *testing.T) {
 	}
 	for _, wrong := range []string{
 		"  /** " + strings.Repeat("x", 105), "   * " + strings.Repeat("x", 106),
-		"\t// " + strings.Repeat("é", 107), strings.Repeat("x", 121), "// whoever waits", `panic("what is none")`,
+		"\t// " + strings.Repeat("é", 107), "  # " + strings.Repeat("x", 107), strings.Repeat("x", 121), "// whoever waits", `panic("what is none")`,
 	} {
 		if got := badLines("package a\n" + wrong); len(got) != 1 || !strings.HasPrefix(got[0], "2: ") {
 			t.Errorf("%q: %q, want one problem in line 2", wrong, got)
