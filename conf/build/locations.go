@@ -100,9 +100,9 @@ func keyOf(variables map[string]string) string {
 }
 
 func (l *Locations) location(c conf.Config) *core.Location {
-	var elsewhere *access.Rules
+	var elsewhere access.Matcher
 	if l.common != nil { // A location without variables may be served at another URL.
-		elsewhere = &l.common.Access
+		elsewhere = l.common.Access.VisitorsPublish()
 	}
 	return &core.Location{
 		Replaced: &l.replaced,

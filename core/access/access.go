@@ -17,7 +17,7 @@ type Rules struct {
 	Rate Rate
 	// Formats are the formats that a stream may have besides Native.
 	Formats []Format
-	// Elsewhere are the rules of another location; nil: none is known. Streams in one of the Formats must not
-	// have events that visitors may publish there.
-	Elsewhere *Rules
+	// Elsewhere matches the ids that visitors may publish at another URL; nil: none. Streams in one of the
+	// Formats must not have these events.
+	Elsewhere Matcher
 }

@@ -52,22 +52,24 @@ func (r *Rules) FormatDenied(f Format, subscriptions []event.Subscription) strin
 	if !slices.Contains(r.Formats, f) {
 		return fmt.Sprintf("format=%s is not allowed here (stream.formats)", f)
 	}
-	where := "by URL"
-	for rules := r; rules != nil; rules = rules.Elsewhere {
-		visitors := rules.visitorsPublish()
-		for _, s := range subscriptions {
-			if visitors.Match(s.ID) {
-				return fmt.Sprintf("format=%s is not allowed for %q: visitors may publish it %s (publish.allow), "+
-					"and a page would insert their HTML", f, s.ID.String(), where)
-			}
+	here, where := r.VisitorsPublish(), ""
+	for _, s := range subscriptions {
+		switch {
+		case here.Match(s.ID):
+			where = "by URL"
+		case r.Elsewhere.Match(s.ID):
+			where = "at another URL"
+		default:
+			continue
 		}
-		where = "at another URL"
+		return fmt.Sprintf("format=%s is not allowed for %q: visitors may publish it %s (publish.allow), "+
+			"and a page would insert their HTML", f, s.ID.String(), where)
 	}
 	return ""
 }
 
-// visitorsPublish matches the ids that a visitor may publish by URL, with a login or without one.
-func (r *Rules) visitorsPublish() Matcher {
+// VisitorsPublish matches the ids that a visitor may publish by URL, with a login or without one.
+func (r *Rules) VisitorsPublish() Matcher {
 	if r.Methods != nil && len(r.Methods) == 0 {
 		return nil
 	}

@@ -30,6 +30,9 @@ func TestRules_DenyFormatsForWhatVisitorsPublish(t *testing.T) {
 	raw := []access.Format{access.Raw}
 	parse := func(globs ...string) access.Patterns { return coretest.Must(access.ParsePatterns(globs)) }
 	nobody, chat, own := parse(), parse("chat-*"), parse("user:<user>:*")
+	elsewhere := func(other access.Rules) access.Rules {
+		return access.Rules{Publish: nobody, Formats: raw, Elsewhere: other.VisitorsPublish()}
+	}
 	for _, test := range []struct {
 		name   string
 		rules  access.Rules
@@ -53,10 +56,9 @@ func TestRules_DenyFormatsForWhatVisitorsPublish(t *testing.T) {
 		{"no method publishes", access.Rules{Formats: raw, Methods: []string{}}, access.Raw, "news", ""},
 		{"users publish", access.Rules{Publish: own, Formats: raw}, access.Raw, "user:ann:1", `"user:ann:1"`},
 		{"users publish another event", access.Rules{Publish: own, Formats: raw}, access.Raw, "news", ""},
-		{"everybody publishes elsewhere", access.Rules{Publish: nobody, Formats: raw, Elsewhere: &access.Rules{}}, access.Raw,
-			"news", `"news": visitors may publish it at another URL (publish.allow)`},
-		{"nobody publishes elsewhere", access.Rules{Publish: nobody, Formats: raw, Elsewhere: &access.Rules{Publish: nobody}},
-			access.Raw, "news", ""},
+		{"everybody publishes elsewhere", elsewhere(access.Rules{}), access.Raw, "news",
+			`"news": visitors may publish it at another URL (publish.allow)`},
+		{"nobody publishes elsewhere", elsewhere(access.Rules{Publish: nobody}), access.Raw, "news", ""},
 	} {
 		reason := test.rules.FormatDenied(test.format, subscriptions(test.ids))
 		if !strings.Contains(reason, test.reason) || (reason == "") != (test.reason == "") {
