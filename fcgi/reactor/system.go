@@ -89,8 +89,8 @@ func milliseconds(d time.Duration) int {
 
 func (e *epoll) wake() {
 	one := []byte{1, 0, 0, 0, 0, 0, 0, 0}
-	for range 3 { // A lost call would delay a result until something else happens.
-		if _, err := unix.Write(e.eventfd, one); err == nil || err == unix.EAGAIN { // 2⁶⁴-1 calls wait.
+	for { // A lost call would delay a result until something else happens.
+		if _, err := unix.Write(e.eventfd, one); err != unix.EINTR { // EAGAIN means that 2⁶⁴-1 calls wait.
 			return
 		}
 	}
