@@ -218,13 +218,11 @@ func askUntilAnswered(t *testing.T, socket, cursor string) string {
 }
 
 func tryAsk(socket string, variables map[string]string, body string) (Response, error) {
-	conn, err := dial(socket)
+	w, err := tryConnect(socket)
 	if err != nil {
 		return Response{}, err
 	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(servertest.Patience))
-	w := NewWebServer(conn)
+	defer w.Close()
 	if _, err := w.Write(Request(1, 0, variables, body)); err != nil {
 		return Response{}, err
 	}

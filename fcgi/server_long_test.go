@@ -23,14 +23,13 @@ func TestServer_LeaksNothingInAHundredThousandConnections(t *testing.T) {
 	requestAll := func(n int) {
 		t.Helper()
 		for range n {
-			conn, err := dial(path) // connect would keep each until the end of the test.
+			w, err := tryConnect(path) // connect would keep each until the end of the test.
 			if err != nil {
 				t.Fatal(err)
 			}
-			w := NewWebServer(conn)
 			w.Send(t, poll)
 			w.WantResponse(t, 1, http.StatusOK, `{"s":0`)
-			conn.Close()
+			w.Close()
 		}
 		servertest.WaitFor(t, "all connections are closed", func() bool { return s.reactor.Connections() == 0 })
 	}

@@ -16,13 +16,21 @@ import (
 // connect connects to the path of a socket, or to a host:port.
 func connect(t testing.TB, address string) *WebServer {
 	t.Helper()
-	conn, err := dial(address)
+	w, err := tryConnect(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+func tryConnect(address string) (*WebServer, error) {
+	conn, err := dial(address)
+	if err != nil {
+		return nil, err
+	}
 	_ = conn.SetDeadline(time.Now().Add(2 * servertest.Patience))
-	return NewWebServer(conn)
+	return NewWebServer(conn), nil
 }
 
 func dial(address string) (net.Conn, error) {
@@ -41,12 +49,11 @@ func connectMany(t testing.TB, address string, n int) *webServers {
 	many := &webServers{}
 	t.Cleanup(many.close)
 	for range n {
-		conn, err := dial(address)
+		w, err := tryConnect(address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(2 * servertest.Patience))
-		many.all = append(many.all, NewWebServer(conn))
+		many.all = append(many.all, w)
 	}
 	return many
 }
