@@ -23,9 +23,9 @@ type disturbance struct {
 
 // turn is one time that a disturbance happens.
 type turn struct {
-	*disturbed // its record
-	ctx        context.Context
-	random     *rand.Rand
+	*disturbanceRecord // its record
+	ctx                context.Context
+	random             *rand.Rand
 }
 
 // stop ends a disturbance. If it is nil, there is nothing to end.
@@ -96,7 +96,7 @@ func (s *soak) disturb(ctx context.Context, d disturbance, r *rand.Rand, lasts t
 		s.comet.Lock()
 		defer s.comet.Unlock()
 	}
-	record := &disturbed{Kind: d.kind, Start: now()}
+	record := &disturbanceRecord{Kind: d.kind, Start: now()}
 	err := d.run(turn{record, ctx, r}, lasts)
 	record.End = now()
 	s.history.add(record)

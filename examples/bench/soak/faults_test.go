@@ -11,7 +11,7 @@ import (
 // Each fault is put into a history of a correct server. fault returns false if there is no place for it.
 func TestJudges_FindAFaultInAHistory(t *testing.T) {
 	t.Parallel()
-	flush := &disturbed{Kind: "flush"}
+	flush := &disturbanceRecord{Kind: "flush"}
 	tests := map[string]struct {
 		fault func(h *History) bool
 		found func(v Verdict) bool
@@ -108,7 +108,7 @@ func (p *publication) cursor() string { return cursor(p.Stamp - 1000*sec) }
 
 // removeAnswer makes the last answer with an event one that says that nothing has changed. A loss at that
 // time excuses it.
-func removeAnswer(h *History, loss *disturbed) bool {
+func removeAnswer(h *History, loss *disturbanceRecord) bool {
 	for i := len(h.Publications) - 1; i >= 0; i-- {
 		published := h.Publications[i]
 		for _, p := range h.Polls {
@@ -116,7 +116,7 @@ func removeAnswer(h *History, loss *disturbed) bool {
 				strings.Contains(p.Answer, `"`+id+`":"`+published.cursor()+`"`) {
 				p.Answer = `{"s":0,"at":{"` + id + `":"` + p.Cursors[id] + `"}}`
 				if loss != nil {
-					h.add(&disturbed{Kind: loss.Kind, Start: published.End, End: published.End})
+					h.add(&disturbanceRecord{Kind: loss.Kind, Start: published.End, End: published.End})
 				}
 				return true
 			}

@@ -12,12 +12,12 @@ import (
 
 // History is what a run has recorded, and all that the judges know.
 type History struct {
-	mu           sync.Mutex     // protects the following
-	Run          settings       `json:"run"`
-	Pages        []*pageRecord  `json:"pages"`
-	Polls        []*pollRecord  `json:"polls"`
-	Publications []*publication `json:"publications"`
-	Disturbances []*disturbed   `json:"disturbances"`
+	mu           sync.Mutex           // protects the following
+	Run          settings             `json:"run"`
+	Pages        []*pageRecord        `json:"pages"`
+	Polls        []*pollRecord        `json:"polls"`
+	Publications []*publication       `json:"publications"`
+	Disturbances []*disturbanceRecord `json:"disturbances"`
 }
 
 // micros is a time in microseconds since 1970, or a duration in microseconds.
@@ -72,8 +72,8 @@ type publication struct {
 	Data  *string `json:"data,omitempty"` // nil: the data stays
 }
 
-// disturbed is a time in which something was disturbed.
-type disturbed struct {
+// disturbanceRecord is a time in which something was disturbed.
+type disturbanceRecord struct {
 	Kind   string `json:"kind"`
 	Target string `json:"target,omitempty"`
 	Start  micros `json:"start"`
@@ -91,7 +91,7 @@ func (h *History) add(record any) {
 		h.Polls = append(h.Polls, r)
 	case *publication:
 		h.Publications = append(h.Publications, r)
-	case *disturbed:
+	case *disturbanceRecord:
 		h.Disturbances = append(h.Disturbances, r)
 	}
 }

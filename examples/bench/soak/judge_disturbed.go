@@ -37,7 +37,7 @@ const requestTimeout = 10 * second
 
 // during reports whether a disturbance of one of the kinds was in a time, and can affect the event.
 func (h *History) during(kinds []string, id string, from, to micros) bool {
-	return slices.ContainsFunc(h.Disturbances, func(d *disturbed) bool {
+	return slices.ContainsFunc(h.Disturbances, func(d *disturbanceRecord) bool {
 		end, elsewhere := d.End, false
 		if d.Kind == clockKind {
 			end += d.Ahead + hold

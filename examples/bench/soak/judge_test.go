@@ -73,8 +73,8 @@ func publishedData(stamp micros, data string) *publication {
 	return p
 }
 
-func during(kind string, from, to micros) *disturbed {
-	return &disturbed{Kind: kind, Start: at(from), End: at(to)}
+func during(kind string, from, to micros) *disturbanceRecord {
+	return &disturbanceRecord{Kind: kind, Start: at(from), End: at(to)}
 }
 
 func addAll[T any](h *History, records []T) {
@@ -93,7 +93,7 @@ func TestJudges_AgreeOn(t *testing.T) {
 		kind         kind
 		published    []*publication
 		polls        []*pollRecord
-		disturbances []*disturbed
+		disturbances []*disturbanceRecord
 		want         Verdict
 	}{
 		{name: "a delivery", kind: precise, published: []*publication{published(sec)},
@@ -106,24 +106,24 @@ func TestJudges_AgreeOn(t *testing.T) {
 		{name: "one that is too late", kind: precise, published: []*publication{published(sec)},
 			polls: []*pollRecord{got(2001*ms, start, cursor(sec))}, want: Verdict{Expected: 1, Late: 1}},
 		{name: "one that is late because of a restart", kind: precise, published: []*publication{published(sec)},
-			disturbances: []*disturbed{during("restart", 1100*ms, 1200*ms)},
+			disturbances: []*disturbanceRecord{during("restart", 1100*ms, 1200*ms)},
 			polls:        []*pollRecord{got(2001*ms, start, cursor(sec))}, want: Verdict{Expected: 1}},
 		{name: "one that was late before a restart", kind: precise, published: []*publication{published(sec)},
-			disturbances: []*disturbed{during("restart", 2100*ms, 2200*ms)},
+			disturbances: []*disturbanceRecord{during("restart", 2100*ms, 2200*ms)},
 			polls:        []*pollRecord{got(2101*ms, start, cursor(sec))}, want: Verdict{Expected: 1, Late: 1}},
 		{name: "one that is late because of two disturbances, which count once", kind: precise,
 			published:    []*publication{published(sec)},
-			disturbances: []*disturbed{during("kill", 1100*ms, 1200*ms), during("stop worker", 1050*ms, 1180*ms)},
+			disturbances: []*disturbanceRecord{during("kill", 1100*ms, 1200*ms), during("stop worker", 1050*ms, 1180*ms)},
 			polls:        []*pollRecord{got(2151*ms, start, cursor(sec))}, want: Verdict{Expected: 1, Late: 1}},
 		{name: "one that is late, but a full directory does not excuse that", kind: precise,
 			published:    []*publication{published(sec)},
-			disturbances: []*disturbed{during("full", 1100*ms, 1900*ms)},
+			disturbances: []*disturbanceRecord{during("full", 1100*ms, 1900*ms)},
 			polls:        []*pollRecord{got(2001*ms, start, cursor(sec))}, want: Verdict{Expected: 1, Late: 1}},
 		{name: "what the page knew when it joined", kind: precise, published: []*publication{published(known)}},
 		{name: "an older stamp after the clock was set back", kind: precise,
 			published: []*publication{published(5 * sec),
 				{ID: "a", Start: at(6 * sec), End: at(6*sec + ms), Stamp: at(2 * sec)}},
-			disturbances: []*disturbed{{Kind: "clock", Start: at(4 * sec), End: at(6 * sec), Ahead: 3 * sec}},
+			disturbances: []*disturbanceRecord{{Kind: "clock", Start: at(4 * sec), End: at(6 * sec), Ahead: 3 * sec}},
 			polls: []*pollRecord{got(5001*ms, start, cursor(5*sec)),
 				got(6002*ms, cursor(5*sec), cursor(2*sec))},
 			want: Verdict{Expected: 1, Errors: map[string]int{"publishing by : the stamp is an old one": 1}}},
@@ -138,21 +138,21 @@ func TestJudges_AgreeOn(t *testing.T) {
 			want:  Verdict{Expected: 2, Disordered: 1}},
 		{name: "an older stamp after a failover", kind: precise,
 			published:    []*publication{published(sec), published(2 * sec)},
-			disturbances: []*disturbed{during("failover", 2002*ms, 3*sec)},
+			disturbances: []*disturbanceRecord{during("failover", 2002*ms, 3*sec)},
 			polls: []*pollRecord{got(1001*ms, start, cursor(sec)), got(2001*ms, cursor(sec), cursor(2*sec)),
 				got(3*sec, cursor(2*sec), cursor(sec))},
 			want: Verdict{Expected: 2}},
 
 		{name: "a loss by FLUSHALL", kind: precise, published: []*publication{published(sec)},
-			disturbances: []*disturbed{during("flush", 1010*ms, 1020*ms)},
+			disturbances: []*disturbanceRecord{during("flush", 1010*ms, 1020*ms)},
 			want:         Verdict{Expected: 1, Excused: map[string]int{"flush": 1}}},
 		{name: "a loss before FLUSHALL", kind: precise, published: []*publication{published(sec)},
-			disturbances: []*disturbed{during("flush", 2010*ms, 2020*ms)}, want: Verdict{Expected: 1, Never: 1}},
+			disturbances: []*disturbanceRecord{during("flush", 2010*ms, 2020*ms)}, want: Verdict{Expected: 1, Never: 1}},
 		{name: "a loss while the directory is away", kind: precise, published: []*publication{published(sec)},
-			disturbances: []*disturbed{during("away", 1010*ms, 1020*ms)}, want: Verdict{Expected: 1, Never: 1}},
+			disturbances: []*disturbanceRecord{during("away", 1010*ms, 1020*ms)}, want: Verdict{Expected: 1, Never: 1}},
 		{name: "the same with a legacy page", kind: legacy, published: []*publication{published(sec)},
 			polls:        []*pollRecord{gotLegacy(0, 500*ms, "999", "999")},
-			disturbances: []*disturbed{during("away", 1010*ms, 1020*ms)},
+			disturbances: []*disturbanceRecord{during("away", 1010*ms, 1020*ms)},
 			want:         Verdict{Expected: 1, Invented: 1, Excused: map[string]int{"away": 1}}},
 
 		{name: "data", kind: precise, published: []*publication{publishedData(sec, `{"n":1}`)},
@@ -168,7 +168,7 @@ func TestJudges_AgreeOn(t *testing.T) {
 			polls: []*pollRecord{withData(got(1001*ms, start, cursor(sec)), "")}, want: Verdict{Expected: 1, Torn: 1}},
 		{name: "no data, although descriptors were missing", kind: precise,
 			published:    []*publication{publishedData(sec, `{"n":1}`)},
-			disturbances: []*disturbed{during("descriptors", 500*ms, 1200*ms)},
+			disturbances: []*disturbanceRecord{during("descriptors", 500*ms, 1200*ms)},
 			polls:        []*pollRecord{withData(got(1001*ms, start, cursor(sec)), "")},
 			want:         Verdict{Expected: 1, Torn: 1}},
 		{name: "data of an earlier publication", kind: precise,
@@ -180,33 +180,35 @@ func TestJudges_AgreeOn(t *testing.T) {
 		{name: "a failed request", kind: precise, polls: []*pollRecord{failed(sec, false)},
 			want: Verdict{Errors: map[string]int{"polling precise: HTTP 502": 1}}},
 		{name: "one that failed when comet-fcgi was killed", kind: precise, polls: []*pollRecord{failed(sec, false)},
-			disturbances: []*disturbed{during("kill", 900*ms, 950*ms)},
+			disturbances: []*disturbanceRecord{during("kill", 900*ms, 950*ms)},
 			want:         Verdict{Failed: map[string]int{"polling precise: HTTP 502": 1}}},
 		{name: "one that failed when a worker was stopped for request_timeout", kind: precise,
-			polls: []*pollRecord{failed(11*sec, false)}, disturbances: []*disturbed{during("stop worker", 900*ms, 10900*ms)},
-			want: Verdict{Failed: map[string]int{"polling precise: HTTP 502": 1}}},
+			disturbances: []*disturbanceRecord{during("stop worker", 900*ms, 10900*ms)},
+			polls:        []*pollRecord{failed(11*sec, false)},
+			want:         Verdict{Failed: map[string]int{"polling precise: HTTP 502": 1}}},
 		{name: "one that failed when a worker was stopped for less", kind: precise,
-			polls: []*pollRecord{failed(11*sec, false)}, disturbances: []*disturbed{during("stop worker", 901*ms, 10900*ms)},
-			want: Verdict{Errors: map[string]int{"polling precise: HTTP 502": 1}}},
+			disturbances: []*disturbanceRecord{during("stop worker", 901*ms, 10900*ms)},
+			polls:        []*pollRecord{failed(11*sec, false)},
+			want:         Verdict{Errors: map[string]int{"polling precise: HTTP 502": 1}}},
 		{name: "one that failed when comet-fcgi was restarted", kind: precise, polls: []*pollRecord{failed(sec, false)},
-			disturbances: []*disturbed{during("restart", 900*ms, 950*ms)},
+			disturbances: []*disturbanceRecord{during("restart", 900*ms, 950*ms)},
 			want:         Verdict{Errors: map[string]int{"polling precise: HTTP 502": 1}}},
 		{name: "a page of comet.php that ended when comet-fcgi was killed", kind: legacy,
 			published:    []*publication{published(1500 * ms)},
 			polls:        []*pollRecord{gotLegacy(0, 10*ms, "999", "999"), failed(sec, true)},
-			disturbances: []*disturbed{during("kill", 900*ms, 950*ms)},
+			disturbances: []*disturbanceRecord{during("kill", 900*ms, 950*ms)},
 			want:         Verdict{Invented: 1, Closed: map[string]int{"HTTP 502": 1}}},
 		{name: "one that ended for no reason", kind: legacy, polls: []*pollRecord{failed(sec, true)},
 			want: Verdict{Ended: 1, Errors: map[string]int{"polling legacy: HTTP 502": 1}}},
 		{name: "an invalid answer when comet-fcgi was killed", kind: precise, polls: []*pollRecord{failed(sec, true)},
-			disturbances: []*disturbed{during("kill", 900*ms, 950*ms)},
+			disturbances: []*disturbanceRecord{during("kill", 900*ms, 950*ms)},
 			want:         Verdict{Ended: 1, Errors: map[string]int{"polling precise: HTTP 502": 1}}},
 		{name: "a publication that failed", kind: precise,
 			published: []*publication{{ID: "a", Way: "URL", Start: at(sec), End: at(2 * sec), Error: "HTTP 503"}},
 			want:      Verdict{Errors: map[string]int{"publishing by URL: HTTP 503": 1}}},
 		{name: "one that failed because the directory was full, and was seen", kind: precise,
 			published:    []*publication{{ID: "a", Way: "rewriting", Start: at(sec), End: at(2 * sec), Error: "status 1"}},
-			disturbances: []*disturbed{during("full", 900*ms, 2*sec)},
+			disturbances: []*disturbanceRecord{during("full", 900*ms, 2*sec)},
 			polls:        []*pollRecord{got(1501*ms, start, cursor(1500*ms))},
 			want:         Verdict{Failed: map[string]int{"publishing by rewriting: status 1": 1}}},
 

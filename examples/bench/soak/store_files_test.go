@@ -34,7 +34,7 @@ func TestFileStore_DisturbsItsFileSystem(t *testing.T) {
 			t.Fatalf("before %s: %v", name, err)
 		}
 		before, _ := f.stamp(t.Context(), "a")
-		end, err := test.start(turn{ctx: t.Context(), random: rand.New(rand.NewPCG(1, 1)), disturbed: &disturbed{}})
+		end, err := test.start(turn{&disturbanceRecord{}, t.Context(), rand.New(rand.NewPCG(1, 1))})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
