@@ -12,11 +12,7 @@ import (
 // archive returns a tar.gz archive with one directory, which contains the files.
 func (r *release) archive(directory string, files []file) ([]byte, error) {
 	var data bytes.Buffer
-	compressed, err := gzip.NewWriterLevel(&data, gzip.BestCompression)
-	if err != nil {
-		return nil, errors.WithStack(err)
-	}
-	archive := tar.NewWriter(compressed)
+	archive := tar.NewWriter(&data)
 	for _, f := range files {
 		header := &tar.Header{
 			Name: path.Join(directory, f.name), Mode: int64(f.mode), Size: int64(len(f.data)), ModTime: r.time,
@@ -31,7 +27,20 @@ func (r *release) archive(directory string, files []file) ([]byte, error) {
 	if err := archive.Close(); err != nil {
 		return nil, errors.WithStack(err)
 	}
-	if err := compressed.Close(); err != nil {
+	return compress(data.Bytes())
+}
+
+// compress compresses as gzip -9 does, without a name and a time.
+func compress(content []byte) ([]byte, error) {
+	var data bytes.Buffer
+	w, err := gzip.NewWriterLevel(&data, gzip.BestCompression)
+	if err != nil {
+		return nil, errors.WithStack(err)
+	}
+	if _, err := w.Write(content); err != nil {
+		return nil, errors.WithStack(err)
+	}
+	if err := w.Close(); err != nil {
 		return nil, errors.WithStack(err)
 	}
 	return data.Bytes(), nil

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
 	"os"
 	"os/exec"
@@ -192,20 +190,4 @@ func (p *roff) paragraphs(lines []string, macro string) {
 			p.macro(macro)
 		}
 	}
-}
-
-// compress returns a file as packages have manual pages.
-func compress(f file) (file, error) {
-	var data bytes.Buffer
-	w, err := gzip.NewWriterLevel(&data, gzip.BestCompression)
-	if err != nil {
-		return file{}, errors.WithStack(err)
-	}
-	if _, err := w.Write(f.data); err != nil {
-		return file{}, errors.WithStack(err)
-	}
-	if err := w.Close(); err != nil {
-		return file{}, errors.WithStack(err)
-	}
-	return file{f.name + ".gz", f.mode, data.Bytes()}, nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"path"
@@ -41,7 +40,7 @@ func (r *release) npm() ([]byte, error) {
 		if err != nil {
 			return nil, errors.WithStack(err)
 		}
-		files = append(files, file{name, 0o644, bytes.Clone(data)})
+		files = append(files, file{name, 0o644, data})
 	}
 	return r.archive("package", files)
 }

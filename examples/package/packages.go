@@ -87,10 +87,10 @@ func (r *release) packages(temporary, arch string, all []file) error {
 			target = doc + "copyright"
 		case strings.HasPrefix(f.name, "man/"):
 			var err error
-			if f, err = compress(f); err != nil {
+			if f.data, err = compress(f.data); err != nil {
 				return err
 			}
-			target = "/usr/share/" + f.name
+			target = "/usr/share/" + f.name + ".gz"
 		}
 		if err := add(f, target, ""); err != nil {
 			return err
