@@ -14,14 +14,9 @@ import (
 
 // Server-Sent Events, https://html.spec.whatwg.org/multipage/server-sent-events.html
 
-// formats says how the parts of a stream in each format are encoded.
-var formats = [...]struct {
-	encoding hub.Encoding
-	encode   func(*hub.Result) []byte
-}{
-	access.Native: {hub.SSE, encodePart},
-	access.Raw:    {hub.RawSSE, encodeRaw},
-	access.Turbo:  {hub.TurboSSE, encodeTurbo},
+// encoders encode a part of a stream in each format. The remaining form is the answer to a poll.
+var encoders = [hub.Forms - 1]func(*hub.Result) []byte{
+	access.Native: encodePart, access.Raw: encodeRaw, access.Turbo: encodeTurbo,
 }
 
 // wantsStream reports whether the client accepts Server-Sent Events, as EventSource says.

@@ -143,7 +143,7 @@ func (s *Subscriber) Cancel() bool { return s.endpoint.hub.Cancel(&s.Waiter) }
 func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
 	st := s.stream
 	if st == nil {
-		return r.Encoded(hub.JSON, encodeAnswer), true
+		return r.Encoded(len(encoders), encodeAnswer), true
 	}
 	if s.query.Format != access.Native && s.isReplaced() {
 		return s.withhold(r), true
@@ -160,8 +160,7 @@ func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
 	if first := !st.started; first && unchanged {
 		body = encodeFirst(r) // rule: stream-id-is-in-the-first-bytes
 	} else {
-		f := formats[s.query.Format]
-		body = r.Encoded(f.encoding, f.encode)
+		body = r.Encoded(int(s.query.Format), encoders[s.query.Format])
 	}
 	st.started = true
 	return body, last

@@ -18,7 +18,7 @@ type Result struct {
 	// requests have them.
 	Cursors []event.Subscription
 
-	encoded [encodings]struct {
+	encoded [Forms]struct {
 		once  sync.Once
 		bytes []byte
 	}
@@ -31,20 +31,11 @@ type Event struct {
 	Data  []byte // in the form that the request asks for; nil if it asks for none, or the event carries none
 }
 
-// Encoding is how a [Result] is sent.
-type Encoding int
+// Forms is in how many forms a [Result] can be sent.
+const Forms = 4
 
-// The encodings of a [Result].
-const (
-	JSON      Encoding = iota // the answer to a poll
-	SSE                       // a part of a stream
-	RawSSE                    // a part of a stream of data as it was published
-	TurboSSE                  // a part of a stream of Turbo Streams
-	encodings int      = iota
-)
-
-// Encoded returns the result in an encoding. It calls encode only the first time.
-func (r *Result) Encoded(form Encoding, encode func(*Result) []byte) []byte {
+// Encoded returns the result in a form; the caller numbers them from 0. It calls encode only the first time.
+func (r *Result) Encoded(form int, encode func(*Result) []byte) []byte {
 	e := &r.encoded[form]
 	e.once.Do(func() { e.bytes = encode(r) })
 	return e.bytes

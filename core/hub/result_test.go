@@ -47,13 +47,13 @@ func TestResult_IsEncodedOnceInEachForm(t *testing.T) {
 		calls++
 		return []byte{byte(calls)}
 	}
-	forms := []hub.Encoding{hub.JSON, hub.SSE, hub.RawSSE, hub.TurboSSE}
-	for _, form := range append(forms, forms...) {
+	for i := range 2 * hub.Forms {
+		form := i % hub.Forms
 		if got := r.Encoded(form, encode); len(got) != 1 || got[0] != byte(form)+1 {
 			t.Errorf("form %d: %v", form, got)
 		}
 	}
-	if calls != 4 {
+	if calls != hub.Forms {
 		t.Errorf("encoded %d times, want once in each form", calls)
 	}
 }
