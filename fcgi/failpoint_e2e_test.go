@@ -36,8 +36,7 @@ func TestPublish_KilledAtAnyStepTearsNothing(t *testing.T) {
 		"openat", "flock", "unlinkat", "newfstatat", "fstat", "fchmod", "write", "utimensat", "renameat", "close",
 	} {
 		for n := 1; ; n++ {
-			ask(t, socket, With(Get("publish=a"), "REQUEST_METHOD", "PUT", "CONTENT_LENGTH",
-				strconv.Itoa(len(data["old"]))), data["old"])
+			ask(t, socket, Put("a", len(data["old"])), data["old"])
 			wantFiles(t, directory, "a.comet")
 			killed := straced(t, directory, []string{"publish", "a", "--data", file},
 				"-P", directory, "-P", path, "-P", temporary, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, n))
@@ -195,7 +194,7 @@ func publishUntilAnswered(t *testing.T, socket, digit string) {
 	var r Response
 	var err error
 	for range 100 {
-		r, err = tryAsk(socket, With(Get("publish=a"), "REQUEST_METHOD", "PUT", "CONTENT_LENGTH", "1"), digit)
+		r, err = tryAsk(socket, Put("a", 1), digit)
 		if err == nil && r.Body == "true" {
 			return
 		}

@@ -111,8 +111,7 @@ func TestServer_GoesOnAfterTooManyOpenFiles(t *testing.T) {
 // publishLarge publishes an event with this much data by URL.
 func publishLarge(t *testing.T, path, id string, size int) {
 	t.Helper()
-	variables := With(Get("publish="+id), "REQUEST_METHOD", "PUT", "CONTENT_LENGTH", strconv.Itoa(size))
-	wantAnswer(t, ask(t, path, variables, strings.Repeat("x", size)), http.StatusOK, "true")
+	wantAnswer(t, ask(t, path, Put(id, size), strings.Repeat("x", size)), http.StatusOK, "true")
 }
 
 // readBytewise reads one byte each second, until the connection is closed.

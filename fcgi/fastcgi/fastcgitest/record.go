@@ -92,6 +92,11 @@ func Post(length int) map[string]string {
 		"CONTENT_LENGTH", strconv.Itoa(length))
 }
 
+// Put returns the variables of a request that publishes an event with data of length bytes.
+func Put(id string, length int) map[string]string {
+	return With(Get("publish="+id), "REQUEST_METHOD", "PUT", "CONTENT_LENGTH", strconv.Itoa(length))
+}
+
 // With sets variables to values, and returns all variables.
 func With(variables map[string]string, namesAndValues ...string) map[string]string {
 	for pair := range slices.Chunk(namesAndValues, 2) {
