@@ -144,12 +144,12 @@ func TestServe_WithoutInotifyStillChecksAndLogsNothing(t *testing.T) {
 	}
 	directory := servertest.OpenDirectory(t)
 	// Its user number is not the one that the kernel passed to the process, by which slots are named.
-	const as, noPlaces = asProgram + "=" + withoutInotify, "COMET_CGI_MAX_WAITING=0"
-	never := request(t, directory, "", get("subscribed[never]=now", as, noPlaces)...)
+	const as, noLimit = asProgram + "=" + withoutInotify, "COMET_CGI_MAX_WAITING=0"
+	never := request(t, directory, "", get("subscribed[never]=now", as, noLimit)...)
 	never.want(t, 200, `{"s":0,"at":{"never":"0.000000"}}`)
 	answered := make(chan answer, 1)
 	go func() {
-		answered <- request(t, directory, "", get("subscribed[news]=now", as, noPlaces, "COMET_TRIES=1000")...)
+		answered <- request(t, directory, "", get("subscribed[news]=now", as, noLimit, "COMET_TRIES=1000")...)
 	}()
 	// A poll for "now" does not see what was published before its first check, but what follows.
 	pause := time.NewTicker(300 * time.Millisecond)

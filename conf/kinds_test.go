@@ -97,8 +97,7 @@ var wrong = []struct {
 
 // lists are the keys that may have a YAML list.
 var lists = []string{"publish.allow", "publish.methods", "subscribe.allow", "subscribe.signed", "origins",
-	"stream.formats",
-	"memcached.servers", "redis.addresses"}
+	"stream.formats", "memcached.servers", "redis.addresses"}
 
 func TestKind_RefusesAWrongValueFromEachSource(t *testing.T) {
 	c := defaults(t)
