@@ -7,7 +7,8 @@ import (
 	"novcomet/examples/internal/launch"
 )
 
-// The units take away rights that comet-fcgi does not need. This test shows that it has those that it needs.
+// The units take away rights that comet-fcgi does not need. This test shows that it has those that it needs,
+// and that systemd does not give it up.
 func TestUnits_AllowWhatTheProgramDoes(t *testing.T) {
 	t.Parallel()
 	root, err := launch.Source(t.Context())
@@ -51,6 +52,15 @@ func TestUnits_AllowWhatTheProgramDoes(t *testing.T) {
 	})
 	t.Run("connect to Redis", func(t *testing.T) {
 		restart("store: redis")
+		m.want(t, publish+`a'`, "true")
+	})
+	t.Run("start again until the directory of the events is there", func(t *testing.T) {
+		restart("file: {directory: /run/novcomet/events}")
+		// By default systemd gives up after five attempts in half a second.
+		m.must(t, `mv /run/novcomet/events /run/novcomet/away
+			! systemctl restart comet-fcgi
+			timeout 30 sh -c 'until [ $(systemctl show -P NRestarts comet-fcgi) -gt 6 ]; do sleep 0.2; done'
+			mv /run/novcomet/away /run/novcomet/events`)
 		m.want(t, publish+`a'`, "true")
 	})
 	m.must(t, "cp "+root+"/examples/systemd/files-only.conf /etc/systemd/system/comet-fcgi.service.d")

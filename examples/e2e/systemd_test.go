@@ -79,17 +79,6 @@ func TestUnits_OfSeveralProcessesEqualThoseOfOne(t *testing.T) {
 	}
 }
 
-// By default systemd tries five times in half a second. A directory can be away for longer.
-func TestUnits_StartAgainUntilItWorks(t *testing.T) {
-	for _, name := range []string{"comet-fcgi.service", "comet-fcgi@.service"} {
-		unit, service, _ := strings.Cut(example(t, "systemd", name), "[Service]")
-		if !strings.Contains(unit, "\nStartLimitIntervalSec=0\n") ||
-			!strings.Contains(service, "\nRestart=on-failure\nRestartSec=1\n") {
-			t.Errorf("%s gives up", name)
-		}
-	}
-}
-
 func TestTmpfiles_MakeDirectoryForSeveralUsers(t *testing.T) {
 	tmpfiles, err := exec.LookPath("systemd-tmpfiles")
 	if err != nil {
