@@ -22,7 +22,7 @@ type options struct {
 	samples  int
 	window   time.Duration
 	streams  int
-	with     string
+	with     launch.Server
 	baseline string
 	only     string
 	json     string
@@ -64,7 +64,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.samples, "samples", 200, "publications for a single client, at least 1")
 	flags.DurationVar(&o.window, "window", 10*time.Second, "how long the CPU time of waiting is measured, 100ms to 30s")
 	flags.IntVar(&o.streams, "streams", 2000, "how many streams wait at the same time; 0: none")
-	flags.StringVar(&o.with, "with", "",
+	with := flags.String("with", "",
 		"the web server in front: nginx (default: none); with --servers and --soak any of "+serverNames())
 	flags.StringVar(&o.baseline, baseline, "",
 		"the path of an earlier comet-fcgi, which is measured in place of the plain program, or takes turns in a soak")
@@ -110,15 +110,15 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		// Apache closes a stream whose comet-fcgi was killed only after KeepAliveTimeout, 5 s by default.
 		o.slack *= 2
 	}
+	if *with != "" {
+		if o.with, err = launch.Parse(*with); err != nil {
+			return o, errors.WithMessage(err, "--with")
+		}
+	}
 	return o, o.check()
 }
 
 func (o options) check() error {
-	if o.with != "" {
-		if _, err := launch.Parse(o.with); err != nil {
-			return errors.WithMessage(err, "--with")
-		}
-	}
 	switch {
 	case len(o.waiters) == 0 || slices.Min(o.waiters) < 1:
 		return errors.New("--waiters: give numbers from 1, separated by commas")
@@ -128,7 +128,7 @@ func (o options) check() error {
 		return errors.New("--streams: give a number from 0")
 	case o.window < 100*time.Millisecond || o.window > 30*time.Second: // nginx ends a poll after 75 s.
 		return errors.New("--window: give a duration from 100ms to 30s")
-	case o.mode == programsMode && o.with != "" && o.with != string(launch.Nginx):
+	case o.mode == programsMode && o.with != "" && o.with != launch.Nginx:
 		return errors.Errorf("--with %s: give nginx, or add --servers or --soak", o.with)
 	case o.only != "" && !slices.Contains(o.programs(), o.only):
 		return errors.Errorf("--only %s: give one of %v", o.only, o.programs())

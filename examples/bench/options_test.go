@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"novcomet/examples/internal/launch"
 )
 
 func TestParseOptions_RefusesWrongValues(t *testing.T) {
@@ -48,6 +50,15 @@ func TestParseOptions_RefusesWrongValues(t *testing.T) {
 		_, err := parseOptions(strings.Fields(args), io.Discard)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want an error with %q", args, err, want)
+		}
+	}
+}
+
+func TestParseOptions_TakesNamesOfWebServers(t *testing.T) {
+	for name, want := range map[string]launch.Server{"nginx": launch.Nginx, "apache": launch.ApacheCGI} {
+		o, err := parseOptions([]string{"--soak", "2s", "--with", name}, io.Discard)
+		if err != nil || o.with != want {
+			t.Errorf("--with %s: %q, %v; want %q", name, o.with, err, want)
 		}
 	}
 }

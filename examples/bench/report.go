@@ -142,7 +142,7 @@ type report struct {
 
 func newReport(ctx context.Context, o options) *report {
 	r := &report{
-		Date: time.Now().UTC().Truncate(time.Second), Machine: machine(), Through: o.with, Baseline: o.baseline,
+		Date: time.Now().UTC().Truncate(time.Second), Machine: machine(), Through: string(o.with), Baseline: o.baseline,
 	}
 	if r.Through == "" {
 		r.Through = "FastCGI as nginx speaks it"

@@ -21,11 +21,7 @@ const commentInterval = 500 * time.Millisecond
 func (b *bench) measureServers(ctx context.Context) error {
 	servers := launch.Servers()
 	if b.with != "" {
-		one, err := launch.Parse(b.with)
-		if err != nil {
-			return err
-		}
-		servers = []launch.Server{one}
+		servers = []launch.Server{b.with}
 	}
 	table := fmt.Sprintf("a stream, a comment every %v", commentInterval)
 	for _, server := range servers {

@@ -21,7 +21,7 @@ import (
 // was missed or went wrong.
 func (b *bench) runSoak(ctx context.Context, stdout io.Writer) error {
 	o := soak.Options{
-		Server: launch.Server(cmp.Or(b.with, string(launch.Nginx))), Store: cmp.Or(b.store, "files"), Pages: b.pages,
+		Server: cmp.Or(b.with, launch.Nginx), Store: cmp.Or(b.store, "files"), Pages: b.pages,
 		Time: b.soak, Slack: b.slack, Disturb: b.disturb, Seed: cmp.Or(b.seed, rand.Uint64N(1_000_000)), Previous: b.baseline,
 	}
 	if len(o.Disturb) > 0 {

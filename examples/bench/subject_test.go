@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"novcomet/examples/internal/launch"
 )
 
 func TestStart_KeepsConnectionsOnlyIfItShould(t *testing.T) {
 	b := &bench{scratch: t.TempDir()}
-	for _, with := range []string{"", "nginx"} {
+	for _, with := range []launch.Server{"", launch.Nginx} {
 		b.with = with
 		for _, keep := range []bool{false, true} {
 			s, err := b.start(t.Context(), cometFCGI, keep)

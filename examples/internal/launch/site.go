@@ -85,8 +85,7 @@ type Site struct {
 func Start(ctx context.Context, o Options) (*Site, error) {
 	v, ok := variants[o.Server]
 	if !ok {
-		_, err := Parse(string(o.Server))
-		return nil, err
+		return nil, errors.Errorf("%q is not a known server", o.Server)
 	}
 	if (v.yaml != "") != (o.Redis != "") {
 		return nil, errors.Errorf("%s: only %s has a Redis, and it needs one", o.Server, Cluster)
