@@ -42,7 +42,7 @@ var keys = []key{
 		"Where comet-fcgi listens. Empty: another program passes the socket."},
 
 	{"publish.allow", "*", location, patterns("user:<user>:*", access.ParsePatterns), "Ids that may be published by URL."},
-	{"publish.methods", "GET, POST", location, list("GET, POST, or both separated by a comma, or none", 0, isMethod),
+	{"publish.methods", "GET, POST", location, list("GET, POST, both, or none", 0, isMethod),
 		"Methods that publish. POST includes PUT."},
 	{"publish.rate", "none", location, rate(), "Publications of each client address, such as 10/m."},
 	{"subscribe.allow", "*", location, patterns("user:<user>:*", access.ParsePatterns), "Ids that may be subscribed to."},

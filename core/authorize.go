@@ -24,7 +24,7 @@ func authorizeSubscriptions(r *http.Request, q Query, rules *access.Rules, c Cli
 	allowed := rules.Subscribe.For(user)
 	for _, s := range q.Subscriptions {
 		if !allowed.Match(s.ID) {
-			return forbidden("subscribing to %q is not allowed%s", s.ID.String(), toUser(user))
+			return forbidden("subscribing to %q is not allowed%s", s.ID.String(), toUser(user, rules.Subscribe, s.ID))
 		}
 	}
 	if id, reason := rules.Signed.Denied(q.Subscriptions, q.Tokens, time.Now()); reason != "" {
@@ -76,15 +76,19 @@ func permitPublication(r *http.Request, id event.ID, rules *access.Rules, c Clie
 	case isCrossSite(r, c, rules.Origins):
 		return forbidden("another site's page may not publish here")
 	case !rules.Publish.For(c.User).Match(id):
-		return forbidden("publishing %q is not allowed%s", id.String(), toUser(c.User))
+		return forbidden("publishing %q is not allowed%s", id.String(), toUser(c.User, rules.Publish, id))
 	}
 	return nil
 }
 
-// toUser names the user in a refusal. An administrator who sets up users needs it.
-func toUser(user string) string {
-	if user == "" {
+// toUser names the user in a refusal, or says that a login can help. An administrator who sets up users needs
+// it.
+func toUser(user string, allowed access.Patterns, id event.ID) string {
+	switch {
+	case user != "":
+		return fmt.Sprintf(" to %.60q", user)
+	case allowed.ForAnyUser().Match(id):
 		return " without a login"
 	}
-	return fmt.Sprintf(" to %.60q", user)
+	return ""
 }

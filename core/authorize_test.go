@@ -51,6 +51,8 @@ func TestEndpoint_RefusesWhatTheRulesDoNotAllow(t *testing.T) {
 			`subscribing to "user:bob:1" is not allowed to "ann"`},
 		{"without a user", subscribe, "", "GET subscribed[user:ann:1]=now", 403,
 			`subscribing to "user:ann:1" is not allowed without a login`},
+		{"without a user, where a login does not help", subscribe, "", "GET subscribed[chat]=now", 403,
+			`subscribing to "chat" is not allowed`},
 		{"publications have rules of their own", subscribe, "ann", "GET publish=anything", 200, ""},
 		{"own publication", publish, "ann", "GET publish=user:ann:1", 200, ""},
 		{"another's publication", publish, "ann", "GET publish=user:bob:1", 403,

@@ -216,7 +216,7 @@ func TestReload_OfADamagedFileAllowsNothing(t *testing.T) {
 			wantForbidden := func() {
 				t.Helper()
 				wantAnswer(t, ask(t, path, Get("publish=a"), ""), http.StatusForbidden,
-					`{"error":"publishing \"a\" is not allowed without a login"}`)
+					`{"error":"publishing \"a\" is not allowed"}`)
 			}
 			p := start(t, "", options)
 			wantForbidden()

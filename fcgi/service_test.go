@@ -76,7 +76,7 @@ func TestService_RefusesAPollAtOnceAndKeepsTheConnection(t *testing.T) {
 	for id := uint16(1); id < 4; id++ {
 		w.Send(t, Request(id, Keep, Get("subscribed[news]=1&subscribed[other]=now"), ""))
 		w.WantResponse(t, id, http.StatusForbidden,
-			`{"error":"subscribing to \"other\" is not allowed without a login"}`)
+			`{"error":"subscribing to \"other\" is not allowed"}`)
 	}
 }
 

@@ -164,7 +164,7 @@ func TestContainer_ServesBehindNginxAsProcess1(t *testing.T) {
 	const want = `not healthy before the start
 socket 660 65532:101
 {"s":0,"at":{"news":"0.000000"}}
-{"error":"publishing \"news\" is not allowed without a login"}
+{"error":"publishing \"news\" is not allowed"}
 {"s":1,"k":{"news":STAMP},"at":{"news":"STAMP"}}
 process 1
 the stream has ended

@@ -3,7 +3,7 @@ module novcomet/examples/e2e
 go 1.26.0
 
 // A package of npm contains a Go file.
-ignore ./lint/node_modules
+ignore ./npm/node_modules
 
 require (
 	github.com/bradfitz/gomemcache v0.0.0-20260422231931-4d751bb6e37c // indirect

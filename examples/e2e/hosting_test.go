@@ -107,6 +107,17 @@ func TestSharedHosting_FolderWorksAsUploaded(t *testing.T) {
 	}
 	wantBody(t, get("comet.cgi?subscribed[news]=now&wait=0"), `{"s":0,"at":{"news":"0.000000"}}`)
 
+	settings := filepath.Join(root, "comet", "comet.yaml")
+	if err := os.Rename(settings, settings+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if a := get("comet.cgi?publish=news"); a.status != http.StatusInternalServerError {
+		t.Errorf("without comet.yaml: %d %s; want HTTP 500", a.status, a.body)
+	}
+	if err := os.Rename(settings+".away", settings); err != nil {
+		t.Fatal(err)
+	}
+
 	window := openWindow(t, startBrowser(t), site.URL+"/comet/")
 	window.waitUntil(t, `document.getElementById("state").textContent === "answers"`)
 	write(t, site, "news", `{"text":"hello"}`)

@@ -85,7 +85,7 @@ func TestPackage_InstallsUpgradesAndPurges(t *testing.T) {
 	m.want(t, `tr '\0' ' ' </proc/$(systemctl show -P MainPID comet-fcgi)/cmdline`,
 		"/usr/bin/comet-fcgi --config /etc/novcomet/comet.yaml")
 	m.want(t, `curl -sS 'http://localhost/comet.php?publish=news'`,
-		`{"error":"publishing \"news\" is not allowed without a login"}`)
+		`{"error":"publishing \"news\" is not allowed"}`)
 	m.want(t, `echo '{"a":1}' | runuser -u www-data -- comet-fcgi publish news --data - &
 		curl -sSg 'http://localhost/comet.php?subscribed[news]=0.0&data=1' | sed -E 's/[0-9]+\.[0-9]{6}/T/g'; wait`,
 		`{"s":1,"k":{"news":T},"d":{"news":{"a":1}},"at":{"news":"T"}}`)

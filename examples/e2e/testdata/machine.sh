@@ -70,7 +70,6 @@ echo novcomet >etc/hostname
 hostname novcomet
 printf '127.0.0.1 localhost novcomet www.example.com\n::1 localhost\n' >etc/hosts
 ip address add 10.0.0.1/24 dev lo # The machines of examples/cluster: comet-fcgi, nginx and Redis.
-ip address add 10.0.0.5/24 dev lo
 ip address add 10.0.0.10/24 dev lo
 
 for directory in "$clone" "$go" "$modules"; do
