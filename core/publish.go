@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -32,7 +33,8 @@ func (e *Endpoint) publishAuthorized(
 
 // publish publishes the event, with data if it is not nil.
 func (e *Endpoint) publish(w http.ResponseWriter, r *http.Request, id event.ID, data []byte) {
-	_, err := e.store.Publish(r.Context(), id, data)
+	// A client that has left, such as a page that publishes while it unloads, still publishes.
+	_, err := e.store.Publish(context.WithoutCancel(r.Context()), id, data)
 	if store.IsUnsupported(err) {
 		reason := "the events of this store cannot be published"
 		if data != nil {

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"novcomet/core"
+	"novcomet/core/event"
 	"novcomet/core/internal/coretest"
 	"novcomet/core/store"
 )
@@ -36,6 +38,27 @@ func TestEndpoint_PublishesDataOrKeepsIt(t *testing.T) {
 		if got := memory.DataOf("a"); got != test.want {
 			t.Errorf("%v: the data is %q", test, got)
 		}
+	}
+}
+
+// obedientStore publishes nothing if the context has ended.
+type obedientStore struct{ *coretest.Memory }
+
+func (s obedientStore) Publish(ctx context.Context, id event.ID, data []byte) (event.Stamp, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.Memory.Publish(ctx, id, data)
+}
+
+func TestEndpoint_PublishesEvenIfTheClientHasLeft(t *testing.T) {
+	memory := coretest.NewMemory()
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	r := httptest.NewRequestWithContext(ctx, "GET", "/?publish=a", nil)
+	status, body := send(t, newEndpoint(obedientStore{memory}, core.Location{}), r)
+	if status != http.StatusOK || body != "true" || len(memory.Stamps()) != 1 {
+		t.Errorf("HTTP %d %s, published: %v", status, body, memory.Stamps())
 	}
 }
 

@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -18,7 +17,7 @@ type conn struct {
 	state   state
 	id      uint16 // of the request
 	keep    bool   // Keep the connection when the request has been answered.
-	aborted bool   // The web server aborted the subscriber, whose result is on the way.
+	aborted bool   // The web server aborted the request. It ends when its result or outcome arrives.
 	inHub   bool   // The subscriber waits in the hub.
 	awaits  int    // while the subscriber waits for room: about how many bytes its answer needs; otherwise 0
 
@@ -26,9 +25,8 @@ type conn struct {
 	content fastcgi.Header // of the record whose content is arriving; its lengths are what is still missing
 	counted int            // how many bytes of this connection are counted in Reactor.received
 
-	request    *fastcgi.Request        // while it is being read
-	subscriber *core.Subscriber        // while a poll or a stream waits
-	cancel     context.CancelCauseFunc // while the request is served outside the loop
+	request    *fastcgi.Request // while it is being read
+	subscriber *core.Subscriber // while a poll or a stream waits
 
 	unsent *frame    // what the web server has not read completely; nil: nothing
 	sent   int       // bytes of unsent that it has read
@@ -122,7 +120,7 @@ func (c *conn) abort() error {
 	case waiting:
 		c.abortSubscriber() // rule: server-ends-an-aborted-request
 	case working:
-		c.cancel(errAborted)
+		c.aborted = true // A publication goes on.
 	case idle, reading: // The request is incomplete; if it began with these bytes, the state is still idle.
 		return errAborted
 	}
@@ -132,7 +130,6 @@ func (c *conn) abort() error {
 // finish sends the last bytes of the answer.
 func (c *conn) finish(f *frame) {
 	c.unsubscribe()
-	c.cancel = nil
 	c.setState(ending)
 	c.send(f)
 }
@@ -179,10 +176,7 @@ func (c *conn) close() {
 		return
 	}
 	c.unsubscribe()
-	if c.cancel != nil {
-		c.cancel(errGone)
-	}
-	c.request, c.partial, c.cancel = nil, nil, nil
+	c.request, c.partial = nil, nil
 	c.countReceived()
 	c.setUnsent(nil)
 	c.setState(closed)

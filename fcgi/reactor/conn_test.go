@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -89,7 +88,7 @@ var clientStates = map[string]struct {
 	"a publication waits for the store": {
 		socketSize, func(t *testing.T, b *bubble, w *webServer) {
 			release := make(chan struct{})
-			b.store.publish = func(context.Context) { <-release }
+			b.store.publish = func() { <-release }
 			time.AfterFunc(time.Hour, func() { close(release) })
 			w.Send(t, Request(1, Keep, Get("publish=a"), ""))
 		},
@@ -98,7 +97,7 @@ var clientStates = map[string]struct {
 	"a publication waits for other publications": {
 		socketSize, func(t *testing.T, b *bubble, w *webServer) {
 			release := make(chan struct{})
-			b.store.publish = func(context.Context) { <-release }
+			b.store.publish = func() { <-release }
 			time.AfterFunc(time.Hour, func() { close(release) })
 			for range 4 {
 				b.connect().Send(t, Request(1, Keep, Get("publish=a"), ""))

@@ -2,10 +2,8 @@ package reactor
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net"
-	"net/http"
 	"net/http/fcgi"
 	"sync"
 
@@ -16,13 +14,13 @@ import (
 // job is a request that is served outside the loop.
 type job struct {
 	conn    *conn
-	ctx     context.Context // ends when the web server aborts the request, or has gone
 	request *fastcgi.Request
 	opened  Opened
 }
 
 // jobs are the requests that are served outside the loop. At most MaxServing run at the same time, and at
-// most half of these publish, because a store that does not answer must leave room for other requests.
+// most half of these publish, because a store that does not answer must leave room for other requests. A job
+// runs even if its connection is closed or its request is aborted meanwhile, so that no publication is lost.
 type jobs struct {
 	publications, others []*job // that have not started yet
 	running, publishing  int
@@ -30,10 +28,8 @@ type jobs struct {
 
 // add adds the request of a connection. Its bytes are counted until end is called.
 func (js *jobs) add(c *conn, request *fastcgi.Request, opened Opened) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	c.cancel = cancel
 	c.reactor.received += request.Size()
-	j := &job{c, ctx, request, opened}
+	j := &job{c, request, opened}
 	if opened.Publishes {
 		js.publications = append(js.publications, j)
 	} else {
@@ -91,15 +87,16 @@ func (js *jobs) end(o outcome) {
 	c := o.conn
 	c.reactor.received -= o.request.Size()
 	switch {
-	case c.state == closed:
 	case o.failed:
 		c.close()
+	case o.reopened.Publishes: // also if the client has left
+		js.add(c, o.request, o.reopened)
+	case c.state == closed:
 	case !o.opened.Blocks:
 		c.finish(privateFrame(o.records)) // rule: server-answers-a-publication
-	case o.ctx.Err() != nil:
+	case c.aborted:
 		c.finish(endFrame(c.id))
 	default:
-		c.cancel = nil
 		c.serve(o.request, o.reopened)
 	}
 }
@@ -110,10 +107,7 @@ func (j *job) serve() []byte {
 	variables := cgienv.Acceptable(j.request.Variables)
 	records := fastcgi.AppendRequest(nil, j.request.ID, variables, j.request.Body)
 	m := &memoryConn{in: bytes.NewReader(records), closed: make(chan struct{})}
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		j.opened.Handler.ServeHTTP(w, r.WithContext(j.ctx))
-	})
-	_ = fcgi.Serve(&oneConn{conn: m}, handler) // It returns when there is nothing more to accept.
+	_ = fcgi.Serve(&oneConn{conn: m}, j.opened.Handler) // It returns when there is nothing more to accept.
 	<-m.closed
 	return m.out
 }

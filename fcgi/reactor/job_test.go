@@ -1,8 +1,6 @@
 package reactor
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,7 +13,7 @@ import (
 
 func TestJobs_RecoverFromAPanicInTheStore(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, b *bubble) {
-		b.store.publish = func(context.Context) { panic("a fault in the store") }
+		b.store.publish = func() { panic("a fault in the store") }
 		b.panics = 1
 		w := b.connect()
 		w.Send(t, Request(1, Keep, Get("publish=a"), ""))
@@ -54,7 +52,7 @@ func TestJobs_ServeOthersWhilePublicationsWaitForTheStore(t *testing.T) {
 	for limit, publishing := range map[int]int{1: 1, 2: 1, 8: 4} {
 		inBubble(t, Options{MaxServing: limit}, func(t *testing.T, b *bubble) {
 			unblock := make(chan struct{})
-			b.store.publish = func(context.Context) { <-unblock }
+			b.store.publish = func() { <-unblock }
 			var publishers []*webServer
 			for range 20 {
 				w := b.connect()
@@ -147,11 +145,11 @@ func TestJobs_AreEndedByAnAbort(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Options{}, func(t *testing.T, b *bubble) {
 				unblock := make(chan struct{})
-				block := func(context.Context) { <-unblock }
+				block := func() { <-unblock }
 				b.store.publish = block
 				b.service.open = func(r *fastcgi.Request) {
 					if r.Variables[blocks] == "1again" {
-						block(t.Context())
+						block()
 					}
 					r.Variables[blocks] += "again"
 				}
@@ -169,36 +167,41 @@ func TestJobs_AreEndedByAnAbort(t *testing.T) {
 	}
 }
 
-func TestJob_HasAContextThatEndsWithItsRequest(t *testing.T) {
-	for name, test := range map[string]struct {
-		end  func(t *testing.T, w *webServer)
-		want error
-	}{
-		"aborted": {func(t *testing.T, w *webServer) { w.Send(t, Abort(1)) }, errAborted},
-		"closed":  {func(_ *testing.T, w *webServer) { w.Close() }, errGone},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, Options{}, func(t *testing.T, b *bubble) {
-				cause := make(chan error, 1)
-				b.store.publish = func(ctx context.Context) {
-					<-ctx.Done()
-					cause <- context.Cause(ctx)
-				}
-				w := b.connect()
-				w.Send(t, Request(1, Keep, Get("publish=a"), ""))
-				synctest.Wait()
-				test.end(t, w)
-				synctest.Wait()
-				select {
-				case err := <-cause:
-					if !errors.Is(err, test.want) {
-						t.Errorf("%v, want %v", err, test.want)
+// A page publishes while it unloads, and a script closes its connection without reading the answer.
+func TestJobs_PublishEvenIfTheClientHasLeft(t *testing.T) {
+	leaves := map[string]func(t *testing.T, w *webServer){
+		"aborted": func(t *testing.T, w *webServer) { w.Send(t, Abort(1)) },
+		"closed":  func(_ *testing.T, w *webServer) { w.Close() },
+	}
+	for name, location := range map[string]string{"a publication": "", "a publication of a location that blocks": "1"} {
+		for how, leave := range leaves {
+			t.Run(name+" is "+how, func(t *testing.T) {
+				inBubble(t, Options{MaxServing: 1}, func(t *testing.T, b *bubble) {
+					unblock := make(chan struct{})
+					b.store.publish = func() { <-unblock }
+					b.service.open = func(r *fastcgi.Request) {
+						switch r.Variables[blocks] {
+						case "1":
+							r.Variables[blocks] = "opened in the loop"
+						case "opened in the loop":
+							<-unblock
+						}
 					}
-				default:
-					t.Fatal("the request is still being served")
-				}
+					for _, id := range []string{"running", "queued"} {
+						w := b.connect()
+						w.Send(t, Request(1, Keep, With(Get("publish="+id), blocks, location), ""))
+						synctest.Wait()
+						leave(t, w)
+					}
+					synctest.Wait()
+					close(unblock)
+					synctest.Wait()
+					if n := len(b.store.stamps); n != 2 {
+						t.Errorf("%d events are published, want 2: %s", n, b.log)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -211,7 +214,7 @@ func TestJobs_ForgetTheOutcomeOfAClosedConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Options{}, func(t *testing.T, b *bubble) {
 				unblock := make(chan struct{})
-				b.store.publish = func(context.Context) { <-unblock }
+				b.store.publish = func() { <-unblock }
 				b.service.open = func(r *fastcgi.Request) {
 					if r.Variables[blocks] == "1again" {
 						<-unblock
@@ -256,7 +259,7 @@ func TestJobs_ServeTheBodyOfARequest(t *testing.T) {
 func TestJobs_CountTheRequestsThatTheyKeep(t *testing.T) {
 	inBubble(t, Options{MaxServing: 2}, func(t *testing.T, b *bubble) {
 		unblock := make(chan struct{})
-		b.store.publish = func(context.Context) { <-unblock }
+		b.store.publish = func() { <-unblock }
 		const form = "publish=a"
 		size := len(Pairs(Post(len(form)))) + len(form)
 		var all []*webServer

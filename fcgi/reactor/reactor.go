@@ -29,8 +29,8 @@ type Service interface {
 	Limits() Limits
 }
 
-// Opened is what becomes of a request. The loop answers a Subscriber. A Handler runs outside the loop; it
-// gets the body and the context of the request from net/http/fcgi.
+// Opened is what becomes of a request. The loop answers a Subscriber. A Handler runs outside the loop, even
+// if the client has left; it gets the body of the request from net/http/fcgi.
 type Opened struct {
 	core.Opened
 	// Blocks reports that Open must be called again, with mayBlock. Nothing else is set.

@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"testing"
@@ -126,7 +125,7 @@ func TestReactor_StopWaitsForSlowAndQueuedAnswers(t *testing.T) {
 func TestReactor_StopWaitsForPublications(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, b *bubble) {
 		unblock := make(chan struct{})
-		b.store.publish = func(context.Context) { <-unblock }
+		b.store.publish = func() { <-unblock }
 		w := b.connect()
 		w.Send(t, Request(1, Keep, Get("publish=a"), ""))
 		synctest.Wait()
@@ -185,7 +184,7 @@ func TestReactor_APanicCostsOneConnection(t *testing.T) {
 func TestReactor_CountsItsConnectionsAndRequests(t *testing.T) {
 	inBubble(t, Options{}, func(t *testing.T, b *bubble) {
 		unblock := make(chan struct{})
-		b.store.publish = func(context.Context) { <-unblock }
+		b.store.publish = func() { <-unblock }
 		for i := range 3 {
 			w := b.connect()
 			w.startSubscriber(t, i%2 == 0)

@@ -1,7 +1,6 @@
 package reactor
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -91,7 +90,7 @@ func TestRecord_IsReadWithoutBeingKeptBeyondMaxBuffered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Options{MaxBuffered: len(form)}, func(t *testing.T, b *bubble) {
 				release := make(chan struct{})
-				b.store.publish = func(context.Context) { <-release }
+				b.store.publish = func() { <-release }
 				publisher := b.connect()
 				publisher.Send(t, Request(1, Keep, Post(len(form)), form))
 				synctest.Wait()

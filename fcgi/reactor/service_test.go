@@ -20,7 +20,7 @@ import (
 // memoryStore is a store without files or servers. Its clock is that of a synctest bubble.
 type memoryStore struct {
 	core.CheckFunc
-	publish func(context.Context) // is called by each publication, unless it is nil
+	publish func() // is called by each publication, unless it is nil
 
 	mu     sync.Mutex
 	stamps map[event.ID]event.Stamp
@@ -43,7 +43,10 @@ func (m *memoryStore) Check(_ context.Context, ids []event.ID) (store.Snapshot, 
 
 func (m *memoryStore) Publish(ctx context.Context, id event.ID, data []byte) (event.Stamp, error) {
 	if m.publish != nil {
-		m.publish(ctx)
+		m.publish()
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
