@@ -122,10 +122,15 @@ type answer struct {
 	body   string
 }
 
-// request runs comet.cgi with test settings and these variables.
+// request runs comet.cgi with test settings and these variables. comet.cgi must read stdin to its end.
 func request(t testing.TB, directory, stdin string, variables ...string) answer {
 	t.Helper()
-	return execute(t, executable(t), append(settings(directory), variables...), nil, strings.NewReader(stdin))
+	body := strings.NewReader(stdin)
+	a := execute(t, executable(t), append(settings(directory), variables...), nil, body)
+	if body.Len() > 0 {
+		t.Errorf("%d bytes of the body are unread", body.Len())
+	}
+	return a
 }
 
 // execute runs the program with exactly this environment, as a web server does.

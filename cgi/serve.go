@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/cgi"
 	"os"
+	"time"
 
 	"github.com/pkg/errors"
 
@@ -22,16 +24,18 @@ import (
 // handler returns the handler of this request.
 func handler(environ []string, variables map[string]string, stdin io.Reader, log *slog.Logger) http.HandlerFunc {
 	config, err := conf.Load(conf.Source{Environ: settingsEnviron(environ)})
+	// If the settings are invalid, request_timeout may be unknown.
+	body := bodyOf(variables, stdin, cmp.Or(config.RequestTimeout, 5*time.Second))
 	var opened store.Store
 	if err == nil {
 		opened, err = build.Store(config, nil) // It is closed with the process.
 	}
 	if err != nil {
 		log.Error("invalid settings", "error", err)
-		return func(w http.ResponseWriter, _ *http.Request) {
+		return thenDrain(body, func(w http.ResponseWriter, _ *http.Request) {
 			core.WriteError(w, http.StatusInternalServerError,
 				"the settings of comet.cgi are invalid; the web server's error log says why")
-		}
+		})
 	}
 	waiting := slots{directory: os.TempDir(), count: config.CGI.MaxWaiting}
 	endpoint := core.NewEndpoint(opened, core.Options{
@@ -48,11 +52,16 @@ func handler(environ []string, variables map[string]string, stdin io.Reader, log
 		},
 	})
 	h := &cgienv.Handler{Endpoint: endpoint, Location: build.NewLocations(config).Of, Log: log}
-	return func(w http.ResponseWriter, _ *http.Request) {
-		body := bodyOf(variables, stdin, config.RequestTimeout)
+	return thenDrain(body, func(w http.ResponseWriter, _ *http.Request) {
 		h.Serve(context.Background(), w, variables, body)
-		// If a part of the body is unread when the process ends, the kernel resets the connection to Apache's
-		// mod_cgid, and the answer is lost.
+	})
+}
+
+// thenDrain returns a handler that answers, and then reads the rest of the body. If a part is unread when the
+// process ends, the kernel resets the connection to Apache's mod_cgid, and the answer is lost.
+func thenDrain(body io.Reader, answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		answer(w, r)
 		const most = 16 << 20 // the largest max_request
 		_, _ = io.CopyN(io.Discard, body, most)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -28,6 +29,9 @@ func TestSettings_IfInvalidRefuseEveryRequest(t *testing.T) {
 			a.wantLogged(t, 500, `{"error":"the settings of comet.cgi are invalid…`, logged)
 			wantEvents(t, directory)
 		}
+		large := "publish=a&" + strings.Repeat("x", 1<<20) // more than fits into a pipe
+		a := request(t, t.TempDir(), large, postForm(len(large), setting)...)
+		a.wantLogged(t, 500, `{"error":"the settings of comet.cgi are invalid…`, logged)
 	}
 }
 

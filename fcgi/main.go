@@ -20,7 +20,7 @@ import (
 
 func main() {
 	if os.Getenv("GATEWAY_INTERFACE") != "" { // Then the arguments are not the administrator's, but the visitor's.
-		answerAsCGI(os.Stdout)
+		answerAsCGI(os.Getenv("CONTENT_LENGTH"), os.Stdin, os.Stdout)
 		os.Exit(1)
 	}
 	signal.Ignore(syscall.SIGPIPE) // The process must not end if nobody reads its log.

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"io"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 
 	. "novcomet/fcgi/fastcgi/fastcgitest"
@@ -22,4 +26,24 @@ func TestWrongProgram_IgnoresTheArgumentsOfACGIRequest(t *testing.T) {
 		wantText(t, r.Body, `{"error":"`, "comet.cgi")
 		wantOnly(t, p.stderr, "")
 	}
+}
+
+// Otherwise, the kernel resets the connection to Apache's mod_cgid, and the answer is lost.
+func TestWrongProgram_ReadsTheBodyOfACGIRequest(t *testing.T) {
+	t.Parallel()
+	stdin, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	body := strings.Repeat("x", 1<<20) // more than fits into a pipe
+	p := start(t, t.TempDir(), startOptions{
+		stdin: stdin, env: []string{"GATEWAY_INTERFACE=CGI/1.1", "CONTENT_LENGTH=" + strconv.Itoa(len(body))},
+	})
+	stdin.Close()
+	if _, err := io.WriteString(writer, body); err != nil {
+		t.Error(err)
+	}
+	p.wantExit(1)
+	wantText(t, p.stdout.String(), `{"error":"`)
 }
