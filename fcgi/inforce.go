@@ -30,11 +30,12 @@ func newInForce(c conf.Config) *inForce {
 	}
 }
 
-// withMaxWaiting returns the settings with the default of max_waiting: most of the connections. Some are left
-// for publications, and for polls that are answered at once because so many wait.
+// withMaxWaiting returns the settings with the max_waiting that applies: at most, and by default, most of the
+// connections. Some are left for publications, and for polls that are answered at once because so many wait.
 func withMaxWaiting(c conf.Config, connections int) conf.Config {
 	const reserve = 1000
-	c.MaxWaiting = cmp.Or(c.MaxWaiting, connections-min(connections/5, reserve))
+	most := connections - min(connections/5, reserve)
+	c.MaxWaiting = min(cmp.Or(c.MaxWaiting, most), most)
 	return c
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"novcomet/conf"
 	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
@@ -15,6 +16,19 @@ func TestAnnounce_WarnsOfAWaitThatIsTooLongForWebServers(t *testing.T) {
 	p, path := startServer(t, t.TempDir(), "COMET_TRIES=60", "COMET_SLEEP=1")
 	wantPublished(t, path, "a")
 	p.wantMessage("level=WARN", "fastcgi_read_timeout")
+}
+
+// Without free connections, publications would wait in the backlog of the socket.
+func TestWithMaxWaiting_LeavesConnectionsForOtherRequests(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ set, connections, want int }{
+		{0, 896, 717}, {717, 896, 717}, {718, 896, 717}, {5000, 896, 717}, {10, 896, 10},
+		{0, 10_000, 9000}, {9001, 10_000, 9000}, {1, 16, 1}, {0, 16, 13},
+	} {
+		if got := withMaxWaiting(conf.Config{MaxWaiting: test.set}, test.connections).MaxWaiting; got != test.want {
+			t.Errorf("max_waiting %d with %d connections: %d, want %d", test.set, test.connections, got, test.want)
+		}
+	}
 }
 
 func TestMaxConnections_LeavesOpenFilesForTheStore(t *testing.T) {
