@@ -11,7 +11,6 @@ import (
 	"novcomet/conf"
 	"novcomet/conf/build"
 	"novcomet/core"
-	"novcomet/core/cgienv"
 	"novcomet/core/metrics"
 	"novcomet/core/store"
 	"novcomet/fcgi/reactor"
@@ -21,7 +20,6 @@ import (
 type server struct {
 	endpoint       *core.Endpoint
 	store          store.Store
-	handler        *cgienv.Handler
 	metrics        metrics.Metrics
 	inForce        atomic.Pointer[inForce]
 	startSettings  conf.Loaded
@@ -52,14 +50,9 @@ func newServer(opened store.Store, settings conf.Loaded, connections int, log *s
 	s.endpoint = core.NewEndpoint(opened, core.Options{
 		Limits: build.Limits(c), Status: s.statusHandler(), Metrics: &s.metrics, Log: log,
 	})
-	s.handler = &cgienv.Handler{Endpoint: s.endpoint, Location: s.location, Log: log}
 	s.inForce.Store(newInForce(c))
 	s.running.Go(s.reactor.Run)
 	return s, nil
-}
-
-func (s *server) location(variables map[string]string) (*core.Location, error) {
-	return s.inForce.Load().locations.Of(variables)
 }
 
 // accept begins to accept the connections of a socket.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"novcomet/core"
+	"novcomet/core/cgienv"
 	"novcomet/fcgi/fastcgi"
 	"novcomet/fcgi/reactor"
 )
@@ -15,15 +16,21 @@ var _ reactor.Service = (*server)(nil)
 
 // Open implements [reactor.Service].
 func (s *server) Open(r *fastcgi.Request, mayBlock bool) reactor.Opened {
-	if !mayBlock && !s.inForce.Load().locations.Knows(r.Variables) {
-		return reactor.Opened{Blocks: true} // The location may name a file of secrets, which must be read.
+	locations := s.inForce.Load().locations
+	h := &cgienv.Handler{Endpoint: s.endpoint, Location: locations.Of, Log: s.log}
+	if !mayBlock {
+		known := locations.Known(r.Variables)
+		if known == nil {
+			return reactor.Opened{Blocks: true} // The location may name a file of secrets, which must be read.
+		}
+		h.Location = func(map[string]string) (*core.Location, error) { return known, nil }
 	}
-	return reactor.Opened{Opened: s.open(r)}
+	return reactor.Opened{Opened: openOrRefuse(h, r)}
 }
 
-func (s *server) open(r *fastcgi.Request) core.Opened {
+func openOrRefuse(h *cgienv.Handler, r *fastcgi.Request) core.Opened {
 	refuse := func(status int) core.Opened {
-		return core.Opened{Handler: s.handler.Refuse(r.Variables, status, r.Refused.Error())}
+		return core.Opened{Handler: h.Refuse(r.Variables, status, r.Refused.Error())}
 	}
 	switch {
 	case errors.Is(r.Refused, fastcgi.ErrParams):
@@ -36,7 +43,7 @@ func (s *server) open(r *fastcgi.Request) core.Opened {
 	if r.Variables["CONTENT_LENGTH"] == "-1" { // Caddy sends it for a chunked body.
 		delete(r.Variables, "CONTENT_LENGTH")
 	}
-	return s.handler.Open(r.Variables, bytes.NewReader(r.Body))
+	return h.Open(r.Variables, bytes.NewReader(r.Body))
 }
 
 // Limits implements [reactor.Service].

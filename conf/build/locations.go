@@ -75,8 +75,11 @@ func (l *Locations) Of(variables map[string]string) (*core.Location, error) {
 	return made, nil
 }
 
-// Knows reports whether Of returns at once. Otherwise, Of makes a location, and perhaps reads a file.
-func (l *Locations) Knows(variables map[string]string) bool { return l.known(keyOf(variables)) != nil }
+// Known is Of for a location that was made already. For any other it returns nil, because making a location
+// can mean reading a file.
+func (l *Locations) Known(variables map[string]string) *core.Location {
+	return l.known(keyOf(variables))
+}
 
 func (l *Locations) known(key string) *core.Location {
 	if key == "" {

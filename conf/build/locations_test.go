@@ -52,25 +52,26 @@ func TestLocations_MakesEachLocationOnce(t *testing.T) {
 // To make a location can mean to read a file, which may block.
 func TestLocations_KnowsOnlyWhatItHasMade(t *testing.T) {
 	locations := build.NewLocations(load(t))
-	if _, err := locations.Of(nil); err != nil || !locations.Knows(map[string]string{"QUERY_STRING": "a"}) {
+	common, err := locations.Of(nil)
+	if err != nil || common == nil || locations.Known(map[string]string{"QUERY_STRING": "a"}) != common {
 		t.Error("the location without variables is not known", err)
 	}
 	secrets := filepath.Join(t.TempDir(), "secrets")
 	variables := map[string]string{"COMET_SUBSCRIBE_SIGNED": "a", "COMET_SUBSCRIBE_SECRET_FILE": secrets}
-	if locations.Knows(variables) {
+	if locations.Known(variables) != nil {
 		t.Error("a location is known that was not made")
 	}
-	if _, err := locations.Of(variables); err == nil || locations.Knows(variables) {
+	if _, err := locations.Of(variables); err == nil || locations.Known(variables) != nil {
 		t.Error("a location is known that cannot be made:", err)
 	}
 	if err := os.WriteFile(secrets, []byte(strings.Repeat("s", 64)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := locations.Of(variables); err != nil || !locations.Knows(variables) {
+	if made, err := locations.Of(variables); err != nil || made == nil || locations.Known(variables) != made {
 		t.Error("a location is not known that was made:", err)
 	}
 	long := map[string]string{"COMET_PUBLISH_ALLOW": strings.Repeat("a, ", 4<<10) + "a"}
-	if _, err := locations.Of(long); err != nil || locations.Knows(long) {
+	if _, err := locations.Of(long); err != nil || locations.Known(long) != nil {
 		t.Error("the settings of a location take memory without a limit:", err)
 	}
 }
@@ -84,7 +85,7 @@ func TestLocations_ForgetsLocationsWhenThereAreTooMany(t *testing.T) {
 	}
 	known := 0
 	for i := range 1000 {
-		if locations.Knows(map[string]string{"COMET_TRIES": strconv.Itoa(1 + i)}) {
+		if locations.Known(map[string]string{"COMET_TRIES": strconv.Itoa(1 + i)}) != nil {
 			known++
 		}
 	}
