@@ -141,6 +141,31 @@ func TestDeadline_GoesOnWhenARequestBeginsToWait(t *testing.T) {
 	})
 }
 
+// The loop is late, and wake takes one of the places for events.
+func TestDeadline_ClosesNoConnectionWhoseBytesWait(t *testing.T) {
+	const connections = 600 // more than the loop handles at once
+	inBubble(t, Options{MaxConnections: connections + 1}, func(t *testing.T, b *bubble) {
+		request := Request(1, 0, Get("subscribed[a]=now&wait=0"), "")
+		var all []*webServer
+		for range connections {
+			w := b.connect()
+			w.Send(t, request[:40])
+			all = append(all, w)
+		}
+		synctest.Wait()
+		b.system.pause()
+		time.Sleep(requestTimeout)
+		for _, w := range all {
+			w.Send(t, request[40:])
+		}
+		b.system.wake()
+		b.system.resume()
+		for _, w := range all {
+			w.WantResponse(t, 1, http.StatusOK, `{"s":0`)
+		}
+	})
+}
+
 func wantClosedAfter(t *testing.T, w *webServer, begin time.Time, want time.Duration) {
 	t.Helper()
 	if err := w.awaitClose(); err != nil {

@@ -133,7 +133,9 @@ func (r *Reactor) Run() {
 		}
 		r.scavenger.note(n + r.receive())
 		clear(r.frames)
-		if n < len(ready) { // Otherwise, more has arrived, perhaps on a connection that seems to be late.
+		// If ready is full, more has arrived, perhaps on a connection that seems to be late. One place may have
+		// been taken by wake.
+		if n+1 < len(ready) {
 			r.closeLate()
 		}
 		r.releaseQueue() // after closeLate, which makes room

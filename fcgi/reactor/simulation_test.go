@@ -8,7 +8,8 @@ import (
 )
 
 // simulation is a system whose sockets are in memory. It reports events as epoll does: again and again, as
-// long as a descriptor is ready. As in the kernel, a new connection gets the lowest free descriptor.
+// long as a descriptor is ready, and a call of wake takes the place of an event. As in the kernel, a new
+// connection gets the lowest free descriptor.
 type simulation struct {
 	mu      sync.Mutex
 	changed sync.Cond
@@ -90,7 +91,11 @@ func (s *simulation) wait(ready []readiness, limit time.Duration) int {
 		}
 		n := copy(ready, s.late)
 		s.late = nil
-		n += s.readyLocked(ready[n:])
+		free := ready[n:]
+		if s.woken {
+			free = free[:len(free)-1]
+		}
+		n += s.readyLocked(free)
 		if n > 0 || s.woken || over {
 			s.woken = false
 			return n
