@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +67,42 @@ func TestDelivery_IsTestedByURLIfEverybodyMayPublish(t *testing.T) {
 	r := installation{url: serve(t, e)}.check(t)
 	wantFinding(t, r, check.OK, "delivery", "after a publication")
 	wantFinding(t, r, check.OK, "stream", "an event after")
+}
+
+// The check's long poll waits for another event.
+func TestDelivery_AnEarlyAnswerIsJudgedByItsReason(t *testing.T) {
+	t.Parallel()
+	const json = "application/json"
+	for name, test := range map[string]struct {
+		answer  http.HandlerFunc // to the poll that waits for a publication
+		env     string
+		verdict check.Verdict
+		words   []string
+	}{
+		"a failure": {respond(500, "text/html", "<html>"), "", check.Problem, []string{"a waiting poll fails", "error log"}},
+		"another program publishes": {respond(200, json, `{"s":1,"k":{"X":"9.0"},"at":{"X":"9.0"}}`), "",
+			check.OK, []string{"not tested: another program publishes"}},
+		"a short wait": {respond(200, json, `{"s":0,"at":{"X":"9.0"}}`), "COMET_SLEEP=100ms",
+			check.OK, []string{"not tested", "only for 200ms"}},
+		"too many wait": {respond(200, json, `{"s":0,"at":{"X":"9.0"}}`), "",
+			check.Problem, []string{"max_waiting is reached"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, directory := endpoint(t, access.Rules{})
+			early := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				query, _ := url.QueryUnescape(r.URL.RawQuery)
+				if !strings.Contains(query, "subscribed[X]") || strings.Contains(query, "wait=0") ||
+					r.Header.Get("Accept") == "text/event-stream" {
+					e.ServeHTTP(w, r)
+					return
+				}
+				test.answer(w, r)
+			})
+			r := installation{url: serve(t, early), event: "X", env: []string{"COMET_FILE_DIRECTORY=" + directory, test.env}}
+			wantFinding(t, r.check(t), test.verdict, "delivery", test.words...)
+		})
+	}
 }
 
 func TestDelivery_ABufferedStreamIsAProblem(t *testing.T) {

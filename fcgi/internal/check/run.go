@@ -12,7 +12,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"novcomet/conf"
@@ -31,8 +30,6 @@ type Options struct {
 	OpenStore func(conf.Config) (store.Store, error) // opens the store that the settings name
 }
 
-const ownPrefix = "novcomet-check-"
-
 type checker struct {
 	Report
 	options Options
@@ -45,12 +42,12 @@ type checker struct {
 	long     chan answer   // gets the answer to the long poll
 	longWait time.Duration // how long the check waits for it
 	cursor   string        // the last cursor of the event
-	viaURL   bool          // publish through the URL; otherwise in the store
+	method   string        // by which the check publishes through the URL; "": it publishes in the store
 }
 
 // Run makes all checks. An error means that the options are invalid.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	id, err := event.ParseID(cmp.Or(o.Event, fmt.Sprintf("%s%06d", ownPrefix, rand.IntN(1_000_000))))
+	id, err := event.ParseID(cmp.Or(o.Event, fmt.Sprintf("novcomet-check-%06d", rand.IntN(1_000_000))))
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +100,10 @@ func (c *checker) checkSite(ctx context.Context) {
 // removeEvent removes the file of the check's own event. In memcached and Redis the event stays.
 func (c *checker) removeEvent() {
 	c.topic = "publish"
-	name := c.id.String()
-	if c.config.Store != "files" || !strings.HasPrefix(name, ownPrefix) {
+	if c.config.Store != "files" || c.options.Event != "" {
 		return
 	}
-	err := os.Remove(filepath.Join(c.config.File.Directory, name+".comet"))
+	err := os.Remove(filepath.Join(c.config.File.Directory, c.id.String()+".comet"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		c.warn("remove the file", "the check could not remove its event: %v", err)
 	}

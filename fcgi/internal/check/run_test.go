@@ -133,10 +133,12 @@ func TestRun_FindsNoProblemInAGoodInstallationAndLeavesNoFile(t *testing.T) {
 
 func TestRun_KeepsAnEventOfTheAdministrator(t *testing.T) {
 	t.Parallel()
-	e, directory := endpoint(t, access.Rules{})
-	r := installation{url: serve(t, e), env: []string{"COMET_FILE_DIRECTORY=" + directory}, event: "news"}.check(t)
-	wantFinding(t, r, check.OK, "delivery")
-	if _, err := os.Stat(filepath.Join(directory, "news.comet")); err != nil {
-		t.Error(err)
+	for _, id := range []string{"news", "novcomet-check-mine"} {
+		e, directory := endpoint(t, access.Rules{})
+		r := installation{url: serve(t, e), env: []string{"COMET_FILE_DIRECTORY=" + directory}, event: id}.check(t)
+		wantFinding(t, r, check.OK, "delivery")
+		if _, err := os.Stat(filepath.Join(directory, id+".comet")); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -21,7 +21,7 @@ func (c *checker) checkURL(ctx context.Context) bool {
 	case a.err != nil:
 		c.problem("start the web server, or correct the URL or the certificate",
 			"%s does not answer: %s", c.client.url, a.err)
-	case 502 <= a.status && a.status <= 504:
+	case 502 <= a.status && a.status <= 504 && a.Error == "":
 		c.problem("start comet-fcgi, and let the web server connect (SocketGroup or socket.group: the web server's group); "+
 			"run comet-fcgi check on that machine, and read the web server's error log",
 			"HTTP %d: the web server does not reach comet-fcgi", a.status)
@@ -58,10 +58,15 @@ func (c *checker) checkURL(ctx context.Context) bool {
 // published, by URL or in the store.
 func (c *checker) checkPublish(ctx context.Context) bool {
 	c.topic = "publish"
-	a := c.publishByURL(ctx, http.MethodGet)
-	c.viaURL = a.published()
+	method := http.MethodGet
+	a := c.publishByURL(ctx, method)
+	if a.status == http.StatusMethodNotAllowed {
+		method = http.MethodPost
+		a = c.publishByURL(ctx, method)
+	}
 	switch {
-	case c.viaURL:
+	case a.published():
+		c.method = method
 		c.warn("set publish.allow, or COMET_PUBLISH_ALLOW for one location; "+
 			"do nothing if only this machine can reach the URL",
 			"everybody who reaches the URL as this check does can publish without a name")
@@ -69,6 +74,8 @@ func (c *checker) checkPublish(ctx context.Context) bool {
 	case a.body == "false":
 		c.problem("see directory and store above, and read the log",
 			"HTTP %d false: the store does not accept a publication", a.status)
+	case a.status == http.StatusTooManyRequests:
+		c.ok("HTTP 429, not tested: this machine has published too often (publish.rate)")
 	case a.status/100 == 4:
 		c.ok("HTTP %d: not everybody who reaches the URL can publish", a.status)
 	default:
@@ -87,8 +94,8 @@ func (c *checker) publishByURL(ctx context.Context, method string, header ...str
 
 // publish publishes the event again.
 func (c *checker) publish(ctx context.Context) error {
-	if c.viaURL {
-		if a := c.publishByURL(ctx, http.MethodGet); !a.published() {
+	if c.method != "" {
+		if a := c.publishByURL(ctx, c.method); !a.published() {
 			return errors.New(a.String())
 		}
 		return nil

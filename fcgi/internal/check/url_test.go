@@ -54,6 +54,7 @@ func TestURL_WhatIsNotNovCometIsNamed(t *testing.T) {
 		"invalid settings":      {respond(500, json, `{"error":"bad"}`), problem, []string{"HTTP 500: bad"}},
 		"a redirection":         {redirects, problem, []string{"leads to https://example.com/"}},
 		"a gateway without one": {respond(503, html, "<html>"), problem, []string{"does not reach", "socket.group"}},
+		"an overload":           {respond(503, json, `{"error":"full"}`), problem, []string{"NovComet's log", "503: full"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,6 +71,44 @@ func TestURL_AnInvalidCertificateIsNamed(t *testing.T) {
 	t.Cleanup(server.Close)
 	r := installation{url: server.URL + "/comet.php"}.check(t)
 	wantFinding(t, r, check.Problem, "URL", "certificate signed by unknown authority", "or the certificate")
+}
+
+func TestURL_PublicationsAreTestedByTheMethodThatPublishes(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		rules   access.Rules
+		verdict check.Verdict
+		words   string
+	}{
+		"by POST":            {access.Rules{Methods: []string{"POST"}}, check.Warning, "everybody who reaches the URL"},
+		"by no method":       {access.Rules{Methods: []string{}}, check.OK, "HTTP 405: not everybody"},
+		"nobody may publish": {access.Rules{Publish: patterns(t)}, check.OK, "HTTP 403: not everybody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, _ := endpoint(t, test.rules)
+			r := installation{url: serve(t, e)}.check(t)
+			wantFinding(t, r, test.verdict, "publish", test.words)
+			if test.verdict == check.Warning {
+				wantFinding(t, r, check.OK, "delivery", "after a publication")
+			}
+		})
+	}
+}
+
+func TestURL_TooManyPublicationsAreNoRefusal(t *testing.T) {
+	t.Parallel()
+	rate, err := access.ParseRate("1/h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, directory := endpoint(t, access.Rules{Rate: rate})
+	url := serve(t, e)
+	if response, err := http.Get(url + "?publish=a"); err != nil || response.Body.Close() != nil {
+		t.Fatal(err)
+	}
+	r := installation{url: url, env: []string{"COMET_FILE_DIRECTORY=" + directory}}.check(t)
+	wantFinding(t, r, check.OK, "publish", "HTTP 429, not tested")
 }
 
 // A proxy that changes Host makes a page of the site look like another site's, also if publishing is
