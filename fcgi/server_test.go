@@ -155,7 +155,7 @@ func TestServer_RefusesASecondRequestBeforeTheFirstIsAnswered(t *testing.T) {
 	w.WantResponse(t, 2, http.StatusOK, "true")
 }
 
-// Only HTTP gets a message, and only once, because anybody who can connect can repeat it.
+// Only HTTP gets a message. The log counts its repetitions, because anybody who can connect can repeat it.
 func TestServer_ClosesAConnectionThatDoesNotSpeakFastCGI(t *testing.T) {
 	t.Parallel()
 	p, path := startServer(t, t.TempDir(), "COMET_LOG=warn")

@@ -1,7 +1,9 @@
 package reactor
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"novcomet/core"
@@ -47,10 +49,11 @@ const (
 
 var (
 	errNotFastCGI = errors.New("not a FastCGI record")
-	errHTTP       = errors.New("HTTP instead of FastCGI")
-	errAborted    = errors.New("the web server aborted the request")
-	errGone       = errors.New("the web server closed the connection")
-	errLate       = errors.New("the web server did not send its request, or did not read its answer, in time")
+	errHTTP       = errors.New("a client speaks HTTP to this socket, which takes only FastCGI: write fastcgi_pass " +
+		"instead of proxy_pass in nginx, fcgi:// instead of http:// in Apache, transport fastcgi in Caddy")
+	errAborted = errors.New("the web server aborted the request")
+	errGone    = errors.New("the web server closed the connection")
+	errLate    = errors.New("the web server did not send its request, or did not read its answer, in time")
 )
 
 // ErrFull refuses a request, or drops an answer, when Options.MaxBuffered is reached.
@@ -159,16 +162,13 @@ func (c *conn) readLast() {
 
 // fail closes the connection because of an error, which it logs.
 func (c *conn) fail(err error) {
-	if errors.Is(err, errHTTP) && !c.reactor.warnedHTTP { // Once, because anybody who can connect can repeat it.
-		c.reactor.warnedHTTP = true
-		c.reactor.options.Log.Warn(speaksHTTP)
+	level := slog.LevelDebug // Web servers close connections all the time.
+	if errors.Is(err, errHTTP) || errors.Is(err, ErrFull) {
+		level = slog.LevelWarn
 	}
-	c.reactor.options.Log.Debug("a connection ended without another request", "why", err)
+	c.reactor.options.Log.Log(context.Background(), level, "a connection was closed", "error", err)
 	c.close()
 }
-
-const speaksHTTP = "a client speaks HTTP to this socket, which takes only FastCGI: " +
-	"write fastcgi_pass instead of proxy_pass in nginx, fcgi:// instead of http:// in Apache, transport fastcgi in Caddy"
 
 // close closes the connection, and ends its request.
 func (c *conn) close() {

@@ -77,7 +77,7 @@ func (c *conn) send(f *frame) {
 		c.fail(err)
 	case n == len(f.bytes):
 		c.allSent()
-	case c.reactor.unsentIsFull(): // If it is a result, the client polls again and gets it.
+	case f.holders == 0 && c.reactor.unsentIsFull(): // If it is a result, the client polls again and gets it.
 		c.fail(ErrFull)
 	default:
 		c.setUnsent(f)

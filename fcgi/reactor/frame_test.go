@@ -2,6 +2,7 @@ package reactor
 
 import (
 	"bytes"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,26 @@ func TestFrame_WithTheSameContentIsCountedOnce(t *testing.T) {
 		}
 		b.wantBuffered(0)
 		b.wantConnections(len(all), 0)
+	})
+}
+
+func TestFrame_ThatIsHeldAlreadyIsSharedBeyondMaxBuffered(t *testing.T) {
+	const size = 50_000
+	inBubble(t, Options{MaxBuffered: size / 2}, func(t *testing.T, b *bubble) {
+		var all []*webServer
+		for range 3 {
+			w := b.connectWith(1000)
+			w.Send(t, Request(1, 0, Get("subscribed[a]=now&data=1"), ""))
+			all = append(all, w)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		b.publishAtOnce("a", strings.Repeat("x", size))
+		if n := b.buffered(); n < size || n > size+frameOverhead {
+			t.Errorf("%d bytes are buffered, want those of one frame", n)
+		}
+		for _, w := range all {
+			w.WantResponse(t, 1, http.StatusOK, "xxx")
+		}
 	})
 }
 
@@ -231,6 +252,8 @@ func TestFrame_IsNotKeptBeyondMaxBuffered(t *testing.T) {
 			}
 			taken.Close()
 		}
+		wantBubbleLine(t, b, `level=WARN msg="a connection was closed"`)
+		wantBubbleLine(t, b, "max_buffered")
 	})
 }
 

@@ -80,7 +80,6 @@ type Reactor struct {
 	unsent     int // bytes of answers that are not read
 	stopping   bool
 	closing    bool
-	warnedHTTP bool // The warning that a client speaks HTTP was logged.
 	buffer     [64 << 10]byte
 }
 

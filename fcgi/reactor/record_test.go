@@ -72,7 +72,7 @@ func TestRecord_ThatIsInvalidClosesTheConnection(t *testing.T) {
 				w.Send(t, sent)
 				w.WantClosed(t)
 				b.wantConnections(0, 0)
-				if warned := strings.Contains(b.log.String(), "speaks HTTP"); warned != (name == "HTTP") {
+				if warned := strings.Contains(b.log.String(), "level=WARN"); warned != (name == "HTTP") {
 					t.Errorf("the log: %s", b.log)
 				}
 			})
