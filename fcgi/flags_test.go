@@ -54,7 +54,7 @@ func TestCommandLine_IsAnswered(t *testing.T) {
 	t.Run("no socket", func(t *testing.T) {
 		t.Parallel()
 		p := start(t, t.TempDir(), startOptions{})
-		p.wantExit(2, "--listen", "systemd", "fd 0", "comet.yaml")
+		p.wantExit(2, "comet-fcgi: no socket to listen on\n", "--listen", "systemd", "fd 0", "comet.yaml")
 		wantOnly(t, p.stdout, "")
 	})
 }

@@ -61,7 +61,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	}
 	switch {
 	case errors.Is(err, errNoSocket):
-		fmt.Fprint(stderr, usage())
+		fmt.Fprintf(stderr, "comet-fcgi: %v\n\n%s", err, usage())
 		return 2
 	case err != nil:
 		fmt.Fprintf(stderr, "comet-fcgi: %v\n", err)
