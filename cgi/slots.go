@@ -1,11 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 
+	"github.com/pkg/errors"
 	"golang.org/x/sys/unix"
 )
 
@@ -49,13 +49,13 @@ func lock(path string, user int) error {
 	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_NOATIME | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
 	file, err := unix.Open(path, flags, 0o600)
 	if err != nil {
-		return err
+		return errors.Wrap(err, "open")
 	}
 	if user == 0 {
 		err = checkOwner(file)
 	}
 	if err == nil {
-		err = unix.Flock(file, unix.LOCK_EX|unix.LOCK_NB)
+		err = errors.Wrap(unix.Flock(file, unix.LOCK_EX|unix.LOCK_NB), "lock")
 	}
 	if err != nil {
 		_ = unix.Close(file) // The first error counts.
@@ -67,7 +67,7 @@ func lock(path string, user int) error {
 func checkOwner(file int) error {
 	var stat unix.Stat_t
 	if err := unix.Fstat(file, &stat); err != nil {
-		return err
+		return errors.Wrap(err, "fstat")
 	}
 	if stat.Uid != 0 {
 		return fmt.Errorf("it belongs to user %d: %w", stat.Uid, os.ErrPermission)

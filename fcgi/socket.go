@@ -27,7 +27,8 @@ func listen(config conf.Config, byFlag bool) ([]net.Listener, error) {
 		return systemdListeners(files)
 	}
 	if isListening(unix.Stdin) {
-		return single(net.FileListener(os.Stdin))
+		l, err := net.FileListener(os.Stdin)
+		return single(l, errors.Wrap(err, "file descriptor 0"))
 	}
 	if config.Listen != "" {
 		return single(listenOn(config.Listen, config.Socket))
@@ -37,7 +38,7 @@ func listen(config conf.Config, byFlag bool) ([]net.Listener, error) {
 
 func single(l net.Listener, err error) ([]net.Listener, error) {
 	if err != nil {
-		return nil, errors.WithStack(err)
+		return nil, err
 	}
 	return []net.Listener{l}, nil
 }

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	pkgerrors "github.com/pkg/errors"
 )
 
 // client sends requests to the URL as a browser does.
@@ -96,13 +98,14 @@ func (c *client) open(ctx context.Context, method, query string, header ...strin
 	u.RawQuery = query
 	r, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
-		return nil, err
+		return nil, pkgerrors.Wrap(err, "make a request")
 	}
 	r.Header.Set("User-Agent", "comet-fcgi check")
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	return c.http.Do(r)
+	response, err := c.http.Do(r)
+	return response, pkgerrors.WithStack(err) // The error says what was attempted.
 }
 
 // poll asks for the cursor of the check's event, without waiting. extra is the end of the query.

@@ -1,14 +1,13 @@
 package check
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/pkg/errors"
 	"golang.org/x/sys/unix"
 
 	"novcomet/fcgi/fastcgi"
@@ -75,17 +74,17 @@ func probeFastCGI(network, address string) error {
 	const timeout = 5 * time.Second
 	c, err := net.DialTimeout(network, address, timeout)
 	if err != nil {
-		return err
+		return errors.WithStack(err) // It says what was attempted.
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(timeout)) // It fails only on a closed connection.
 	asked := fastcgi.AppendParams(nil, map[string]string{"FCGI_MPXS_CONNS": ""})
 	if _, err := c.Write(fastcgi.AppendRecord(nil, fastcgi.GetValues, 0, asked)); err != nil {
-		return err
+		return errors.WithStack(err)
 	}
 	var header [fastcgi.HeaderLength]byte
 	if _, err := io.ReadFull(c, header[:]); err != nil {
-		return fmt.Errorf("the program there does not answer like a FastCGI program: %w", err)
+		return errors.Wrap(err, "the program there does not answer like a FastCGI program")
 	}
 	if h, ok := fastcgi.ParseHeader(header[:]); !ok || h.Type != fastcgi.GetValuesResult {
 		return errors.New("the program there is not a FastCGI program")
