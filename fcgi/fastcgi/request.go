@@ -55,7 +55,7 @@ func (r *Request) Add(t Type, content []byte, limits Limits) (complete bool, err
 		r.addBody(content, limits.Body)
 	case t == Stdin && r.paramsDone:
 		return true, nil
-	case t == BeginRequest, t == Params, t == Stdin:
+	case t == Params, t == Stdin:
 		return false, ErrProtocol
 	}
 	return false, nil

@@ -63,6 +63,7 @@ func TestRecord_ThatIsInvalidClosesTheConnection(t *testing.T) {
 		"another version":                   append([]byte{2}, begin[1:]...),
 		"a short begin":                     Record(1, 1, []byte{0, 1, 0}, 0),
 		"two begins of a request":           append(begin, begin...),
+		"a begin between two variables":     slices.Concat(begin, Record(4, 1, Pair("a", "b"), 0), begin),
 		"a body before the variables":       append(begin, Record(5, 1, nil, 0)...),
 		"an abort of an incomplete request": append(begin, Abort(1)...),
 	} {
