@@ -157,6 +157,7 @@ func TestReload_ChangesTheLevelOfTheLog(t *testing.T) {
 	servertest.WaitFor(t, "the settings are reloaded", func() bool {
 		return ask(t, r.path, Get("publish=a"), "").Status == http.StatusForbidden
 	})
+	r.terminate() // It writes the lines that are still queued.
 	if logged := r.stderr.String()[before:]; logged != "" {
 		t.Errorf("logged %q", logged)
 	}
