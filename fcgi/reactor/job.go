@@ -18,9 +18,10 @@ type job struct {
 	opened  Opened
 }
 
-// jobs are the requests that are served outside the loop. At most MaxServing run at the same time, and at
-// most half of these publish, because a store that does not answer must leave room for other requests. A job
-// runs even if its connection is closed or its request is aborted meanwhile, so that no publication is lost.
+// jobs are the requests that are served outside the loop. At most MaxServing run at the same time. Half of
+// them, but at least one, may publish, because a store that does not answer must leave room for other
+// requests. A job runs even if its connection is closed or its request is aborted meanwhile, so that no
+// publication is lost.
 type jobs struct {
 	publications, others []*job // that have not started yet
 	running, publishing  int
@@ -55,7 +56,7 @@ type outcome struct {
 	*job
 	reopened Opened // if the job was only to open the request
 	records  []byte // of the answer, otherwise
-	failed   bool   // It ended in a panic.
+	failed   bool   // Open panicked.
 }
 
 func (js *jobs) run(j *job) {

@@ -30,7 +30,8 @@ type Service interface {
 }
 
 // Opened is what becomes of a request. The loop answers a Subscriber. A Handler runs outside the loop, even
-// if the client has left; it gets the body of the request from net/http/fcgi.
+// if the client has left; it gets the body of the request from net/http/fcgi. A Handler must recover from its
+// own panics: net/http/fcgi does not, so they would end the process.
 type Opened struct {
 	core.Opened
 	// Blocks reports that Open must be called again, with mayBlock. Nothing else is set.
@@ -48,7 +49,7 @@ type Limits struct {
 // Options configure a [Reactor].
 type Options struct {
 	MaxConnections int // further ones wait in the backlog of the socket
-	MaxServing     int // handlers that run at the same time; half of them may publish
+	MaxServing     int // handlers that run at the same time; half of them, but at least one, may publish
 	MaxBuffered    int // bytes of requests that are arriving or being served; as many of answers that are not read
 	Log            *slog.Logger
 }
