@@ -97,6 +97,7 @@ func newReactor(service Service, o Options, s system) *Reactor {
 	return &Reactor{
 		service: service, options: o, system: s, inbox: inbox{wake: s.wake},
 		places: make(chan struct{}, o.MaxConnections), timed: map[*conn]struct{}{}, frames: frames{},
+		scavenger: scavenger{free: debug.FreeOSMemory},
 	}
 }
 
