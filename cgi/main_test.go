@@ -17,9 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"novcomet/core/servertest"
-
 	"go.uber.org/goleak"
+
+	"novcomet/core/servertest"
 )
 
 // The test binary runs as comet.cgi if this variable is set.

@@ -39,7 +39,7 @@ func allowlistOf(environ []string) (allowlist, error) {
 // address.
 func normalize(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
-// check returns a function that reports whether an address may connect; nil: all may. It logs who may not.
+// check returns a function that reports whether an address may connect; nil: all may. It logs each refusal.
 func (a allowlist) check(log *slog.Logger) func(netip.AddrPort) bool {
 	if a == nil {
 		return nil

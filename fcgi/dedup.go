@@ -34,13 +34,13 @@ type problem struct {
 type dedupGroup struct {
 	count int
 	last  slog.Record
-	next  slog.Handler // of the last
+	next  slog.Handler // handles last
 	timer *time.Timer  // until the minute ends
 }
 
 const (
 	dedupPeriod = time.Minute
-	maxGroups   = 100
+	maxGroups   = 100 // by message and cause; as many more by message alone; further problems are not grouped
 )
 
 func newDedupHandler(next slog.Handler) *dedupHandler {
@@ -123,8 +123,8 @@ func innermost(err error) error {
 	}
 }
 
-// endPeriod logs the last occurrence in the minute and starts the next one. A problem that did not occur is
-// forgotten.
+// endPeriod logs the last occurrence of the minute, and starts the next minute. A problem that did not occur
+// in the minute is forgotten.
 func (g *dedupGroups) endPeriod(p problem) {
 	g.mu.Lock()
 	group := g.groups[p]

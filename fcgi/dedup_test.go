@@ -12,9 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"novcomet/core/servertest"
-
 	pkgerrors "github.com/pkg/errors"
+
+	"novcomet/core/servertest"
 )
 
 // inBubbleWithLog runs f in a synctest bubble with a log. since returns what was written since it was

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"novcomet/core/servertest"
-
 	"github.com/spf13/pflag"
+
+	"novcomet/core/servertest"
 )
 
 func TestCommandLine_IsAnswered(t *testing.T) {

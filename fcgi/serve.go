@@ -90,3 +90,10 @@ func logReady(listeners []net.Listener, log *slog.Logger) {
 	}
 	log.Info("ready", "socket", strings.Join(sockets, ","))
 }
+
+// notify reports the state of the process to systemd, for units with Type=notify. Without systemd it does
+// nothing. An error is ignored: if systemd does not receive READY=1, it logs that and ends the process.
+func notify(state string) { _, _ = daemon.SdNotify(false, state) }
+
+// notifyReloading reports a reload. Type=notify-reload needs the time, too.
+func notifyReloading() { notify(daemon.SdNotifyMonotonicUsec() + daemon.SdNotifyReloading) }

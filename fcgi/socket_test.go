@@ -7,9 +7,9 @@ import (
 	"syscall"
 	"testing"
 
-	"novcomet/core/servertest"
-
 	"golang.org/x/sys/unix"
+
+	"novcomet/core/servertest"
 )
 
 // Each source has a socket of its own. The socket that answers shows which source was used.

@@ -71,7 +71,9 @@ func (a *Acceptor) acceptMany() (n int, err error) {
 	readErr := a.raw.Read(func(listener uintptr) (done bool) {
 		for hasPlace || a.reactor.takePlace() {
 			hasPlace = true
-			if a.closed.Load() { // Another process may have made the socket a blocking one.
+			// On a socket that another process has made blocking, accept never fails with EAGAIN, so only this ends
+			// the loop.
+			if a.closed.Load() {
 				return true
 			}
 			var fd int

@@ -207,7 +207,7 @@ func (b *bubble) wantQueued(n int) {
 	synctest.Wait()
 	queued := 0
 	for _, c := range b.conns {
-		if c != nil && c.awaits > 0 {
+		if c != nil && c.roomNeeded > 0 {
 			queued++
 		}
 	}

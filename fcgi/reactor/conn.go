@@ -21,7 +21,8 @@ type conn struct {
 	keep    bool   // Keep the connection when the request has been answered.
 	aborted bool   // The web server aborted the request. It ends when its result or outcome arrives.
 	inHub   bool   // The subscriber waits in the hub.
-	awaits  int    // while the subscriber waits for room: about how many bytes its answer needs; otherwise 0
+	// roomNeeded is about how many bytes the answer needs while the subscriber waits for room; otherwise 0.
+	roomNeeded int
 
 	partial []byte         // bytes that were not handled so far, such as a part of a header
 	content fastcgi.Header // of the record whose content is arriving; its lengths are what is still missing

@@ -117,7 +117,7 @@ var clientStates = map[string]struct {
 			synctest.Wait()
 			w.Send(t, largePoll(1, 0))
 		},
-		func(c *conn) bool { return c.state == waiting && !c.inHub && c.awaits > 0 },
+		func(c *conn) bool { return c.state == waiting && !c.inHub && c.roomNeeded > 0 },
 	},
 }
 

@@ -82,7 +82,7 @@ func (c *conn) send(f *frame) {
 	default:
 		c.setUnsent(f)
 		c.sent = n // rule: server-counts-what-was-sent-at-first
-		c.watch(true)
+		c.selectEvents(true)
 	}
 }
 
@@ -95,7 +95,7 @@ func (c *conn) flush() {
 		c.fail(err)
 	case n == len(rest):
 		c.setUnsent(nil)
-		c.watch(false)
+		c.selectEvents(false)
 		c.allSent() // rule: server-goes-on-when-all-is-sent
 		c.handle(nil)
 	case n > 0:
@@ -109,7 +109,7 @@ func (c *conn) allSent() {
 	switch {
 	case c.state == ending:
 		c.answered()
-	case c.state == waiting && !c.inHub && c.awaits == 0:
+	case c.state == waiting && !c.inHub && c.roomNeeded == 0:
 		c.wait()
 	}
 }
@@ -132,9 +132,9 @@ func (c *conn) setUnsent(f *frame) {
 	c.restartDeadline()
 }
 
-// watch selects whether the loop waits until the connection can be read or until it can be written.
-func (c *conn) watch(write bool) {
-	if err := c.reactor.system.watch(c.fd, c.generation, write); err != nil {
+// selectEvents selects whether the loop waits until the connection can be read or until it can be written.
+func (c *conn) selectEvents(write bool) {
+	if err := c.reactor.system.selectEvents(c.fd, c.generation, write); err != nil {
 		c.fail(err)
 	}
 }

@@ -18,15 +18,15 @@ type inbox struct {
 // messages are what was posted since the loop last took the messages.
 type messages struct {
 	accepted []int // descriptors
-	results  []delivery
+	results  []postedResult
 	outcomes []outcome
 	stop     bool
 	close    bool
 	any      bool // There is a message, so the loop is awake or about to be.
 }
 
-// delivery is the result for a poll, or for a part of a stream.
-type delivery struct {
+// postedResult is the result for a poll, or for a part of a stream.
+type postedResult struct {
 	conn   *conn
 	result *hub.Result
 }

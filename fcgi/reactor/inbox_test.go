@@ -11,7 +11,7 @@ func TestInbox_WakesTheLoopOnceForManyMessages(t *testing.T) {
 	in := inbox{wake: func() { wakes++ }}
 	for range 3 {
 		for range 10 {
-			in.post(func(m *messages) { m.results = append(m.results, delivery{}) })
+			in.post(func(m *messages) { m.results = append(m.results, postedResult{}) })
 			in.post(func(m *messages) { m.stop = true })
 		}
 		in.take()
@@ -31,7 +31,7 @@ func TestInbox_ReturnsEachMessageOnceAndInOrder(t *testing.T) {
 			for i := range each {
 				in.post(func(m *messages) { m.accepted = append(m.accepted, p*each+i) })
 				in.post(func(m *messages) {
-					m.results = append(m.results, delivery{conn: &conn{fd: int32(p*each + i)}})
+					m.results = append(m.results, postedResult{conn: &conn{fd: int32(p*each + i)}})
 				})
 			}
 		})
@@ -65,7 +65,7 @@ func TestInbox_ReturnsEachMessageOnceAndInOrder(t *testing.T) {
 func TestInbox_DoesNotWakeALoopThatHasEnded(t *testing.T) {
 	in := inbox{wake: func() { t.Error("the loop is woken") }}
 	in.end()
-	in.post(func(m *messages) { m.results = append(m.results, delivery{}) })
+	in.post(func(m *messages) { m.results = append(m.results, postedResult{}) })
 	in.post(func(m *messages) { m.stop = true })
 }
 

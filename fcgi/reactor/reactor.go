@@ -72,8 +72,8 @@ type Reactor struct {
 	timed      map[*conn]struct{} // connections that have a deadline
 	due        time.Time          // when the next deadline may be over; zero: there is none
 	frames     frames
-	queue      []*conn // whose subscribers wait for room; some may have left it
-	queued     int     // connections in the queue that have not left it
+	queue      []*conn // their subscribers wait for room; roomNeeded is 0 if a subscriber no longer waits
+	queued     int     // how many of them still wait
 	lastReads  []*conn // idle ones, to be closed after one last read
 	jobs       jobs
 	scavenger  scavenger

@@ -128,7 +128,7 @@ func (c *conn) add(h fastcgi.Header, content []byte) error {
 
 // handleShort handles a record that begins or aborts a request, or is about the connection.
 func (c *conn) handleShort(h fastcgi.Header, content []byte) error {
-	isFree := c.request == nil && c.state <= reading
+	isFree := c.request == nil && (c.state == idle || c.state == reading)
 	switch {
 	case h.ID == 0:
 		c.manage(h, content)

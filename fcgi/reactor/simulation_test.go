@@ -27,7 +27,7 @@ type socket struct {
 	system     *simulation
 	fd         int32
 	generation int32
-	watched    bool // wait reports it.
+	added      bool // add was called, so wait reports it.
 	write      bool // wait reports that it can be written; otherwise, that it can be read.
 	closed     bool
 
@@ -146,7 +146,7 @@ func (s *simulation) readyLocked(ready []readiness) (n int) {
 func (s *socket) isWritableLocked() bool { return s.gone || len(s.out) <= s.size/4 }
 
 func (s *socket) isReadyLocked() bool {
-	return s.watched && (s.gone || s.write && s.isWritableLocked() || !s.write && (s.shut || len(s.in) > 0))
+	return s.added && (s.gone || s.write && s.isWritableLocked() || !s.write && (s.shut || len(s.in) > 0))
 }
 
 func (s *simulation) wake() {
@@ -170,19 +170,19 @@ func (s *simulation) add(fd, generation int32) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	socket := s.socketLocked(fd)
-	if socket.watched {
+	if socket.added {
 		panic("a descriptor was added twice")
 	}
-	socket.watched, socket.generation = true, generation
+	socket.added, socket.generation = true, generation
 	return nil
 }
 
-func (s *simulation) watch(fd, generation int32, write bool) error {
+func (s *simulation) selectEvents(fd, generation int32, write bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	socket := s.socketLocked(fd)
-	if !socket.watched || socket.generation != generation {
-		panic("a descriptor of another connection is watched")
+	if !socket.added || socket.generation != generation {
+		panic("events of another connection are selected")
 	}
 	socket.write = write
 	return nil

@@ -32,7 +32,7 @@ func (c *conn) wait() {
 // Deliver implements [hub.Receiver].
 func (c *conn) Deliver(result *hub.Result) {
 	// rule: server-delivers-each-result
-	c.reactor.inbox.post(func(m *messages) { m.results = append(m.results, delivery{c, result}) })
+	c.reactor.inbox.post(func(m *messages) { m.results = append(m.results, postedResult{c, result}) })
 }
 
 // deliver handles the result in the loop. While too many bytes are unsent, a large result is dropped, and its
@@ -45,7 +45,7 @@ func (c *conn) deliver(result *hub.Result) {
 	case c.aborted:
 		c.finish(endFrame(c.id))
 	case r.unsentIsFull() && result.Size() > large:
-		c.awaits = result.Size()
+		c.roomNeeded = result.Size()
 		r.queue = append(r.queue, c)
 		r.queued++
 		r.dueBy(time.Now()) // Slow web servers have less time from now on.
@@ -69,8 +69,8 @@ func (c *conn) answer(result *hub.Result) {
 // releaseQueue lets subscribers resume their wait in the hub as far as there is room for their answers.
 func (r *Reactor) releaseQueue() {
 	for room := r.options.MaxBuffered - r.unsent; room > 0 && len(r.queue) > 0; {
-		if c := pop(&r.queue); c.awaits > 0 {
-			room -= c.awaits
+		if c := pop(&r.queue); c.roomNeeded > 0 {
+			room -= c.roomNeeded
 			c.leaveQueue()
 			c.inHub = true
 			c.subscriber.Resume()
@@ -79,8 +79,8 @@ func (r *Reactor) releaseQueue() {
 }
 
 func (c *conn) leaveQueue() {
-	if c.awaits > 0 {
-		c.awaits = 0
+	if c.roomNeeded > 0 {
+		c.roomNeeded = 0
 		c.reactor.queued--
 	}
 }

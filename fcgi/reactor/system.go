@@ -16,8 +16,8 @@ type system interface {
 	wake()
 	// add makes wait report when a descriptor can be read, or was closed by the other side.
 	add(fd, generation int32) error
-	// watch selects what wait reports: that the descriptor can be read, or written.
-	watch(fd, generation int32, write bool) error
+	// selectEvents selects what wait reports: that the descriptor can be read, or written.
+	selectEvents(fd, generation int32, write bool) error
 	// read and write return 0 and no error if the descriptor is not ready. read returns io.EOF at the end.
 	read(fd int32, b []byte) (n int, err error)
 	write(fd int32, b []byte) (n int, err error)
@@ -100,7 +100,7 @@ func (e *epoll) add(fd, generation int32) error {
 	return e.control(unix.EPOLL_CTL_ADD, fd, generation, unix.EPOLLIN|unix.EPOLLRDHUP)
 }
 
-func (e *epoll) watch(fd, generation int32, write bool) error {
+func (e *epoll) selectEvents(fd, generation int32, write bool) error {
 	events := uint32(unix.EPOLLIN | unix.EPOLLRDHUP)
 	if write {
 		events = unix.EPOLLOUT

@@ -95,7 +95,7 @@ func TestSystem_ReportsWhatIsReadyAsLongAsItIs(t *testing.T) {
 			t.Errorf("%d, %v", n, err)
 		}
 		want(readiness{fd: fd, generation: generation})
-		must(s.watch(fd, generation, true))
+		must(s.selectEvents(fd, generation, true))
 		want(readiness{fd: fd, generation: generation, write: true})
 
 		full := 0
@@ -111,7 +111,7 @@ func TestSystem_ReportsWhatIsReadyAsLongAsItIs(t *testing.T) {
 		_, err = io.ReadFull(webServer, buffer[:full])
 		must(err)
 		want(readiness{fd: fd, generation: generation, write: true})
-		must(s.watch(fd, generation, false))
+		must(s.selectEvents(fd, generation, false))
 		want(readiness{fd: fd, generation: generation}) // "b" is still there.
 		must(webServer.Close())
 		want(readiness{fd: fd, generation: generation, gone: true})
@@ -124,7 +124,7 @@ func TestSystem_ReportsWhatIsReadyAsLongAsItIs(t *testing.T) {
 		if n, err := s.write(fd, buffer); n > 0 || err == nil {
 			t.Errorf("%d bytes were written to a connection that is closed", n)
 		}
-		must(s.watch(fd, generation, true))
+		must(s.selectEvents(fd, generation, true))
 		want(readiness{fd: fd, generation: generation, write: true, gone: true})
 	})
 }
@@ -164,7 +164,7 @@ func TestSystem_ReportsAWebServerThatSendsNothingMore(t *testing.T) {
 				break
 			}
 		}
-		if err := s.watch(fd, 1, true); err != nil {
+		if err := s.selectEvents(fd, 1, true); err != nil {
 			t.Fatal(err)
 		}
 		if got := events(s, 0); len(got) > 0 { // It still receives.

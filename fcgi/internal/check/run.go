@@ -23,7 +23,7 @@ import (
 type Options struct {
 	Source conf.Source   // where the settings come from
 	URL    string        // NovComet's address in a browser; "": examine only this machine
-	Wait   time.Duration // how long to wait for the answer to a poll; 0: tries × sleep and a margin, at most 2m
+	Wait   time.Duration // the longest time to wait for the answer to a poll, which takes tries × sleep; 0: 2m
 	Socket string        // if set, only test whether comet-fcgi answers on this address
 	Event  string        // the id to subscribe to and to publish; "": novcomet-check- and a number
 
