@@ -81,21 +81,6 @@ func needOpenFiles(t *testing.T, n int) {
 	}
 }
 
-// A web server that has received the end of one request may send the next one at once.
-func TestServer_ServesOneRequestAfterAnother(t *testing.T) {
-	t.Parallel()
-	_, path := startServer(t, t.TempDir())
-	w := connect(t, path)
-	for i := range 2000 {
-		id := uint16(1 + i%3)
-		w.Send(t, Request(id, Keep, Get("publish=kept"), ""))
-		w.WantResponse(t, id, http.StatusOK, "true")
-	}
-	w.Send(t, Request(1, 0, Get("publish=kept"), ""))
-	w.WantResponse(t, 1, http.StatusOK, "true")
-	w.WantClosed(t)
-}
-
 func TestServer_AnswersGetValuesAtAnyTime(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
@@ -135,24 +120,6 @@ func TestServer_RefusesUnknownRecordsAndRolesAndGoesOn(t *testing.T) {
 	w.Send(t, Record(5, 8, []byte("of no request"), 0), Record(2, 8, nil, 0), Record(8, 8, nil, 0))
 	w.Send(t, Request(6, Keep, Get("publish=after"), ""))
 	w.WantResponse(t, 6, http.StatusOK, "true")
-}
-
-func TestServer_RefusesASecondRequestBeforeTheFirstIsAnswered(t *testing.T) {
-	t.Parallel()
-	directory := t.TempDir()
-	_, path := startServer(t, directory, longPoll)
-	first := Request(1, Keep, Get("subscribed[a]=0.0"), "")
-	second := Request(2, Keep, Get("publish=second"), "")
-	const cannotMultiplex = 1
-	w := connect(t, path)
-	w.Send(t, first[:16], second)
-	w.WantRefusal(t, 2, cannotMultiplex) // while the first one is incomplete
-	w.Send(t, first[16:], second)
-	w.WantRefusal(t, 2, cannotMultiplex) // while the first one waits
-	touch(t, filepath.Join(directory, "a.comet"))
-	w.WantResponse(t, 1, http.StatusOK, `{"s":1`)
-	w.Send(t, second)
-	w.WantResponse(t, 2, http.StatusOK, "true")
 }
 
 // Only HTTP gets a message. The log counts its repetitions, because anybody who can connect can repeat it.

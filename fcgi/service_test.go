@@ -189,33 +189,6 @@ func TestService_PublishesNothingIfABodyIsIncomplete(t *testing.T) {
 	}
 }
 
-func TestService_SendsAStreamAndKeepsItsConnection(t *testing.T) {
-	t.Parallel()
-	s, path := startInProcess(t, t.TempDir())
-	w := connect(t, path)
-	w.Send(t, Request(1, Keep, GetStream("subscribed[a]=now"), ""))
-	w.WantStream(t, 1)
-	for range 3 {
-		wantPublished(t, path, "a")
-		part := w.ReceivePart(t, 1)
-		if !strings.HasPrefix(part, "event: a\ndata: {\"s\":1,\"k\":{\"a\":") || !strings.HasSuffix(part, "\n\n") {
-			t.Errorf("received %q", part)
-		}
-	}
-	servertest.WaitFor(t, "only the stream is left, which the loop holds", func() bool {
-		return s.reactor.Serving() == 0 && s.reactor.Connections() == 1
-	})
-	s.endpoint.Drain()
-	if part := w.ReceivePart(t, 1); part != ":\n\n" {
-		t.Errorf("at its end, the stream has %q", part)
-	}
-	w.WantRecord(t, 6, 1, nil)
-	w.WantRefusal(t, 1, 0)
-	w.Send(t, Request(2, 0, Get("publish=a"), ""))
-	w.WantResponse(t, 2, http.StatusOK, "true")
-	w.WantClosed(t)
-}
-
 // What may block must not be done in the loop.
 func TestService_OpensALocationInTheLoopOnlyIfItIsKnown(t *testing.T) {
 	s, _ := startInProcess(t, t.TempDir())

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 
+	"novcomet/core/event"
 	"novcomet/core/servertest"
+	"novcomet/core/store"
 	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
@@ -51,6 +55,35 @@ func TestStatus_ShowsTheFiguresOfTheProcess(t *testing.T) {
 			t.Fatalf("%+v", s)
 		}
 		return s.Waiting == 1 && s.Events == 2 && s.Parked == 1 && s.Connections >= 2 && s.Checks.Count > 0
+	})
+}
+
+// blockedStore does not publish until unblock is closed.
+type blockedStore struct {
+	store.Store
+	unblock chan struct{}
+}
+
+func (b blockedStore) Publish(ctx context.Context, id event.ID, data []byte) (event.Stamp, error) {
+	<-b.unblock
+	return b.Store.Publish(ctx, id, data)
+}
+
+func TestStatus_IsShownWhilePublicationsWaitForTheStore(t *testing.T) {
+	t.Parallel()
+	settings := readSettings(t, "COMET_FILE_DIRECTORY="+t.TempDir(), "COMET_MAX_SERVING=2")
+	opened, err := openStore(settings.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocked := blockedStore{opened, make(chan struct{})}
+	defer close(blocked.unblock)
+	_, path := serveStore(t, blocked, slog.New(slog.DiscardHandler), settings)
+	for _, w := range connectMany(t, path, 3).all {
+		w.Send(t, Request(1, 0, Get("publish=a"), ""))
+	}
+	servertest.WaitFor(t, "a publication and the status are served", func() bool {
+		return strings.Contains(ask(t, path, getStatus("*/*"), "").Body, `"serving":2,"max_serving":2,`)
 	})
 }
 
