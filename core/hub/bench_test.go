@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 type benchStore struct {
 	store.Store // nil: its methods are not called
 	stamp       atomic.Int64
+	data        []byte // of each event
 	stamps      []event.Stamp
 	contents    []store.Content
 	changed     chan func(...event.ID)
@@ -39,7 +41,7 @@ func (s *benchStore) Check(_ context.Context, ids []event.ID) (store.Snapshot, e
 func (s *benchStore) Data(_ context.Context, ids []event.ID, _ int) ([]store.Content, error) {
 	s.contents = s.contents[:0]
 	for range ids {
-		s.contents = append(s.contents, store.Content{Data: []byte(`{"n":1}`)})
+		s.contents = append(s.contents, store.Content{Data: s.data})
 	}
 	return s.contents, nil
 }
@@ -69,9 +71,10 @@ func (w *benchWaiter) Deliver(r *hub.Result) {
 	w.left.Done()
 }
 
-func newBenchHub() (*hub.Hub, *benchStore) {
-	s := &benchStore{changed: make(chan func(...event.ID), 1)}
+func newBenchHub(dataSize int) (*hub.Hub, *benchStore) {
+	s := &benchStore{changed: make(chan func(...event.ID), 1), data: bytes.Repeat([]byte("1"), dataSize)}
 	s.stamp.Store(1)
+	limits := hub.Limits{MaxData: 64 << 10, MaxAnswerData: 1 << 20}
 	return hub.New(s, limits, &metrics.Metrics{}, coretest.Discard), s
 }
 
@@ -84,7 +87,7 @@ func benchRequest(name string, data event.Form) hub.Request {
 }
 
 func BenchmarkHub_WaitAndCancel(b *testing.B) {
-	h, _ := newBenchHub()
+	h, _ := newBenchHub(0)
 	request := benchRequest("a", event.NoData)
 	other := &benchWaiter{request: benchRequest("b", event.NoData)}
 	h.Wait(&other.Waiter, other.request, other) // The loop runs all the time.
@@ -103,15 +106,17 @@ func BenchmarkHub_WaitAndCancel(b *testing.B) {
 func BenchmarkHub_Wake(b *testing.B) {
 	const waiters = 10_000
 	for _, bench := range []struct {
-		name   string
-		events int
-		data   event.Form
+		name     string
+		events   int
+		data     event.Form
+		dataSize int
 	}{
-		{"one event", 1, event.NoData}, {"one event with data", 1, event.JSON},
-		{"distinct events", waiters, event.NoData}, {"distinct events with data", waiters, event.JSON},
+		{"one event", 1, event.NoData, 0}, {"one event with data", 1, event.JSON, 7},
+		{"one event with 64 KiB of data", 1, event.JSON, 64 << 10},
+		{"distinct events", waiters, event.NoData, 0}, {"distinct events with data", waiters, event.JSON, 7},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
-			h, s := newBenchHub()
+			h, s := newBenchHub(bench.dataSize)
 			var left sync.WaitGroup
 			all := make([]benchWaiter, waiters)
 			for i := range all {

@@ -1,8 +1,8 @@
 package hub
 
 import (
+	"bytes"
 	"hash/maphash"
-	"slices"
 	"sync"
 
 	"novcomet/core/event"
@@ -136,7 +136,7 @@ func (rs *results) matches(d *delivery, r *Result) bool {
 			continue
 		}
 		if len(changed) == 0 || changed[0].ID != w.ID || changed[0].Stamp != w.answer ||
-			!slices.Equal(changed[0].Data, rs.dataOf(d, w)) {
+			!bytes.Equal(changed[0].Data, rs.dataOf(d, w)) {
 			return false
 		}
 		changed = changed[1:]
