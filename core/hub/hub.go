@@ -124,14 +124,14 @@ func (h *Hub) Resume(w *Waiter) {
 	h.add(w)
 }
 
-// add registers the waiter. Its first check is due at once.
+// add registers the waiter. Its own check is due at once, that of all events after its pause at the latest.
 func (h *Hub) add(w *Waiter) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.isFullLocked() {
 		w.deadline = w.since
 	}
-	if check := w.since.Add(w.pause); len(h.pauses) == 0 ||
+	if check := w.next.Add(w.pause); len(h.pauses) == 0 ||
 		check.Before(h.nextCheck) { // rule: shortest-sleep-decides-the-next-check
 		h.nextCheck = check
 	}

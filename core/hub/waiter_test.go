@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -74,4 +75,29 @@ func TestWaiter_ResumesAsIfItHadNotBeenAnswered(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A busy server drops and resumes many results. If each resumption made the hub check all events, it would be
+// busier still.
+func TestWaiter_ResumesWithoutACheckOfOtherEvents(t *testing.T) {
+	const others, resumes = 100, 50
+	s := coretest.NewMemory()
+	inBubble(t, s, limits, func(f *fixture) {
+		s.Set("a", at(-5))
+		for i := range others {
+			f.expect(0, fmt.Sprintf("e%d=now wait=1m pause=20s", i), fmt.Sprintf("unchanged next e%d=0.000000", i), time.Minute)
+		}
+		time.Sleep(19 * time.Second) // The next check of all events is due after 20 s.
+		w := f.wait("a=0.0 pause=5s")
+		<-w.result
+		time.Sleep(6*time.Second + time.Millisecond)
+		before := count(s)
+		for range resumes {
+			f.Resume(&w.Waiter)
+			<-w.result
+		}
+		if n := count(s) - before; n != resumes {
+			t.Errorf("%d resumptions checked %d events, want one each", resumes, n)
+		}
+	})
 }
