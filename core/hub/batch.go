@@ -40,7 +40,7 @@ func (h *Hub) check(b batch) {
 	snapshot, err := h.readStamps(b.entries)
 	took := time.Since(now)
 	problem := cmp.Or(err, snapshot.Partial)
-	h.report(problem, b.full)
+	h.reportCheck(problem, b.full)
 	h.metrics.CountCheck(took, problem != nil)
 	h.failed = err != nil
 	if err == nil {
@@ -166,15 +166,15 @@ func (h *Hub) nextTimeLocked(w *Waiter, now time.Time, storeNow event.Stamp) tim
 	return time.Time{}
 }
 
-// report logs when the store or a part of it cannot be reached, and when all of it is back. Only a full check
-// shows that all of it is back. Another one may not read from the part that failed.
-func (h *Hub) report(err error, full bool) {
+// reportCheck logs when the store or a part of it cannot be reached, and when all of it is back. Only a full
+// check shows that all of it is back. Another one may not read from the part that failed.
+func (h *Hub) reportCheck(err error, full bool) {
 	switch failed := err != nil; {
-	case failed && !h.reported:
+	case failed && !h.checkReported:
 		h.log.Error("store check failed; polls keep waiting", "error", err)
-		h.reported = true
-	case !failed && h.reported && full:
+		h.checkReported = true
+	case !failed && h.checkReported && full:
 		h.log.Info("store reachable again")
-		h.reported = false
+		h.checkReported = false
 	}
 }

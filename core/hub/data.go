@@ -24,7 +24,7 @@ func (h *Hub) deliverWithData(waiters []*Waiter) {
 	limits := h.limits
 	h.mu.Unlock()
 	data, err := h.readData(waiters, limits)
-	h.report(err, false)
+	h.reportData(err)
 	h.mu.Lock()
 	now := time.Now()
 	answered := waiters[:0]
@@ -146,6 +146,17 @@ func (h *Hub) readContents(entries []*entry, limit int) (contents []store.Conten
 		err = fmt.Errorf("the store returned the data of %d events for %d", len(contents), len(ids))
 	}
 	return contents, err
+}
+
+// reportData logs when data cannot be read, and when it can be read again.
+func (h *Hub) reportData(err error) {
+	switch failed := err != nil; {
+	case failed && !h.dataReported:
+		h.log.Error("data cannot be read; polls that ask for it keep waiting", "error", err)
+	case !failed && h.dataReported:
+		h.log.Info("data can be read again")
+	}
+	h.dataReported = err != nil
 }
 
 // reportDropped logs why an event is delivered without its data, once for each publication. If err is nil,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,13 +18,15 @@ import (
 // While the data cannot be read, a request keeps waiting. It is checked again after its pause. When its wait
 // is over, it is answered unchanged, and the next request gets the event.
 func TestData_KeepsRequestsWaitingWhileDataFails(t *testing.T) {
+	const failed, again = "data cannot be read; polls that ask for it keep waiting", "data can be read again"
 	for _, test := range []struct {
 		contract, request, result string
 		works, at                 float64
+		logged                    []string
 	}{
-		{"until it works again", "a=0.0 data", `a={-5.0}"x" next a={-5.0}`, 2.5, 3},
-		{"for good", "a=0.0 data", "unchanged next a=0.000000", 3600, 10},
-		{"but not a request without data", "a=0.0", "a={-5.0} next a={-5.0}", 3600, 0},
+		{"until it works again", "a=0.0 data", `a={-5.0}"x" next a={-5.0}`, 2.5, 3, []string{failed, again}},
+		{"for good", "a=0.0 data", "unchanged next a=0.000000", 3600, 10, []string{failed}},
+		{"but not a request without data", "a=0.0", "a={-5.0} next a={-5.0}", 3600, 0, nil},
 	} {
 		t.Run(test.contract, func(t *testing.T) {
 			s := coretest.NewMemory()
@@ -33,6 +36,11 @@ func TestData_KeepsRequestsWaitingWhileDataFails(t *testing.T) {
 				s.FailData(errors.New("it burns"))
 				after(test.works, func() { s.FailData(nil) })
 				f.expect(0, test.request+" wait=10s pause=1s", test.result, at(test.at).Sub(coretest.Start))
+				f.running.Wait()
+				lines := f.logged()
+				if !slices.EqualFunc(lines, test.logged, strings.Contains) {
+					t.Errorf("logged %q, want %q", lines, test.logged)
+				}
 			})
 		})
 	}

@@ -88,8 +88,9 @@ type Hub struct {
 	// Only the loop uses the following.
 	clockOffset time.Duration // the store's clock minus this machine's
 	failed      bool          // The last check failed.
-	reported    bool          // A failure was logged.
-	dropped     map[event.ID]event.Stamp
+	// The log says that checks fail, or that data cannot be read.
+	checkReported, dataReported bool
+	dropped                     map[event.ID]event.Stamp
 }
 
 // New returns a hub of the store.
