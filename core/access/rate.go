@@ -54,20 +54,21 @@ type allowance struct {
 	times int
 }
 
-// maxAddresses is how many addresses are remembered for each period, at some 200 bytes.
+// maxAddresses is how many addresses are remembered for each period, at some 200 bytes. Two periods are
+// remembered.
 const maxAddresses = 10_000
 
-// Take uses up one request of the address. It returns how long the client has to wait before it may send the
-// request; 0 means that it may now.
+// Take uses up one request of the address, an IP address with or without a port, and returns 0. If the rate
+// is used up, it uses up nothing and returns how long the client has to wait.
 func (l *Limiter) Take(r Rate, address string) (wait time.Duration) {
 	if r.times == 0 {
 		return 0
 	}
-	now := time.Now()
 	l.mu.Lock()
-	limiter := l.limiterLocked(r, networkOf(address), now)
-	l.mu.Unlock()
-	reservation := limiter.ReserveN(now, 1)
+	defer l.mu.Unlock()
+	// A reservation is not given back if there is a later one, and the times must not run backwards.
+	now := time.Now()
+	reservation := l.limiterLocked(r, networkOf(address), now).ReserveN(now, 1)
 	if wait = reservation.DelayFrom(now); wait > 0 {
 		reservation.CancelAt(now)
 	}

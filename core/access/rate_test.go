@@ -3,6 +3,7 @@ package access_test
 import (
 	"fmt"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +65,25 @@ func TestLimiter_HoldsAnAddressToItsRate(t *testing.T) {
 			t.Errorf("without a limit, the wait is %v", wait)
 		}
 	}
+}
+
+func TestLimiter_CountsNoRefusedRequestsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rate, limiter := coretest.Must(access.ParseRate("1/h")), new(access.Limiter)
+		limiter.Take(rate, "192.0.2.1")
+		var refused sync.WaitGroup
+		for range 8 {
+			refused.Go(func() {
+				for range 1000 {
+					limiter.Take(rate, "192.0.2.1")
+				}
+			})
+		}
+		refused.Wait()
+		if wait := limiter.Take(rate, "192.0.2.1"); wait != time.Hour {
+			t.Errorf("the wait is %v; want an hour", wait)
+		}
+	})
 }
 
 func TestLimiter_CountsWhatOneClientControlsTogether(t *testing.T) {
