@@ -49,12 +49,13 @@ func (h *Handler) Open(variables map[string]string, body io.Reader) (opened core
 	return opened
 }
 
-// guard makes a panic end only its own request.
+// guard makes a panic end only its own request, with 500.
 func (h *Handler) guard(handler http.Handler, request *http.Request, variables map[string]string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if problem := recover(); problem != nil {
 				h.logPanic(problem)
+				h.Endpoint.Metrics().CountError(http.StatusInternalServerError)
 				core.WriteError(w, http.StatusInternalServerError, internalError)
 			}
 		}()

@@ -120,12 +120,18 @@ func TestHandler_IgnoresRequestHeadersWithTheNamesOfSettings(t *testing.T) {
 }
 
 func TestHandler_SurvivesAPanic(t *testing.T) {
-	w, log := serve(t, &faultyStore{panics: true}, variablesOf(map[string]string{"QUERY_STRING": "publish=a"}))
+	h, log := newHandler(t, &faultyStore{panics: true})
+	w := httptest.NewRecorder()
+	h.Serve(t.Context(), w, variablesOf(map[string]string{"QUERY_STRING": "publish=a"}), strings.NewReader(""))
 	if w.Code != 500 || strings.Contains(w.Body.String(), "ouch") {
 		t.Errorf("HTTP %d %s; want 500 without details", w.Code, w.Body)
 	}
-	if !strings.Contains(log, "ouch") || !strings.Contains(log, "handler_test.go") || strings.Count(log, "\n") != 1 {
-		t.Errorf("logged %q; want one line with the reason and the stack", log)
+	if lines := log.String(); !strings.Contains(lines, "ouch") || !strings.Contains(lines, "handler_test.go") ||
+		strings.Count(lines, "\n") != 1 {
+		t.Errorf("logged %q; want one line with the reason and the stack", lines)
+	}
+	if n := h.Endpoint.Metrics().Snapshot().HTTPErrors[500]; n != 1 {
+		t.Errorf("the metrics count it %d times; want once", n)
 	}
 }
 
