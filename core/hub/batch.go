@@ -57,7 +57,7 @@ func (h *Hub) check(b batch) {
 	var withData []*Waiter
 	for _, w := range b.waiters {
 		w.inBatch = false
-		if w.done {
+		if !w.waiting {
 			continue
 		}
 		if err == nil {

@@ -31,7 +31,7 @@ func (h *Hub) deliverWithData(waiters []*Waiter) {
 	var buffer []*watch
 	for _, w := range waiters {
 		switch {
-		case w.done:
+		case !w.waiting:
 			continue
 		case err == nil || len(data) > 0:
 			buffer = w.truncate(data, limits.MaxAnswerData, buffer)

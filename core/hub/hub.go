@@ -136,6 +136,7 @@ func (h *Hub) add(w *Waiter) {
 		check.Before(h.nextCheck) { // rule: shortest-sleep-decides-the-next-check
 		h.nextCheck = check
 	}
+	w.waiting = true
 	h.entries.join(w, h.interest)
 	h.pauses[w.pause]++
 	h.count++
@@ -153,12 +154,12 @@ func (h *Hub) isFullLocked() bool {
 		h.limits.MaxEvents > 0 && len(h.entries) >= h.limits.MaxEvents
 }
 
-// Cancel ends the wait of a request whose client has gone. It reports whether it was in time. If so, the
-// result is not delivered. Otherwise, it has been delivered or is being delivered.
+// Cancel ends the wait of a request whose client has gone. It reports whether the request was waiting. If so,
+// no result is delivered. Otherwise, the result has been delivered or is being delivered.
 func (h *Hub) Cancel(w *Waiter) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if w.done {
+	if !w.waiting {
 		return false
 	}
 	h.removeLocked(w)
@@ -170,7 +171,7 @@ func (h *Hub) Cancel(w *Waiter) bool {
 }
 
 func (h *Hub) removeLocked(w *Waiter) {
-	w.done = true
+	w.waiting = false
 	h.entries.leave(w, h.interest)
 	if h.pauses[w.pause]--; h.pauses[w.pause] == 0 {
 		delete(h.pauses, w.pause)

@@ -157,6 +157,16 @@ func TestHub_CancelTakesNoOtherRequestAlong(t *testing.T) {
 	}
 }
 
+func TestHub_CancelBeforeWaitChangesNothing(t *testing.T) {
+	inBubble(t, coretest.NewMemory(), limits, func(f *fixture) {
+		f.expect(0, "a=now wait=3s", "unchanged next a=0.000000", 3*time.Second)
+		synctest.Wait()
+		if f.Cancel(&hub.Waiter{}) {
+			t.Error("Cancel of a request that does not wait is in time")
+		}
+	})
+}
+
 func TestHub_DoesNotCheckAnEventForWhichNoRequestWaits(t *testing.T) {
 	s := coretest.NewMemory()
 	inBubble(t, s, limits, func(f *fixture) {

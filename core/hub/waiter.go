@@ -21,7 +21,7 @@ type Waiter struct {
 	unchecked bool // It was in no batch since it began to wait.
 	inBatch   bool
 	partial   bool // Since its last full check, only some of its events were checked.
-	done      bool // It was answered or canceled.
+	waiting   bool // It is registered in the hub: neither answered nor canceled.
 }
 
 // Receiver gets the result of a [Waiter].
@@ -47,7 +47,7 @@ func (w *Waiter) resume() {
 		w.watches[i].link = link{}
 	}
 	w.next, w.index = time.Now(), -1
-	w.unchecked, w.partial, w.done = true, false, false
+	w.unchecked, w.partial = true, false
 }
 
 // schedule is a heap of waiters. The one that is due first is on top.
