@@ -102,14 +102,9 @@ func deliver(waiters []*Waiter, rs *results) {
 	}
 }
 
-// readStamps checks the store. A panic in the store counts as a failed check, so that it does not end all
-// requests.
+// readStamps checks the store.
 func (h *Hub) readStamps(entries []*entry) (snapshot store.Snapshot, err error) {
-	defer func() {
-		if problem := recover(); problem != nil {
-			err = fmt.Errorf("the store panicked: %v", problem)
-		}
-	}()
+	defer catchPanic(&err)
 	ids := make([]event.ID, len(entries))
 	for i, e := range entries {
 		ids[i] = e.id
@@ -119,6 +114,13 @@ func (h *Hub) readStamps(entries []*entry) (snapshot store.Snapshot, err error) 
 		err = fmt.Errorf("the store returned %d stamps for %d events", len(snapshot.Stamps), len(ids))
 	}
 	return snapshot, err
+}
+
+// catchPanic makes a panic in the store an error, so that it does not end all requests. It must be deferred.
+func catchPanic(err *error) {
+	if problem := recover(); problem != nil {
+		*err = fmt.Errorf("the store panicked: %v", problem)
+	}
 }
 
 // apply records the stamps and adds the waiters of changed events. An event whose stamp could not be read

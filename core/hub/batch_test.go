@@ -163,6 +163,11 @@ func (s faulty) Data(ctx context.Context, ids []event.ID, limit int) ([]store.Co
 	return contents, err
 }
 
+func (s faulty) Watch(ctx context.Context, interest store.Interest, changed func(...event.ID)) error {
+	s.fails("Watch")
+	return s.Memory.Watch(ctx, interest, changed)
+}
+
 func (s faulty) fails(method string) bool {
 	if s.method == method && s.panics {
 		panic("a fault")

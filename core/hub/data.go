@@ -130,13 +130,9 @@ func (h *Hub) readData(waiters []*Waiter, limits Limits) (map[*entry]payload, er
 	return read, nil
 }
 
-// readContents reads from the store. A panic counts as an error, as in readStamps.
+// readContents reads from the store.
 func (h *Hub) readContents(entries []*entry, limit int) (contents []store.Content, err error) {
-	defer func() {
-		if problem := recover(); problem != nil {
-			err = fmt.Errorf("the store panicked: %v", problem)
-		}
-	}()
+	defer catchPanic(&err)
 	ids := make([]event.ID, len(entries))
 	for i, e := range entries {
 		ids[i] = e.id // rule: data-goes-with-its-own-event

@@ -45,7 +45,7 @@ func (h *Hub) runWatch(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		err := h.store.Watch(ctx, &interestDelta{hub: h, changed: make(chan struct{}, 1)}, changed)
+		err := h.watch(ctx, changed)
 		if ctx.Err() != nil {
 			return
 		}
@@ -65,6 +65,11 @@ func (h *Hub) runWatch(ctx context.Context) {
 			return
 		}
 	}
+}
+
+func (h *Hub) watch(ctx context.Context, changed func(...event.ID)) (err error) {
+	defer catchPanic(&err)
+	return h.store.Watch(ctx, &interestDelta{hub: h, changed: make(chan struct{}, 1)}, changed)
 }
 
 // notify makes the loop check the events, or all events that are waited for if there are no ids.

@@ -139,6 +139,18 @@ func TestWatch_OfAClosedHubGoesOnWhileARequestWaits(t *testing.T) {
 	})
 }
 
+func TestWatch_SurvivesAPanicInTheStore(t *testing.T) {
+	s := faulty{coretest.NewMemory(), "Watch", true}
+	inBubble(t, s, limits, func(f *fixture) {
+		f.expect(0, "a=now wait=3s", "unchanged next a=0.000000", 3*time.Second)
+		f.running.Wait()
+		lines := f.logged()
+		if len(lines) != 1 || !strings.Contains(lines[0], "the store panicked: a fault") {
+			t.Errorf("logged %q; want the panic", lines)
+		}
+	})
+}
+
 func TestWatch_IsRepeatedAfterAFailure(t *testing.T) {
 	s := newWatched()
 	s.fails.Store(true)
