@@ -142,7 +142,9 @@ func (b *batch) apply(stamps []event.Stamp) {
 			if w.unchecked { // rule: poll-that-comes-during-a-check-gets-its-own
 				continue
 			}
-			w.partial = w.partial || !w.inBatch // rule: legacy-answer-follows-a-check-of-all-its-events
+			if !w.inBatch { // All events of the others are in this batch.
+				w.partial = !b.full // rule: legacy-answer-follows-a-check-of-all-its-events
+			}
 			b.addWaiter(w)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,18 @@ func TestBatch_ChecksAllEventsBeforeALegacyAnswer(t *testing.T) {
 		after(0.7, func() { s.Set("a", at(0.7)) })
 		f.expect(0, "a={0} b={0}", "a={0} b={0}", 1500*time.Millisecond)
 		f.expect(1500*time.Millisecond, "a={-9}", "a={0}", 1500*time.Millisecond)
+	})
+}
+
+func TestBatch_ChecksOnceForALegacyAnswerIfAllEventsWereChecked(t *testing.T) {
+	s := coretest.NewMemory()
+	inBubble(t, s, limits, func(f *fixture) {
+		after(1.5, func() { s.Set("a", at(0.5)) })
+		f.expect(0, "a={-9} b={-9}", "a={0}", 2*time.Second)
+		f.running.Wait()
+		if checks, want := s.Checks(), []time.Duration{0, 2 * time.Second}; !slices.Equal(checks, want) {
+			t.Errorf("checks at %v, want %v", checks, want)
+		}
 	})
 }
 

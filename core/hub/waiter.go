@@ -20,7 +20,7 @@ type Waiter struct {
 
 	unchecked bool // It was in no batch since it began to wait.
 	inBatch   bool
-	partial   bool // Since its last full check, only some of its events were checked.
+	partial   bool // Some of its events were last checked in an earlier batch.
 	waiting   bool // It is registered in the hub: neither answered nor canceled.
 }
 
