@@ -27,6 +27,7 @@ type Subscriber struct {
 	cors     cors
 	query    Query
 	stream   *stream // nil: a poll
+	answered bool    // A poll: its answer was made.
 }
 
 // stream is the state of a stream.
@@ -101,8 +102,11 @@ func (s *Subscriber) Begin(h http.Header) (preamble []byte) {
 
 // Close ends the response. It must be called after the last part, or after Cancel.
 func (s *Subscriber) Close() {
-	if s.stream != nil {
-		s.endpoint.metrics.Streams.Add(-1)
+	switch m := s.endpoint.metrics; {
+	case s.stream != nil:
+		m.Streams.Add(-1)
+	case !s.answered:
+		m.PollsAborted.Add(1)
 	}
 }
 
@@ -110,7 +114,7 @@ func (s *Subscriber) Close() {
 func (s *Subscriber) Wait(receiver hub.Receiver) {
 	request := hub.Request{
 		Subscriptions: s.query.Subscriptions, Precise: s.stream != nil || s.query.IsPrecise(), Data: s.query.dataForm(),
-		Wait: s.location.Wait(), Pause: s.location.Sleep, Stream: s.stream != nil,
+		Wait: s.location.Wait(), Pause: s.location.Sleep,
 	}
 	if s.query.MaxWait >= 0 {
 		request.Wait = min(request.Wait, s.query.MaxWait) // rule: unchanged-answer-comes-after-the-requested-wait
@@ -143,6 +147,7 @@ func (s *Subscriber) Cancel() bool { return s.endpoint.hub.Cancel(&s.Waiter) }
 func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
 	st := s.stream
 	if st == nil {
+		s.countAnswer(r)
 		return r.Encoded(len(encoders), encodeAnswer), true
 	}
 	if s.query.Format != access.Native && s.isReplaced() {
@@ -164,6 +169,15 @@ func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
 	}
 	st.started = true
 	return body, last
+}
+
+func (s *Subscriber) countAnswer(r *hub.Result) {
+	s.answered = true
+	if len(r.Changed) > 0 {
+		s.endpoint.metrics.PollsChanged.Add(1)
+	} else {
+		s.endpoint.metrics.PollsUnchanged.Add(1)
+	}
 }
 
 // withhold returns the last part of a stream whose location has been replaced: an id, and no events. The new

@@ -253,6 +253,7 @@ func TestSubscriber_CanBeParkedAndCanceled(t *testing.T) {
 		if !second.Cancel() || second.Cancel() {
 			t.Error("a subscriber can be canceled once")
 		}
+		second.Close()
 		time.Sleep(time.Second)
 		memory.Happen("a")
 		body, last := first.Part(<-answered)
@@ -269,6 +270,34 @@ func TestSubscriber_CanBeParkedAndCanceled(t *testing.T) {
 			t.Errorf("counted %+v", m)
 		}
 	})
+}
+
+func TestSubscriber_CountsAPollOnce(t *testing.T) {
+	for contract, answered := range map[string]bool{"whose results were dropped": true, "whose client left then": false} {
+		t.Run(contract, func(t *testing.T) {
+			memory := coretest.NewMemory()
+			memory.Set("a", coretest.Start.Add(-time.Hour))
+			inBubble(t, memory, core.Options{}, func(g *group) {
+				s, results := g.endpoint.Open(newRequest(http.MethodGet, "subscribed[a]=0.0")).Subscriber, make(mailbox, 1)
+				s.Wait(results)
+				for range 3 {
+					<-results
+					s.Resume()
+				}
+				result := <-results
+				if answered {
+					s.Part(result)
+				} else {
+					s.Cancel() // too late
+				}
+				s.Close()
+				m := g.endpoint.Metrics().Snapshot()
+				if (m.PollsChanged == 1) != answered || m.PollsChanged+m.PollsUnchanged+m.PollsAborted != 1 {
+					t.Errorf("counted %+v", m)
+				}
+			})
+		})
+	}
 }
 
 // Thousands of browsers on the same page cost one encoding.

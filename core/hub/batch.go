@@ -74,25 +74,13 @@ func (h *Hub) check(b batch) {
 			h.waiting.remove(w)
 			withData = append(withData, w)
 		default:
-			h.answerLocked(w)
+			h.removeLocked(w)
 			answered = append(answered, w)
 		}
 	}
 	h.mu.Unlock()
 	deliver(answered, newResults(nil))
 	h.deliverWithData(withData)
-}
-
-// answerLocked ends the wait of a request that is about to be answered.
-func (h *Hub) answerLocked(w *Waiter) {
-	h.removeLocked(w)
-	switch {
-	case w.stream:
-	case w.hasChanged():
-		h.metrics.PollsChanged.Add(1)
-	default:
-		h.metrics.PollsUnchanged.Add(1)
-	}
 }
 
 // deliver hands each waiter its result. The receiver may use the waiter again at once.

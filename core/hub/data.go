@@ -48,7 +48,7 @@ func (h *Hub) deliverWithData(waiters []*Waiter) {
 		default:
 			w.reset()
 		}
-		h.answerLocked(w)
+		h.removeLocked(w)
 		answered = append(answered, w)
 	}
 	h.mu.Unlock()

@@ -38,8 +38,6 @@ type Request struct {
 	Wait time.Duration
 	// Pause is the longest time between two checks; less than [MinPause] counts as MinPause.
 	Pause time.Duration
-	// Stream marks a part of a stream. The metrics do not count it as a poll.
-	Stream bool
 }
 
 // Limits bound what a [Hub] holds.
@@ -163,9 +161,6 @@ func (h *Hub) Cancel(w *Waiter) bool {
 		return false
 	}
 	h.removeLocked(w)
-	if !w.stream {
-		h.metrics.PollsAborted.Add(1)
-	}
 	h.signal() // A loop without waiters ends.
 	return true
 }

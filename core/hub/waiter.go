@@ -12,7 +12,6 @@ type Waiter struct {
 	delivery
 	receiver Receiver
 	pause    time.Duration
-	stream   bool
 	since    time.Time // when Wait was called
 	deadline time.Time // when the request is answered even if nothing has changed
 	next     time.Time // when it is due: on arrival, at its deadline, when its hold is over
@@ -34,7 +33,7 @@ type Receiver interface {
 func (w *Waiter) start(r Request, receiver Receiver, d delivery) {
 	now := time.Now()
 	*w = Waiter{
-		delivery: d, receiver: receiver, pause: max(r.Pause, MinPause), stream: r.Stream,
+		delivery: d, receiver: receiver, pause: max(r.Pause, MinPause),
 		since: now, next: now, index: -1, unchecked: true,
 	}
 	w.deadline = now.Add(r.Wait) // rule: unchanged-answer-comes-after-all-tries
