@@ -65,6 +65,7 @@ type Endpoint struct {
 	location   Location
 	limits     atomic.Pointer[Limits]
 	limiter    access.Limiter
+	streams    hub.Alarm // too many
 	status     http.Handler
 	beforeWait func() (mayWait bool, err error)
 	metrics    *metrics.Metrics

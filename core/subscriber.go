@@ -91,9 +91,11 @@ func (s *Subscriber) Begin(h http.Header) (preamble []byte) {
 	}
 	setStreamHeader(h)
 	e := s.endpoint
-	limit := e.limits.Load().MaxStreams
-	if e.metrics.Streams.Add(1) > int64(limit) && limit > 0 {
-		s.stream.onePart = true
+	others := e.metrics.Streams.Add(1) - 1
+	full, begins := e.streams.IsReached(int(others), e.limits.Load().MaxStreams)
+	s.stream.onePart = s.stream.onePart || full
+	if begins {
+		e.log.Warn("the limit of open streams is reached; further ones end after their first part")
 	}
 	e.metrics.StreamsTotal.Add(1)
 	s.stream.end = time.Now().Add(cmp.Or(s.location.StreamEnd, 10*time.Minute))

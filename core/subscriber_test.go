@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ type group struct {
 // inBubble runs a test whose polls wait for 60 s. At its end, no request may wait.
 func inBubble(t *testing.T, s store.Store, o core.Options, test func(g *group)) {
 	synctest.Test(t, func(t *testing.T) {
-		o.Location.Tries, o.Location.Sleep, o.Log = 30, 2*time.Second, coretest.Discard
+		o.Location.Tries, o.Location.Sleep, o.Log = 30, 2*time.Second, cmp.Or(o.Log, coretest.Discard)
 		g := &group{T: t, endpoint: core.NewEndpoint(s, o)}
 		defer g.endpoint.Close()
 		test(g)
@@ -162,13 +163,14 @@ func TestStream_EndsWhenItsTokenHasExpired(t *testing.T) {
 
 func TestStream_AboveALimitGetsOnePartAndEnds(t *testing.T) {
 	for name, limits := range map[string]core.Limits{
-		"streams": {MaxStreams: 1},
-		"waiting": {Limits: hub.Limits{MaxWaiting: 1}},
-		"events":  {Limits: hub.Limits{MaxEvents: 1}},
+		"open streams":     {MaxStreams: 1},
+		"waiting requests": {Limits: hub.Limits{MaxWaiting: 1}},
+		"distinct events":  {Limits: hub.Limits{MaxEvents: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			memory := coretest.NewMemory()
-			inBubble(t, memory, core.Options{Limits: limits}, func(g *group) {
+			log, lines := coretest.RecordLog()
+			inBubble(t, memory, core.Options{Limits: limits, Log: log}, func(g *group) {
 				memory.Set("a", coretest.Start.Add(-time.Hour))
 				first := g.open("subscribed[a]=now")
 				g.expect(first, open, "0s id: {-3600.0}")
@@ -181,6 +183,9 @@ func TestStream_AboveALimitGetsOnePartAndEnds(t *testing.T) {
 				g.expect(g.open("subscribed[a]=now", "0.0"), ended, end...)
 				first.leave()
 				g.requests.Wait()
+				if l := lines(); len(l) != 1 || !strings.Contains(l[0], "the limit of "+name+" is reached") {
+					t.Errorf("logged %q; want one line about %s", l, name)
+				}
 				next := g.open("subscribed[a]=now")
 				g.expect(next, open, "0s id: {-3600.0}")
 				next.leave()

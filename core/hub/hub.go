@@ -40,22 +40,6 @@ type Request struct {
 	Pause time.Duration
 }
 
-// Limits bound what a [Hub] holds.
-type Limits struct {
-	// MaxWaiting is how many requests may wait; 0: any number. When it is reached, a request does not wait:
-	// it is answered as soon as the delivery rules permit. Long polling becomes polling, and no client is
-	// lost.
-	MaxWaiting int
-	// MaxEvents is about how many distinct events may be waited for; 0: any number. When it is reached, a
-	// request is answered as with MaxWaiting.
-	MaxEvents int
-	// MaxData is how many bytes of data an event may carry; 0: none. Longer data is left out of the answer.
-	MaxData int
-	// MaxAnswerData is how many bytes of data the events of one answer may carry in total. One event always
-	// fits. The client gets the others with its next poll, at once.
-	MaxAnswerData int
-}
-
 // Hub holds the waiting requests of a process.
 type Hub struct {
 	store   store.Store
@@ -65,23 +49,25 @@ type Hub struct {
 	wake     chan struct{} // wakes the loop before its timer
 	watching sync.WaitGroup
 
-	mu        sync.Mutex // protects the following
-	limits    Limits
-	entries   entries
-	waiting   schedule
-	pauses    map[time.Duration]int // how many waiters have each pause
-	dirty     []*entry              // those whose dirty is true
-	nextCheck time.Time             // of all entries
-	count     int                   // of waiters
-	running   bool                  // The loop runs. It does while a request waits.
-	draining  bool
-	drainEnd  time.Time // when, while draining, no answer is held any longer
-	closed    bool
-	ending    bool               // The loop has ended after Close.
-	ended     chan struct{}      // closed when, after Close, the loop has ended
-	interest  *interestDelta     // for a store that asks what is waited for; nil: it does not ask
-	stopWatch context.CancelFunc // stops watching the store; nil: it is not watched
-	unwatched bool               // The store cannot be watched.
+	mu           sync.Mutex // protects the following
+	limits       Limits
+	waitingAlarm Alarm // of MaxWaiting
+	eventsAlarm  Alarm // of MaxEvents
+	entries      entries
+	waiting      schedule
+	pauses       map[time.Duration]int // how many waiters have each pause
+	dirty        []*entry              // those whose dirty is true
+	nextCheck    time.Time             // of all entries
+	count        int                   // of waiters
+	running      bool                  // The loop runs. It does while a request waits.
+	draining     bool
+	drainEnd     time.Time // when, while draining, no answer is held any longer
+	closed       bool
+	ending       bool               // The loop has ended after Close.
+	ended        chan struct{}      // closed when, after Close, the loop has ended
+	interest     *interestDelta     // for a store that asks what is waited for; nil: it does not ask
+	stopWatch    context.CancelFunc // stops watching the store; nil: it is not watched
+	unwatched    bool               // The store cannot be watched.
 
 	// Only the loop uses the following.
 	clockOffset time.Duration // the store's clock minus this machine's
@@ -123,11 +109,19 @@ func (h *Hub) Resume(w *Waiter) {
 	h.add(w)
 }
 
-// add registers the waiter. Its own check is due at once, that of all events after its pause at the latest.
 func (h *Hub) add(w *Waiter) {
+	if limit := h.register(w); limit != "" {
+		h.log.Warn("the limit of " + limit + " is reached; polls are answered at once")
+	}
+}
+
+// register registers the waiter. Its own check is due at once, that of all events after its pause at the
+// latest. If a limit is reached and that is to be logged, it returns the limit.
+func (h *Hub) register(w *Waiter) (limit string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.isFullLocked() {
+	full, limit := h.isFullLocked()
+	if full {
 		w.deadline = w.since
 	}
 	if check := w.next.Add(w.pause); len(h.pauses) == 0 ||
@@ -145,11 +139,7 @@ func (h *Hub) add(w *Waiter) {
 		go h.run()
 	}
 	h.signal()
-}
-
-func (h *Hub) isFullLocked() bool {
-	return h.limits.MaxWaiting > 0 && h.count >= h.limits.MaxWaiting ||
-		h.limits.MaxEvents > 0 && len(h.entries) >= h.limits.MaxEvents
+	return limit
 }
 
 // Cancel ends the wait of a request whose client has gone. It reports whether the request was waiting. If so,

@@ -191,15 +191,20 @@ func count(s *coretest.Memory) int {
 }
 
 func TestHub_AnswersARequestAboveALimitAtOnce(t *testing.T) {
-	for contract, l := range map[string]hub.Limits{
-		"MaxWaiting": {MaxWaiting: 1}, "MaxEvents": {MaxEvents: 2},
+	for name, l := range map[string]hub.Limits{
+		"waiting requests": {MaxWaiting: 1}, "distinct events": {MaxEvents: 2},
 	} {
-		t.Run(contract, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			inBubble(t, coretest.NewMemory(), l, func(f *fixture) {
 				f.expect(0, "a=now b=now wait=20s", "unchanged next a=0.000000 b=0.000000", 20*time.Second)
 				f.expect(time.Second, "c=now wait=20s", "unchanged next c=0.000000", time.Second)
+				f.expect(2*time.Second, "d=now wait=20s", "unchanged next d=0.000000", 2*time.Second)
 				f.expect(25*time.Second, "c=now wait=20s", "unchanged next c=0.000000", 45*time.Second)
 				time.Sleep(50 * time.Second)
+				lines := f.logged()
+				if len(lines) != 1 || !strings.Contains(lines[0], "the limit of "+name+" is reached") {
+					t.Errorf("logged %q; want one line about %s", lines, name)
+				}
 				f.SetLimits(hub.Limits{})
 				f.expect(50*time.Second, "a=now b=now wait=20s", "unchanged next a=0.000000 b=0.000000", 70*time.Second)
 				f.expect(51*time.Second, "c=now wait=20s", "unchanged next c=0.000000", 71*time.Second)
