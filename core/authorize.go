@@ -58,27 +58,42 @@ func (e *Endpoint) authorizePublication(r *http.Request, id event.ID, rules *acc
 
 // permitPublication is authorizePublication without the rate.
 func permitPublication(r *http.Request, id event.ID, rules *access.Rules, c Client) *refusal {
-	method := r.Method
-	switch method {
-	case http.MethodHead:
-		method = http.MethodGet
-	case http.MethodPut:
-		method = http.MethodPost
-	}
 	allowed := rules.Methods
 	if allowed == nil {
 		allowed = []string{http.MethodGet, http.MethodPost}
 	}
 	switch {
-	case !slices.Contains(allowed, method):
-		allow := strings.Join(append(slices.Clone(allowed), http.MethodOptions), ", ")
-		return notAllowed("publishing by "+method+" is not allowed", allow)
+	case !slices.Contains(allowed, publishingMethod(r.Method)):
+		return notAllowed("publishing by "+r.Method+" is not allowed", allowHeader(allowed))
 	case isCrossSite(r, c, rules.Origins):
 		return forbidden("another site's page may not publish here")
 	case !rules.Publish.For(c.User).Match(id):
 		return forbidden("publishing %q is not allowed%s", id.String(), toUser(c.User, rules.Publish, id))
 	}
 	return nil
+}
+
+// publishingMethod returns the method, of GET and POST, that a request's method counts as.
+func publishingMethod(method string) string {
+	switch method {
+	case http.MethodHead:
+		return http.MethodGet
+	case http.MethodPut:
+		return http.MethodPost
+	default:
+		return method
+	}
+}
+
+// allowHeader returns the Allow header of a URL that publishes by these methods, of GET and POST.
+func allowHeader(publishing []string) string {
+	var allow []string
+	for _, method := range strings.Split(methods, ", ") {
+		if method == http.MethodOptions || slices.Contains(publishing, publishingMethod(method)) {
+			allow = append(allow, method)
+		}
+	}
+	return strings.Join(allow, ", ")
 }
 
 // toUser names the user in a refusal, or says that a login can help. An administrator who sets up users needs

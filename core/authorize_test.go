@@ -38,6 +38,7 @@ func TestEndpoint_RefusesWhatTheRulesDoNotAllow(t *testing.T) {
 	publish := access.Rules{Publish: own}
 	tokens := access.Rules{Subscribe: own, Signed: newSigned("news")}
 	get, post := access.Rules{Methods: []string{"GET"}}, access.Rules{Methods: []string{"POST"}}
+	with := map[string]string{"GET": "GET, HEAD, ", "POST": "POST, PUT, "}
 	for _, test := range []struct {
 		name    string
 		rules   access.Rules
@@ -62,6 +63,7 @@ func TestEndpoint_RefusesWhatTheRulesDoNotAllow(t *testing.T) {
 		{"GET alone, by GET", get, "", "GET publish=a", 200, ""},
 		{"GET alone, by HEAD", get, "", "HEAD publish=a", 200, ""},
 		{"GET alone, by POST", get, "", "POST publish=a", 405, "publishing by POST is not allowed"},
+		{"GET alone, by PUT", get, "", "PUT publish=a", 405, "publishing by PUT is not allowed"},
 		{"GET alone, a poll by POST", get, "", "POST subscribed[a]=now", 200, ""},
 		{"POST alone, by GET", post, "", "GET publish=a", 405, "publishing by GET is not allowed"},
 		{"POST alone, by HEAD", post, "", "HEAD publish=a", 405, ""},
@@ -89,7 +91,7 @@ func TestEndpoint_RefusesWhatTheRulesDoNotAllow(t *testing.T) {
 			}
 			allow := ""
 			if test.status == http.StatusMethodNotAllowed {
-				allow = strings.Join(append(test.rules.Methods, "OPTIONS"), ", ")
+				allow = with[strings.Join(test.rules.Methods, "")] + "OPTIONS"
 			}
 			if got := w.Header().Get("Allow"); got != allow {
 				t.Errorf("Allow: %q; want %q", got, allow)
