@@ -43,12 +43,13 @@ type cors struct {
 	allowOrigin string // an origin or "*"; "": none
 }
 
-func corsOf(r *http.Request, allowed access.Origins) cors {
+// corsOf returns the headers of the answer to a page with this Origin; "": the request has none.
+func corsOf(page string, allowed access.Origins) cors {
 	if allowed.All() {
 		return cors{allowOrigin: "*"}
 	}
 	c := cors{vary: allowed.Given()}
-	if page := r.Header.Get("Origin"); page != "" && allowed.Allows(page) {
+	if page != "" && allowed.Allows(page) {
 		origin, _ := access.ParseOrigin(page) // The header gets our form of it, not the client's text.
 		c.allowOrigin = origin.String()
 	}

@@ -124,7 +124,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			e.log.Error("polls cannot wait here", "error", err)
 			const reason = "polls cannot wait here; the server's log says why"
-			e.Refuse(r, http.StatusInternalServerError, reason).ServeHTTP(w, r)
+			e.Refuse(s.location, r.Header.Get("Origin"), http.StatusInternalServerError, reason).ServeHTTP(w, r)
 			return
 		}
 		if !mayWait {

@@ -31,8 +31,8 @@ func (e *Endpoint) Open(r *http.Request) Opened {
 	if location.Status {
 		return Opened{Handler: e.statusHandler()}
 	}
-	c := corsOf(r, location.Access.Origins)
-	query, answer := e.open(r, location, client, c)
+	c := corsOf(r.Header.Get("Origin"), location.Access.Origins)
+	query, answer := e.classify(r, location, client, c)
 	if answer != nil {
 		publishes := !query.Publish.IsZero() && r.Method != http.MethodHead
 		return Opened{Handler: e.countErrors(c.wrap(answer)), Publishes: publishes}
@@ -42,9 +42,9 @@ func (e *Endpoint) Open(r *http.Request) Opened {
 
 const methods = "GET, POST, PUT, HEAD, OPTIONS"
 
-// open returns the query of a subscriber, or the answer to any other request. With the answer to a
+// classify returns the query of a subscriber, or the answer to any other request. With the answer to a
 // publication, it also returns the query.
-func (e *Endpoint) open(r *http.Request, l *Location, client Client, c cors) (Query, http.Handler) {
+func (e *Endpoint) classify(r *http.Request, l *Location, client Client, c cors) (Query, http.Handler) {
 	switch r.Method {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodHead:
 	case http.MethodOptions:
@@ -78,10 +78,10 @@ func (e *Endpoint) open(r *http.Request, l *Location, client Client, c cors) (Qu
 
 func headOK(w http.ResponseWriter, _ *http.Request) { respond(w, http.StatusOK, nil) }
 
-// Refuse returns the answer {"error": reason}, with CORS headers. It is counted as all errors are.
-func (e *Endpoint) Refuse(r *http.Request, status int, reason string) http.Handler {
-	location, _ := e.locationOf(r.Context())
-	return e.countErrors(corsOf(r, location.Access.Origins).wrap(&refusal{status: status, reason: reason}))
+// Refuse returns the answer {"error": reason} of a location, with CORS headers for the page with this origin.
+// It is counted as all errors are.
+func (e *Endpoint) Refuse(l *Location, origin string, status int, reason string) http.Handler {
+	return e.countErrors(corsOf(origin, l.Access.Origins).wrap(&refusal{status: status, reason: reason}))
 }
 
 var (

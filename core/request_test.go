@@ -211,9 +211,9 @@ func TestOpen_SaysWhatBecomesOfARequest(t *testing.T) {
 }
 
 func TestRefuse_AnswersAsEndpointDoes(t *testing.T) {
-	endpoint := withAccess(access.Rules{Origins: origins("*")})
-	r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
-	endpoint.Refuse(r, http.StatusRequestEntityTooLarge, "too many variables").ServeHTTP(w, r)
+	endpoint, location := withAccess(access.Rules{}), core.Location{Access: access.Rules{Origins: origins("*")}}
+	w := httptest.NewRecorder()
+	endpoint.Refuse(&location, "", http.StatusRequestEntityTooLarge, "too many variables").ServeHTTP(w, nil)
 	h := w.Header()
 	want := `{"error":"too many variables"}`
 	if w.Code != 413 || w.Body.String() != want || h.Get("Access-Control-Allow-Origin") != "*" {

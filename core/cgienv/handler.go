@@ -10,13 +10,15 @@ import (
 	"novcomet/core"
 )
 
-// Handler answers requests that a web server describes by variables.
+// Handler answers requests that a web server describes by variables. All fields must be set.
 type Handler struct {
+	// Endpoint answers the requests that can be read.
 	Endpoint *core.Endpoint
 	// Location returns the settings of a request's location. An error is logged and answered with 500: no
 	// request may get past settings that could not be read.
 	Location func(variables map[string]string) (*core.Location, error)
-	Log      *slog.Logger
+	// Log gets a line for each location whose settings are invalid, and for each panic.
+	Log *slog.Logger
 }
 
 // Serve answers the request.
@@ -81,17 +83,18 @@ func (h *Handler) read(ctx context.Context, variables map[string]string, body io
 	}
 	request, err := NewRequest(variables, body)
 	if err != nil {
-		return nil, h.refuse(location, variables, http.StatusBadRequest, err.Error())
+		return nil, h.Endpoint.Refuse(location, variables["HTTP_ORIGIN"], http.StatusBadRequest, err.Error())
 	}
 	return request.WithContext(core.WithLocation(ctx, location, ClientOf(variables))), nil
 }
 
-// invalid is the answer at a location whose settings are invalid, and so unknown. No other site may read it.
+// invalid is the answer at a location whose settings are invalid. Its origins are unknown, so no other site
+// may read the answer.
 func (h *Handler) invalid(problem error, variables map[string]string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.Log.Error("invalid settings of a location", "error", problem, "script", variables["SCRIPT_NAME"])
 		const reason = "the settings of this location are invalid; the log says why"
-		h.refuse(&core.Location{}, variables, http.StatusInternalServerError, reason).ServeHTTP(w, r)
+		h.Endpoint.Refuse(&core.Location{}, "", http.StatusInternalServerError, reason).ServeHTTP(w, r)
 	})
 }
 
@@ -101,12 +104,5 @@ func (h *Handler) Refuse(variables map[string]string, status int, reason string)
 	if err != nil {
 		location = &core.Location{}
 	}
-	return h.refuse(location, variables, status, reason)
-}
-
-func (h *Handler) refuse(l *core.Location, variables map[string]string, status int, reason string) http.Handler {
-	request := &http.Request{Header: http.Header{}}
-	request.Header.Set("Origin", variables["HTTP_ORIGIN"])
-	ctx := core.WithLocation(context.Background(), l, core.Client{})
-	return h.Endpoint.Refuse(request.WithContext(ctx), status, reason)
+	return h.Endpoint.Refuse(location, variables["HTTP_ORIGIN"], status, reason)
 }
