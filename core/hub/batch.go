@@ -52,7 +52,7 @@ func (h *Hub) check(b batch) {
 	}
 
 	h.mu.Lock()
-	b.apply(snapshot.Stamps)
+	b.applyLocked(snapshot.Stamps)
 	answered := b.waiters[:0]
 	var withData []*Waiter
 	for _, w := range b.waiters {
@@ -111,9 +111,9 @@ func catchPanic(err *error) {
 	}
 }
 
-// apply records the stamps and adds the waiters of changed events. An event whose stamp could not be read
-// becomes unknown; when it can be read again, it counts as changed.
-func (b *batch) apply(stamps []event.Stamp) {
+// applyLocked records the stamps and adds the waiters of changed events. An event whose stamp could not be
+// read becomes unknown; when it can be read again, it counts as changed.
+func (b *batch) applyLocked(stamps []event.Stamp) {
 	for i, e := range b.entries {
 		e.inBatch = false
 		if stamps == nil || stamps[i] == store.Unknown {
@@ -124,8 +124,8 @@ func (b *batch) apply(stamps []event.Stamp) {
 			continue
 		}
 		e.stamp, e.known = stamps[i], true
-		for watch := e.first; watch != nil; watch = watch.next {
-			w := watch.owner
+		for s := e.first; s != nil; s = s.next {
+			w := s.owner
 			// The next batch checks all events of an unchecked request.
 			if w.unchecked { // rule: poll-that-comes-during-a-check-gets-its-own
 				continue

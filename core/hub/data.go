@@ -28,7 +28,7 @@ func (h *Hub) deliverWithData(waiters []*Waiter) {
 	h.mu.Lock()
 	now := time.Now()
 	answered := waiters[:0]
-	var buffer []*watch
+	var buffer []*subscription
 	for _, w := range waiters {
 		switch {
 		case !w.waiting:
@@ -58,15 +58,15 @@ func (h *Hub) deliverWithData(waiters []*Waiter) {
 // truncate drops the events whose data was not read or does not fit into the answer. The client gets them
 // with its next poll, at once, because their cursors are old. The first event always fits. Data is nil if the
 // store has none. The buffer is memory that truncate uses and returns.
-func (d *delivery) truncate(data map[*entry]payload, room int, buffer []*watch) []*watch {
+func (d *delivery) truncate(data map[*entry]payload, room int, buffer []*subscription) []*subscription {
 	first := true
 	buffer = d.changedOldestFirst(buffer)
-	for _, w := range buffer {
-		p, read := data[w.entry]
+	for _, s := range buffer {
+		p, read := data[s.entry]
 		size := len(p[d.data])
 		if data != nil && !read || // rule: data-not-read-keeps-its-event-from-the-answer
 			!first && size > room {
-			w.answer = 0
+			s.delivered = 0
 			continue
 		}
 		room -= size
@@ -86,11 +86,11 @@ func (h *Hub) retryLocked(w *Waiter, at time.Time) {
 // four full answers. On error, it returns what was read before. The result is nil if the store has no data.
 func (h *Hub) readData(waiters []*Waiter, limits Limits) (map[*entry]payload, error) {
 	var changed []*entry
-	var buffer []*watch
+	var buffer []*subscription
 	for _, w := range waiters {
 		buffer = w.changedOldestFirst(buffer)
-		for _, watch := range buffer {
-			if e := watch.entry; !e.inBatch {
+		for _, s := range buffer {
+			if e := s.entry; !e.inBatch {
 				e.inBatch = true
 				changed = append(changed, e)
 			}
@@ -122,7 +122,7 @@ func (h *Hub) readData(waiters []*Waiter, limits Limits) (map[*entry]payload, er
 				p[event.Lines] = event.EncodeLines(data)
 			}
 			read[e] = p
-			h.reportDropped(e, err)
+			h.reportWithoutData(e, err)
 			size += max(len(p[event.JSON]), len(p[event.Lines]))
 		}
 		changed = changed[n:]
@@ -155,20 +155,20 @@ func (h *Hub) reportData(err error) {
 	h.dataReported = err != nil
 }
 
-// reportDropped logs why an event is delivered without its data, once for each publication. If err is nil,
-// the data is delivered.
-func (h *Hub) reportDropped(e *entry, err error) {
+// reportWithoutData logs why an event is delivered without its data, once for each publication. If err is
+// nil, the data is delivered.
+func (h *Hub) reportWithoutData(e *entry, err error) {
 	const remembered = 1000 // events at most
 	if err == nil {
-		delete(h.dropped, e.id)
+		delete(h.withoutData, e.id)
 		return
 	}
-	if stamp, logged := h.dropped[e.id]; logged && stamp == e.stamp {
+	if stamp, logged := h.withoutData[e.id]; logged && stamp == e.stamp {
 		return
 	}
-	if len(h.dropped) == remembered {
-		clear(h.dropped)
+	if len(h.withoutData) == remembered {
+		clear(h.withoutData)
 	}
-	h.dropped[e.id] = e.stamp
+	h.withoutData[e.id] = e.stamp
 	h.log.Error("an event is delivered without its data", "event", e.id.String(), "error", err)
 }

@@ -12,10 +12,10 @@ import (
 // delivery decides when a request is answered, and with what. It has no clock and no lock; the hub passes in
 // what each check of the store has found.
 type delivery struct {
-	watches []watch
-	precise bool
-	data    event.Form // how the answer contains the data of its events
-	timing  store.Timing
+	subscriptions []subscription
+	precise       bool
+	data          event.Form // how the answer contains the data of its events
+	timing        store.Timing
 
 	checked   bool          // The store has been checked, so the following fields are known.
 	arrival   event.Stamp   // when the request arrived, by the store's clock
@@ -24,19 +24,19 @@ type delivery struct {
 	heldUntil event.Stamp   // The answer is held until then; 0: it is not held.
 }
 
-// watch is one event of a request.
-type watch struct {
+// subscription is one event of a request.
+type subscription struct {
 	event.Subscription
 	link
-	initial event.Stamp // the stamp on arrival; store.Unknown until the event has been checked
-	answer  event.Stamp // the stamp that the answer will contain; 0: the event has not changed
+	initial   event.Stamp // the stamp on arrival; store.Unknown until the event has been checked
+	delivered event.Stamp // the stamp that the answer will contain; 0: the event has not changed
 }
 
 // start begins a request. It reuses the memory of the one before.
 func (d *delivery) start(r Request, timing store.Timing) {
-	watches := d.watches[:0]
+	subscriptions := d.subscriptions[:0]
 	for _, s := range r.Subscriptions {
-		watches = append(watches, watch{Subscription: s, initial: store.Unknown})
+		subscriptions = append(subscriptions, subscription{Subscription: s, initial: store.Unknown})
 	}
 	timing.Resolution = max(timing.Resolution, time.Microsecond)
 	data := r.Data
@@ -46,7 +46,7 @@ func (d *delivery) start(r Request, timing store.Timing) {
 	if data != event.NoData {
 		timing.Resolution = max(timing.Resolution, timing.Write) // rule: data-answer-is-held-until-written
 	}
-	*d = delivery{watches: watches, precise: r.Precise, data: data, timing: timing}
+	*d = delivery{subscriptions: subscriptions, precise: r.Precise, data: data, timing: timing}
 }
 
 // check applies the stamps of one check: now is the store's clock when the check began, waited is how long
@@ -56,20 +56,20 @@ func (d *delivery) check(now event.Stamp, waited, took time.Duration) {
 	if !d.checked {
 		d.checked, d.arrival = true, now.Add(-waited)
 	}
-	for i := range d.watches {
-		w := &d.watches[i]
-		if !w.entry.known {
+	for i := range d.subscriptions {
+		s := &d.subscriptions[i]
+		if !s.entry.known {
 			continue
 		}
-		stamp := w.entry.stamp
-		if w.initial == store.Unknown {
-			w.initial = 0
+		stamp := s.entry.stamp
+		if s.initial == store.Unknown {
+			s.initial = 0
 			if d.predates(stamp, now) {
-				w.initial = stamp
+				s.initial = stamp
 			}
 		}
-		if stamp != 0 && d.isNew(w, stamp) && d.fitsHeldAnswer(stamp, now) {
-			w.answer = stamp
+		if stamp != 0 && d.isNew(s, stamp) && d.fitsHeldAnswer(stamp, now) {
+			s.delivered = stamp
 		}
 	}
 }
@@ -96,21 +96,21 @@ func (d *delivery) isSetAhead(stamp, now event.Stamp) bool {
 }
 
 // isNew reports whether the client has not seen the stamp.
-func (d *delivery) isNew(w *watch, stamp event.Stamp) bool {
-	switch kind := w.Cursor.Kind(); {
+func (d *delivery) isNew(s *subscription, stamp event.Stamp) bool {
+	switch kind := s.Cursor.Kind(); {
 	case kind == event.Precise:
-		return stamp != w.Cursor.Stamp() // rule: other-stamp-than-the-cursor-is-new
+		return stamp != s.Cursor.Stamp() // rule: other-stamp-than-the-cursor-is-new
 	case kind == event.PreciseNow, d.precise && kind == event.LegacyNow:
-		return stamp != w.initial // rule: change-since-arrival-is-new-for-now
+		return stamp != s.initial // rule: change-since-arrival-is-new-for-now
 	case d.precise:
-		return stamp.Second() >= w.Cursor.Second() // rule: second-of-a-whole-cursor-is-new-for-precise
+		return stamp.Second() >= s.Cursor.Second() // rule: second-of-a-whole-cursor-is-new-for-precise
 	default:
-		seen := w.Cursor.Second()
+		seen := s.Cursor.Second()
 		if kind == event.LegacyNow {
 			seen = d.arrival.Second()
 		}
 		return stamp.Second() > seen || // rule: later-second-is-new-for-legacy
-			stamp != w.initial || // rule: change-since-arrival-is-new-for-legacy
+			stamp != s.initial || // rule: change-since-arrival-is-new-for-legacy
 			d.clockIsWrong(seen, stamp) // rule: wrong-client-clock-hides-nothing
 	}
 }
@@ -168,14 +168,14 @@ func (d *delivery) releaseTime(now event.Stamp) event.Stamp {
 		now < d.ready { // rule: hold-begins-again-when-the-clock-is-set-back
 		d.ready, d.heldUntil = now, 0
 	}
-	for i := range d.watches {
-		w := &d.watches[i]
+	for i := range d.subscriptions {
+		s := &d.subscriptions[i]
 		if d.precise {
 			// rule: precise-answer-is-held-until-its-stamp-has-settled
-			d.heldUntil = max(d.heldUntil, d.resolvedFrom(w.answer, now))
+			d.heldUntil = max(d.heldUntil, d.resolvedFrom(s.delivered, now))
 			continue
 		}
-		t, ahead := w.nextT()
+		t, ahead := s.nextT()
 		d.heldUntil = max(d.heldUntil, d.endOfNearSecond(t, now, ahead))
 	}
 	return min(d.heldUntil,
@@ -184,16 +184,16 @@ func (d *delivery) releaseTime(now event.Stamp) event.Stamp {
 
 // nextT returns the T that a legacy client sends with its next poll, and how many seconds ahead it may be for
 // the answer to be held.
-func (w *watch) nextT() (t, ahead int64) {
-	const ofClient, ofStamp = 2, 5
-	t = w.Cursor.Second() // rule: legacy-answer-is-held-for-the-cursor-of-an-unchanged-event
-	ahead = ofClient      // rule: legacy-answer-is-held-for-a-cursor-2-s-ahead
-	if w.answer != 0 {
-		t = w.answer.Second() // rule: legacy-answer-is-held-for-the-second-of-its-stamp
+func (s *subscription) nextT() (t, ahead int64) {
+	const clientAhead, stampAhead = 2, 5 // seconds
+	t = s.Cursor.Second()                // rule: legacy-answer-is-held-for-the-cursor-of-an-unchanged-event
+	ahead = clientAhead                  // rule: legacy-answer-is-held-for-a-cursor-2-s-ahead
+	if s.delivered != 0 {
+		t = s.delivered.Second() // rule: legacy-answer-is-held-for-the-second-of-its-stamp
 	}
-	if w.answer != 0 || !w.entry.known ||
-		t == w.entry.stamp.Second() { // rule: legacy-answer-is-held-for-a-cursor-that-is-a-stamp-5-s-ahead
-		ahead = ofStamp // rule: legacy-answer-is-held-for-a-stamp-5-s-ahead
+	if s.delivered != 0 || !s.entry.known ||
+		t == s.entry.stamp.Second() { // rule: legacy-answer-is-held-for-a-cursor-that-is-a-stamp-5-s-ahead
+		ahead = stampAhead // rule: legacy-answer-is-held-for-a-stamp-5-s-ahead
 	}
 	return t, ahead
 }
@@ -221,15 +221,15 @@ func (d *delivery) resolvedFrom(stamp, now event.Stamp) event.Stamp {
 // reset drops the answer. The next check finds the changes again.
 func (d *delivery) reset() {
 	d.ready, d.heldUntil = 0, 0
-	for i := range d.watches {
-		d.watches[i].answer = 0 // rule: data-answer-put-off-delivers-nothing
+	for i := range d.subscriptions {
+		d.subscriptions[i].delivered = 0 // rule: data-answer-put-off-delivers-nothing
 	}
 }
 
 // hasChanged reports whether the answer contains an event.
 func (d *delivery) hasChanged() bool {
-	for i := range d.watches {
-		if d.watches[i].answer != 0 {
+	for i := range d.subscriptions {
+		if d.subscriptions[i].delivered != 0 {
 			return true
 		}
 	}
@@ -239,28 +239,29 @@ func (d *delivery) hasChanged() bool {
 // changedOldestFirst returns the changed events, least recently delivered first. An answer that is full drops
 // the tail. Delivering an event moves it to the back, so no event starves. The result uses the memory of
 // buffer.
-func (d *delivery) changedOldestFirst(buffer []*watch) []*watch {
+func (d *delivery) changedOldestFirst(buffer []*subscription) []*subscription {
 	changed := buffer[:0]
-	for i := range d.watches {
-		if d.watches[i].answer != 0 {
-			changed = append(changed, &d.watches[i])
+	for i := range d.subscriptions {
+		if d.subscriptions[i].delivered != 0 {
+			changed = append(changed, &d.subscriptions[i])
 		}
 	}
-	slices.SortStableFunc(changed, func(a, b *watch) int { return cmp.Compare(d.lastDelivered(a), d.lastDelivered(b)) })
+	compare := func(a, b *subscription) int { return cmp.Compare(d.lastDelivered(a), d.lastDelivered(b)) }
+	slices.SortStableFunc(changed, compare)
 	return changed
 }
 
 // lastDelivered returns the stamp that the client last received. A stamp in the future sorts first;
 // otherwise, its event would always be last.
-func (d *delivery) lastDelivered(w *watch) event.Stamp {
+func (d *delivery) lastDelivered(s *subscription) event.Stamp {
 	var last event.Stamp
-	switch w.Cursor.Kind() {
+	switch s.Cursor.Kind() {
 	case event.Precise:
-		last = w.Cursor.Stamp()
+		last = s.Cursor.Stamp()
 	case event.Legacy:
-		last = event.Stamp(w.Cursor.Second()) * event.Second
+		last = event.Stamp(s.Cursor.Second()) * event.Second
 	default:
-		last = w.initial
+		last = s.initial
 	}
 	if last > d.arrival {
 		return 0
@@ -269,15 +270,15 @@ func (d *delivery) lastDelivered(w *watch) event.Stamp {
 }
 
 // nextCursor returns the cursor that a precise client should send with its next poll.
-func (d *delivery) nextCursor(w *watch) event.Cursor {
-	kind := w.Cursor.Kind()
+func (d *delivery) nextCursor(s *subscription) event.Cursor {
+	kind := s.Cursor.Kind()
 	switch {
-	case w.answer != 0: // rule: cursor-of-a-changed-event-is-the-stamp-delivered
-		return event.At(w.answer)
-	case w.initial != store.Unknown && // rule: cursor-for-now-stays-until-a-stamp-is-found
+	case s.delivered != 0: // rule: cursor-of-a-changed-event-is-the-stamp-delivered
+		return event.At(s.delivered)
+	case s.initial != store.Unknown && // rule: cursor-for-now-stays-until-a-stamp-is-found
 		(kind == event.PreciseNow || kind == event.LegacyNow): // rule: cursor-of-an-unchanged-event-stays
-		return event.At(w.initial)
+		return event.At(s.initial)
 	default:
-		return w.Cursor
+		return s.Cursor
 	}
 }

@@ -9,54 +9,54 @@ type entry struct {
 	known   bool        // The last check found the stamp. It did not if the store could not be reached.
 	dirty   bool        // A notification says that the stamp may have changed.
 	inBatch bool
-	first   *watch // of a list of all watches of this event
+	first   *subscription // of a list of all that wait for this event
 }
 
-// link is the place of a watch in the list of its event.
+// link is the place of a subscription in the list of its event.
 type link struct {
 	entry          *entry
 	owner          *Waiter
-	next, previous *watch
+	next, previous *subscription
 }
 
-// entries are all events that are waited for. A check costs as much as there are entries, however many
+// entries are all events that are waited for. A full check costs as much as there are entries, however many
 // requests wait.
 type entries map[event.ID]*entry
 
-// join adds the waiter's watches to the lists of their events.
-func (es entries) join(w *Waiter, delta *interestDelta) {
-	for i := range w.watches {
-		watch := &w.watches[i]
-		e := es[watch.ID]
+// joinLocked adds the waiter's subscriptions to the lists of their events.
+func (es entries) joinLocked(w *Waiter, delta *interestDelta) {
+	for i := range w.subscriptions {
+		s := &w.subscriptions[i]
+		e := es[s.ID]
 		if e == nil {
-			e = &entry{id: watch.ID}
-			es[watch.ID] = e // rule: poll-is-registered-before-the-check
-			delta.toggleLocked(watch.ID)
+			e = &entry{id: s.ID}
+			es[s.ID] = e // rule: poll-is-registered-before-the-check
+			delta.toggleLocked(s.ID)
 		}
-		watch.entry, watch.owner, watch.next = e, w, e.first
+		s.entry, s.owner, s.next = e, w, e.first
 		if e.first != nil {
-			e.first.previous = watch
+			e.first.previous = s
 		}
-		e.first = watch
+		e.first = s
 	}
 }
 
-// leave removes the waiter's watches, and the events that no other request waits for.
-func (es entries) leave(w *Waiter, delta *interestDelta) {
-	for i := range w.watches {
-		watch := &w.watches[i]
-		if watch.next != nil {
-			watch.next.previous = watch.previous
+// leaveLocked removes the waiter's subscriptions, and the events that no other request waits for.
+func (es entries) leaveLocked(w *Waiter, delta *interestDelta) {
+	for i := range w.subscriptions {
+		s := &w.subscriptions[i]
+		if s.next != nil {
+			s.next.previous = s.previous
 		}
-		if watch.previous != nil {
-			watch.previous.next = watch.next
+		if s.previous != nil {
+			s.previous.next = s.next
 			continue
 		}
-		watch.entry.first = watch.next
-		if watch.next != nil {
+		s.entry.first = s.next
+		if s.next != nil {
 			continue // rule: event-stays-while-others-wait-for-it
 		}
-		delete(es, watch.ID)
-		delta.toggleLocked(watch.ID)
+		delete(es, s.ID)
+		delta.toggleLocked(s.ID)
 	}
 }

@@ -67,14 +67,14 @@ type Hub struct {
 	ended        chan struct{}      // closed when, after Close, the loop has ended
 	interest     *interestDelta     // for a store that asks what is waited for; nil: it does not ask
 	stopWatch    context.CancelFunc // stops watching the store; nil: it is not watched
-	unwatched    bool               // The store cannot be watched.
+	unwatchable  bool               // The store cannot be watched.
 
 	// Only the loop uses the following.
-	clockOffset time.Duration // the store's clock minus this machine's
-	failed      bool          // The last check failed.
-	// The log says that checks fail, or that data cannot be read.
-	checkReported, dataReported bool
-	dropped                     map[event.ID]event.Stamp
+	clockOffset   time.Duration            // the store's clock minus this machine's
+	failed        bool                     // The last check failed.
+	checkReported bool                     // The log says that checks fail.
+	dataReported  bool                     // The log says that data cannot be read.
+	withoutData   map[event.ID]event.Stamp // publications delivered without their data, already logged
 }
 
 // New returns a hub of the store.
@@ -82,7 +82,7 @@ func New(s store.Store, limits Limits, m *metrics.Metrics, log *slog.Logger) *Hu
 	return &Hub{
 		store: s, metrics: m, log: log, limits: limits,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), entries: entries{},
-		pauses: map[time.Duration]int{}, dropped: map[event.ID]event.Stamp{},
+		pauses: map[time.Duration]int{}, withoutData: map[event.ID]event.Stamp{},
 	}
 }
 
@@ -129,7 +129,7 @@ func (h *Hub) register(w *Waiter) (limit string) {
 		h.nextCheck = check
 	}
 	w.waiting = true
-	h.entries.join(w, h.interest)
+	h.entries.joinLocked(w, h.interest)
 	h.pauses[w.pause]++
 	h.count++
 	h.countLocked()
@@ -157,7 +157,7 @@ func (h *Hub) Cancel(w *Waiter) bool {
 
 func (h *Hub) removeLocked(w *Waiter) {
 	w.waiting = false
-	h.entries.leave(w, h.interest)
+	h.entries.leaveLocked(w, h.interest)
 	if h.pauses[w.pause]--; h.pauses[w.pause] == 0 {
 		delete(h.pauses, w.pause)
 	}
@@ -220,84 +220,4 @@ func (h *Hub) endLocked() {
 		h.watching.Wait()
 		close(h.ended)
 	}()
-}
-
-// signal wakes the loop.
-func (h *Hub) signal() {
-	select {
-	case h.wake <- struct{}{}:
-	default:
-	}
-}
-
-// run is the loop. It ends when no request waits.
-func (h *Hub) run() {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		b, pause, idle := h.plan()
-		switch {
-		case idle:
-			return
-		case !b.isEmpty():
-			h.check(b)
-		default:
-			h.startWatch()
-			timer.Reset(pause)
-			select {
-			case <-timer.C:
-			case <-h.wake:
-			}
-		}
-	}
-}
-
-// plan returns the batch to check now. If that is empty, it returns how long the loop can sleep. If no
-// request waits, it marks the loop as ended, and idle is true.
-func (h *Hub) plan() (b batch, pause time.Duration, idle bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.waiting) == 0 {
-		h.running, h.dirty = false, nil
-		if h.closed {
-			h.endLocked()
-		}
-		return batch{}, 0, true
-	}
-	now := time.Now()
-	for len(h.waiting) > 0 && !now.Before(h.waiting[0].next) {
-		b.addWaiter(heap.Pop(&h.waiting).(*Waiter))
-	}
-	for _, w := range b.waiters {
-		w.partial = false
-		for i := range w.watches {
-			b.addEntry(w.watches[i].entry) // rule: new-poll-has-all-its-events-checked
-		}
-	}
-	for _, e := range h.dirty {
-		e.dirty = false // rule: notification-does-not-hide-the-next
-		b.addEntry(e)   // rule: notification-leads-to-a-check
-	}
-	h.dirty = nil
-	// After a failed check, requests may know nothing so far. So the next check is a full one.
-	if !now.Before(h.nextCheck) ||
-		h.failed && !b.isEmpty() {
-		for _, e := range h.entries {
-			b.addEntry(e) // rule: periodic-check-covers-all-events
-		}
-		b.full = true
-		h.nextCheck = now.Add(h.shortestPauseLocked())
-	}
-	if !b.isEmpty() {
-		return b, 0, false
-	}
-	return batch{}, min(h.nextCheck.Sub(now), h.waiting[0].next.Sub(now)), false
-}
-
-func (h *Hub) shortestPauseLocked() time.Duration {
-	shortest := time.Duration(1<<63 - 1)
-	for pause := range h.pauses {
-		shortest = min(shortest, pause)
-	}
-	return shortest
 }

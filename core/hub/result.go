@@ -78,27 +78,27 @@ func (rs *results) of(d *delivery) *Result {
 		return r
 	}
 	r := &Result{}
-	for i := range d.watches {
-		w := &d.watches[i]
-		if w.answer != 0 {
-			r.Changed = append(r.Changed, Event{w.ID, w.answer, rs.dataOf(d, w)})
+	for i := range d.subscriptions {
+		s := &d.subscriptions[i]
+		if s.delivered != 0 {
+			r.Changed = append(r.Changed, Event{s.ID, s.delivered, rs.dataOf(d, s)})
 		}
 		if d.precise {
-			r.Cursors = append(r.Cursors, event.Subscription{ID: w.ID, Cursor: d.nextCursor(w)})
+			r.Cursors = append(r.Cursors, event.Subscription{ID: s.ID, Cursor: d.nextCursor(s)})
 		}
 	}
 	rs.byHash[key] = r
 	return r
 }
 
-func (rs *results) dataOf(d *delivery, w *watch) []byte { return rs.data[w.entry][d.data] }
+func (rs *results) dataOf(d *delivery, s *subscription) []byte { return rs.data[s.entry][d.data] }
 
 // content is what a result depends on, for each event of a request.
 type content struct {
-	id     event.ID
-	answer event.Stamp
-	cursor event.Cursor
-	data   event.Form
+	id        event.ID
+	delivered event.Stamp
+	cursor    event.Cursor
+	data      event.Form
 }
 
 var seed = maphash.MakeSeed()
@@ -106,11 +106,11 @@ var seed = maphash.MakeSeed()
 func hash(d *delivery) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
-	for i := range d.watches {
-		w := &d.watches[i]
-		c := content{id: w.ID, answer: w.answer, data: d.data}
+	for i := range d.subscriptions {
+		s := &d.subscriptions[i]
+		c := content{id: s.ID, delivered: s.delivered, data: d.data}
 		if d.precise {
-			c.cursor = d.nextCursor(w)
+			c.cursor = d.nextCursor(s)
 		}
 		maphash.WriteComparable(&h, c)
 	}
@@ -124,19 +124,19 @@ func (rs *results) matches(d *delivery, r *Result) bool {
 	if d.precise != (cursors != nil) {
 		return false
 	}
-	for i := range d.watches {
-		w := &d.watches[i]
+	for i := range d.subscriptions {
+		s := &d.subscriptions[i]
 		if d.precise {
-			if len(cursors) == 0 || cursors[0] != (event.Subscription{ID: w.ID, Cursor: d.nextCursor(w)}) {
+			if len(cursors) == 0 || cursors[0] != (event.Subscription{ID: s.ID, Cursor: d.nextCursor(s)}) {
 				return false
 			}
 			cursors = cursors[1:]
 		}
-		if w.answer == 0 {
+		if s.delivered == 0 {
 			continue
 		}
-		if len(changed) == 0 || changed[0].ID != w.ID || changed[0].Stamp != w.answer ||
-			!bytes.Equal(changed[0].Data, rs.dataOf(d, w)) {
+		if len(changed) == 0 || changed[0].ID != s.ID || changed[0].Stamp != s.delivered ||
+			!bytes.Equal(changed[0].Data, rs.dataOf(d, s)) {
 			return false
 		}
 		changed = changed[1:]

@@ -42,8 +42,8 @@ func (w *Waiter) start(r Request, receiver Receiver, d delivery) {
 // resume makes the waiter as it was before its first check, but keeps what it knows of its events.
 func (w *Waiter) resume() {
 	w.reset()
-	for i := range w.watches {
-		w.watches[i].link = link{}
+	for i := range w.subscriptions {
+		w.subscriptions[i].link = link{}
 	}
 	w.next, w.index = time.Now(), -1
 	w.unchecked, w.partial = true, false

@@ -15,7 +15,7 @@ import (
 func (h *Hub) startWatch() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.stopWatch != nil || h.unwatched || h.closed {
+	if h.stopWatch != nil || h.unwatchable || h.closed {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -34,9 +34,9 @@ func (h *Hub) stopWatchLocked() {
 // checks find the changes meanwhile.
 func (h *Hub) runWatch(ctx context.Context) {
 	const pause = 10 * time.Second
-	var logged atomic.Bool // that it failed
+	var failureLogged atomic.Bool
 	changed := func(ids ...event.ID) {
-		if logged.CompareAndSwap(true, false) {
+		if failureLogged.CompareAndSwap(true, false) {
 			h.log.Info("notifications restored")
 		}
 		h.notify(ids...)
@@ -52,11 +52,11 @@ func (h *Hub) runWatch(ctx context.Context) {
 		if store.IsUnsupported(err) {
 			h.mu.Lock()
 			h.stopWatchLocked()
-			h.unwatched = true
+			h.unwatchable = true
 			h.mu.Unlock()
 			return
 		}
-		if logged.CompareAndSwap(false, true) {
+		if failureLogged.CompareAndSwap(false, true) {
 			h.log.Warn("notifications failed; changes are seen at the next check", "error", err)
 		}
 		select {
