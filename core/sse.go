@@ -14,10 +14,12 @@ import (
 
 // Server-Sent Events, https://html.spec.whatwg.org/multipage/server-sent-events.html
 
-// encoders encode a part of a stream in each format. The remaining form is the answer to a poll.
-var encoders = [hub.Forms - 1]func(*hub.Result) []byte{
-	access.Native: encodePart, access.Raw: encodeRaw, access.Turbo: encodeTurbo,
+// encoders encode a part of a stream in each format, and the answer to a poll.
+var encoders = [hub.Encodings]func(*hub.Result) []byte{
+	access.Native: encodePart, access.Raw: encodeRaw, access.Turbo: encodeTurbo, pollEncoding: encodeAnswer,
 }
+
+const pollEncoding = hub.Encodings - 1 // The others are formats.
 
 // wantsStream reports whether the client accepts Server-Sent Events, as EventSource says.
 func wantsStream(h http.Header) bool {

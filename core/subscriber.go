@@ -150,7 +150,7 @@ func (s *Subscriber) Part(r *hub.Result) (body []byte, last bool) {
 	st := s.stream
 	if st == nil {
 		s.countAnswer(r)
-		return r.Encoded(len(encoders), encodeAnswer), true
+		return r.Encoded(pollEncoding, encodeAnswer), true
 	}
 	if s.query.Format != access.Native && s.isReplaced() {
 		return s.withhold(r), true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"novcomet/core"
 	"novcomet/core/access"
+	"novcomet/core/event"
 	"novcomet/core/hub"
 	"novcomet/core/internal/coretest"
 	"novcomet/core/store"
@@ -302,6 +304,37 @@ func TestSubscriber_CountsAPollOnce(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What is larger than its size could be sent when there is no room for it, and be lost.
+func TestSubscriber_PartIsNotLongerThanTheSizeOfItsResult(t *testing.T) {
+	memory := coretest.NewMemory()
+	endpoint := newEndpoint(memory, formatted)
+	check := func(r *http.Request) {
+		t.Helper()
+		s, results := endpoint.Open(r).Subscriber, make(mailbox, 1)
+		s.Begin(http.Header{})
+		defer s.Close()
+		s.Wait(results)
+		result := <-results
+		if body, _ := s.Part(result); len(body) > result.Size() {
+			t.Errorf("%s: %d bytes, the size is %d: %s", r.URL, len(body), result.Size(), body)
+		}
+	}
+	for _, letter := range []string{"a", "<", `"`, "\u2028"} {
+		name := strings.Repeat(letter, event.MaxID/len(letter))
+		memory.Set(name, time.Unix(1<<33, 0))
+		for _, data := range []string{"", "x\ny\n"} {
+			memory.SetData(name, data)
+			for _, cursor := range []string{"0", "0.0", "now"} {
+				query := "data=1&subscribed[" + url.QueryEscape(name) + "]=" + cursor
+				check(newRequest(http.MethodGet, query))
+				for _, format := range []string{"", "raw", "turbo"} {
+					check(newStream(query + "&format=" + format))
+				}
+			}
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ type Result struct {
 	// requests have them.
 	Cursors []event.Subscription
 
-	encoded [Forms]struct {
+	encoded [Encodings]struct {
 		once  sync.Once
 		bytes []byte
 	}
@@ -31,12 +31,13 @@ type Event struct {
 	Data  []byte // in the form that the request asks for; nil if it asks for none, or the event carries none
 }
 
-// Forms is in how many forms a [Result] can be sent.
-const Forms = 4
+// Encodings is how many encodings a [Result] can have.
+const Encodings = 4
 
-// Encoded returns the result in a form; the caller numbers them from 0. It calls encode only the first time.
-func (r *Result) Encoded(form int, encode func(*Result) []byte) []byte {
-	e := &r.encoded[form]
+// Encoded returns the result in an encoding; the caller numbers them from 0. It calls encode only the first
+// time.
+func (r *Result) Encoded(encoding int, encode func(*Result) []byte) []byte {
+	e := &r.encoded[encoding]
 	e.once.Do(func() { e.bytes = encode(r) })
 	return e.bytes
 }

@@ -1,11 +1,8 @@
 package hub_test
 
 import (
-	"encoding/json"
-	"strings"
 	"testing"
 
-	"novcomet/core/event"
 	"novcomet/core/hub"
 	"novcomet/core/internal/coretest"
 )
@@ -41,45 +38,19 @@ func TestResult_IsSharedByRequestsWithTheSameContent(t *testing.T) {
 	})
 }
 
-func TestResult_IsEncodedOnceInEachForm(t *testing.T) {
+func TestResult_IsEncodedOnceInEachEncoding(t *testing.T) {
 	r, calls := &hub.Result{}, 0
 	encode := func(*hub.Result) []byte {
 		calls++
 		return []byte{byte(calls)}
 	}
-	for i := range 2 * hub.Forms {
-		form := i % hub.Forms
-		if got := r.Encoded(form, encode); len(got) != 1 || got[0] != byte(form)+1 {
-			t.Errorf("form %d: %v", form, got)
+	for i := range 2 * hub.Encodings {
+		encoding := i % hub.Encodings
+		if got := r.Encoded(encoding, encode); len(got) != 1 || got[0] != byte(encoding)+1 {
+			t.Errorf("encoding %d: %v", encoding, got)
 		}
 	}
-	if calls != hub.Forms {
-		t.Errorf("encoded %d times, want once in each form", calls)
-	}
-}
-
-// What is larger than its size could be sent when there is no room for it, and be lost.
-func TestResult_IsNotLongerThanItsSize(t *testing.T) {
-	for _, name := range []string{"a", strings.Repeat("<", event.MaxID), strings.Repeat("\u2028", event.MaxID/3)} {
-		id, err := event.ParseID(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		const stamp = 1<<53 - 1
-		r := &hub.Result{
-			Changed: []hub.Event{{id, stamp, []byte(`"xxx"`)}},
-			Cursors: []event.Subscription{{ID: id, Cursor: event.At(stamp)}},
-		}
-		encoded, err := json.Marshal(map[string]any{
-			"s": 1, "k": map[string]string{name: event.Stamp(stamp).String()},
-			"d":  map[string]any{name: json.RawMessage(r.Changed[0].Data)},
-			"at": map[string]string{name: r.Cursors[0].Cursor.String()},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r.Size() < len(encoded) {
-			t.Errorf("the size is %d, want at least %d: %s", r.Size(), len(encoded), encoded)
-		}
+	if calls != hub.Encodings {
+		t.Errorf("encoded %d times, want once in each encoding", calls)
 	}
 }
