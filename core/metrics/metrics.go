@@ -5,6 +5,7 @@ package metrics
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -42,7 +43,7 @@ var checkBuckets = [...]time.Duration{
 }
 
 // CheckBuckets returns the upper bounds of the buckets of [Checks].Within, in ascending order.
-func CheckBuckets() []time.Duration { return checkBuckets[:] }
+func CheckBuckets() []time.Duration { return slices.Clone(checkBuckets[:]) }
 
 // MarshalJSON writes times in seconds: {"count":3,"failed":0,"seconds":0.012,"within":{"0.0001":1, …}}.
 func (c Checks) MarshalJSON() ([]byte, error) {
