@@ -2,8 +2,8 @@
 // request waits until one of them is published, and is then answered. README.md describes the requests and
 // the answers.
 //
-// Values are in package event, who may do what in access, when a request is answered in hub, the contract of
-// stores in store, and the counters in metrics. core and these packages know nothing of CGI, FastCGI or
+// Package event has the values. access decides who may do what, and hub when a request is answered. store is
+// the contract of stores; metrics has the counters. core and these packages know nothing of CGI, FastCGI or
 // settings files.
 //
 // # Words
@@ -11,8 +11,8 @@
 //   - event, id: what is watched. An event is a state ("changed at S"), not a log.
 //   - stamp: when an event was last published, in microseconds by the store's clock.
 //   - publish: set the event's stamp, with or without data. Data is what the event carries.
-//   - client, subscriber: who asks. A subscription is an id with its cursor, which is what the client last
-//     saw of the event.
+//   - client, subscriber: the program that asks. A subscription is an id with its cursor, which is what the
+//     client last saw of the event.
 //   - poll: a request that is answered once. A stream is answered until it ends (Server-Sent Events).
 //   - format: what the messages of a stream contain: an answer (native), raw data, or a Turbo Stream.
 //   - legacy poll: one of comet.php's protocol, in whole seconds (T). A precise poll uses microseconds.
@@ -22,8 +22,8 @@
 //     check.
 //   - hold an answer: keep it back until no later publication can have the same second or stamp. Release it:
 //     send it.
-//   - park, resume, abort: let a request wait without a goroutine; go on with it; its client has gone. The
-//     reactor of comet-fcgi is the epoll loop that holds parked requests.
+//   - park: let a request wait without a goroutine. Resume: go on with it. Abort: end it because its client
+//     has gone. The reactor of comet-fcgi is the epoll loop that holds parked requests.
 //   - location: a URL of the web server, with settings of its own.
 //   - drain: answer all requests before the process ends.
 //

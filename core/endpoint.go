@@ -23,9 +23,9 @@ type Options struct {
 	Status http.Handler
 	// BeforeWait is called before ServeHTTP lets a request wait. If mayWait is false, a poll is answered as soon
 	// as the delivery rules permit, and a stream ends after its first part. An error is logged and answered
-	// with 500.
+	// with 500. nil: every request may wait.
 	BeforeWait func() (mayWait bool, err error)
-	// Metrics are the counters of this endpoint, which shares them with no other; nil: new ones.
+	// Metrics are the counters; nil: new ones. Two endpoints must not share them: each sets the gauges.
 	Metrics *metrics.Metrics
 	// Log gets a line for each problem; nil: slog.Default().
 	Log *slog.Logger
@@ -34,7 +34,7 @@ type Options struct {
 // Limits bound what all clients of an [Endpoint] together can use. They can be changed with SetLimits.
 type Limits struct {
 	// Limits are those of waiting requests. If MaxData or MaxAnswerData is 0, [DefaultMaxData] or
-	// [DefaultMaxAnswerData] applies. Longer data is not published, but answered with 413.
+	// [DefaultMaxAnswerData] applies. A publication with more than MaxData is refused with 413.
 	hub.Limits
 	// MaxForm is the largest form in a request's body, in bytes; 0: [DefaultMaxForm]. A larger one is
 	// answered with 413.
@@ -92,8 +92,8 @@ func NewEndpoint(s store.Store, o Options) *Endpoint {
 // Metrics returns the counters of the endpoint.
 func (e *Endpoint) Metrics() *metrics.Metrics { return e.metrics }
 
-// SetLimits replaces the limits. They apply to requests that arrive from now on; those of data apply to all
-// answers from now on.
+// SetLimits replaces the limits. They apply to requests that arrive later, MaxData and MaxAnswerData to all
+// later answers, too.
 func (e *Endpoint) SetLimits(l Limits) {
 	limits := l.withDefaults()
 	e.limits.Store(limits)

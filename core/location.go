@@ -37,7 +37,7 @@ func (l *Location) Wait() time.Duration {
 	return time.Duration(max(l.Tries, 0)) * max(l.Sleep, hub.MinPause)
 }
 
-// Client is who sends a request, as far as the HTTP request does not say it.
+// Client is what the web server or program knows of a request's sender beyond the HTTP request.
 type Client struct {
 	// User is the name of the authenticated user; "": the client is not authenticated.
 	User string

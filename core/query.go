@@ -22,13 +22,13 @@ const MaxTokens = 100
 
 // Query is what a client asks for: a publication, or a poll.
 type Query struct {
-	// Publish is the event to publish. If it is set, all other fields are empty.
+	// Publish is the event to publish. If it is set, the other fields are not used.
 	Publish event.ID
 	// Subscriptions are the events to wait for, each once, in the order of the query.
 	Subscriptions []event.Subscription
 	// MaxWait limits the wait of the poll; negative: the location alone does.
 	MaxWait time.Duration
-	// Tokens are the tokens for signed events, not verified so far.
+	// Tokens are the tokens for signed events, not verified yet.
 	Tokens []string
 	// Data asks for the data of events, in a precise answer.
 	Data bool
@@ -155,8 +155,8 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// IsEmpty reports whether the query asks for nothing.
-func (q Query) IsEmpty() bool { return q.Publish.IsZero() && len(q.Subscriptions) == 0 }
+// isEmpty reports whether the query asks for nothing.
+func (q Query) isEmpty() bool { return q.Publish.IsZero() && len(q.Subscriptions) == 0 }
 
 // dataForm returns the form in which the client wants data.
 func (q Query) dataForm() event.Form {
@@ -170,7 +170,7 @@ func (q Query) dataForm() event.Form {
 	}
 }
 
-// IsPrecise reports whether the poll gets a precise answer: at least one of its cursors is precise.
-func (q Query) IsPrecise() bool {
+// isPrecise reports whether the poll gets a precise answer: at least one of its cursors is precise.
+func (q Query) isPrecise() bool {
 	return slices.ContainsFunc(q.Subscriptions, func(s event.Subscription) bool { return s.Cursor.IsPrecise() })
 }

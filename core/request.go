@@ -14,7 +14,7 @@ import (
 	"novcomet/core/event"
 )
 
-// Opened is what becomes of a request. Either Handler or Subscriber is set.
+// Opened says how a request is answered: by Handler or by Subscriber.
 type Opened struct {
 	// Handler answers the request. It may block.
 	Handler http.Handler
@@ -24,7 +24,7 @@ type Opened struct {
 	Subscriber *Subscriber
 }
 
-// Open decides what becomes of a request. It publishes nothing, and reads the body only if that is a form. It
+// Open decides how a request is answered. It publishes nothing, and reads the body only if it is a form. It
 // decides whether a subscriber may subscribe. A stream's tokens are examined again at each of its parts.
 func (e *Endpoint) Open(r *http.Request) Opened {
 	location, client := e.locationOf(r.Context())
@@ -97,7 +97,7 @@ func (e *Endpoint) readQuery(r *http.Request) (query Query, hasForm bool, err er
 	if query, err = ParseQuery(raw); err != nil {
 		return Query{}, false, err
 	}
-	switch isPost := query.IsEmpty() && r.Method == http.MethodPost; {
+	switch isPost := query.isEmpty() && r.Method == http.MethodPost; {
 	case isPost && isForm(r):
 		form, err := readBody(r, e.limits.Load().MaxForm)
 		if err != nil {

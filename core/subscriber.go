@@ -40,7 +40,7 @@ type stream struct {
 
 func (e *Endpoint) newSubscriber(r *http.Request, q Query, l *Location, c cors) *Subscriber {
 	s := &Subscriber{endpoint: e, location: l, cors: c, query: q}
-	s.query.Tokens, s.query.LastEventID = nil, "" // What waits keeps nothing of its request in memory.
+	s.query.Tokens, s.query.LastEventID = nil, "" // A waiting subscriber keeps nothing of its request in memory.
 	if !wantsStream(r.Header) {
 		return s
 	}
@@ -115,7 +115,7 @@ func (s *Subscriber) Close() {
 // Wait lets the subscriber wait for its next part, and returns at once. The receiver gets the result.
 func (s *Subscriber) Wait(receiver hub.Receiver) {
 	request := hub.Request{
-		Subscriptions: s.query.Subscriptions, Precise: s.stream != nil || s.query.IsPrecise(), Data: s.query.dataForm(),
+		Subscriptions: s.query.Subscriptions, Precise: s.stream != nil || s.query.isPrecise(), Data: s.query.dataForm(),
 		Wait: s.location.Wait(), Pause: s.location.Sleep,
 	}
 	if s.query.MaxWait >= 0 {

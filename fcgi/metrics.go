@@ -36,7 +36,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge("waiting", "Polls that wait, those of streams included.", st.Waiting)
 	gauge("streams", "Streams that are open.", st.Streams)
 	gauge("events", "Different events that are waited for.", st.Events)
-	gauge("parked", "Polls and streams at rest on their connection.", st.Parked)
+	gauge("parked", "Polls and streams that are parked on their connection.", st.Parked)
 	gauge("serving", "Other requests in progress.", int64(st.Serving))
 	gauge("serving_max", "Other requests that may be in progress at the same time.", int64(st.MaxServing))
 	gauge("connections", "Connections of web servers.", int64(st.Connections))

@@ -22,7 +22,7 @@ type status struct {
 
 	metrics.Snapshot
 
-	Parked         int64  `json:"parked"`  // polls and streams at rest on their connection
+	Parked         int64  `json:"parked"`  // polls and streams that are parked
 	Serving        int    `json:"serving"` // other requests in progress
 	MaxServing     int    `json:"max_serving"`
 	Connections    int    `json:"connections"` // of web servers, each an open file

@@ -10,7 +10,7 @@ import (
 // Format says what the messages of a stream contain.
 type Format uint8
 
-// The formats. A page inserts what [Raw] and [Turbo] streams send as HTML.
+// The formats. A page inserts the data of [Raw] and [Turbo] streams as HTML.
 const (
 	Native Format = iota // the answer that a precise poll would get
 	Raw                  // the data as it was published, for htmx and every client of Server-Sent Events

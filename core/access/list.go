@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// none is the empty list, and no limit.
+// none is how a setting writes the empty list, or no limit.
 const none = "none"
 
 // ParseList splits a list: elements separated by commas, or "none" for the empty list. An empty element is an

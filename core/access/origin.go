@@ -80,10 +80,10 @@ func (o Origin) String() string { return o.Scheme + "://" + o.Host }
 // HasHost reports whether the origin is of this host, whatever the scheme is: a proxy may have changed it.
 // The port is used if host contains none.
 func (o Origin) HasHost(host, port string) bool {
-	is := func(host string) bool {
+	matches := func(host string) bool {
 		other, ok := ParseOrigin(o.Scheme + "://" + host)
 		return ok && o.Host == other.Host
 	}
 	hasPort := strings.LastIndexByte(host, ':') > strings.LastIndexByte(host, ']')
-	return is(host) || !hasPort && port != "" && is(host+":"+port)
+	return matches(host) || !hasPort && port != "" && matches(host+":"+port)
 }

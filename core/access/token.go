@@ -100,7 +100,7 @@ func (s Signed) Denied(subscriptions []event.Subscription, sent []string, now ti
 	return event.ID{}, ""
 }
 
-// denialReason returns why none of the tokens allows the id, and "" if one does. It says nothing about a
+// denialReason returns why none of the tokens allows the id, and "" if one does. It gives no details of a
 // token that was not made with a secret.
 func denialReason(tokens []token, id event.ID, sent int, now time.Time) string {
 	switch {

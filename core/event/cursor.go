@@ -28,7 +28,7 @@ type Kind uint8
 
 // The zero Kind is LegacyNow.
 const (
-	LegacyNow  Kind = iota // the client saw nothing so far; the event counts from now on
+	LegacyNow  Kind = iota // the client saw nothing so far; only later publications are new
 	Legacy                 // the Unix second of the last answer (T), by the client's clock or a stamp's
 	Precise                // the stamp that the client last received
 	PreciseNow             // the stamp that the event has when the poll arrives

@@ -1,4 +1,4 @@
-// Package event has the values that every other package speaks of: the id of an event, its stamp, what it
+// Package event has the values that every other package uses: the id of an event, its stamp, what it
 // carries, and the cursor that a client has for it.
 package event
 

@@ -35,7 +35,7 @@ func (h *Hub) deliverWithData(waiters []*Waiter) {
 			continue
 		case err == nil || len(data) > 0:
 			buffer = w.truncate(data, limits.MaxAnswerData, buffer)
-			if !w.hasChanged() { // None of its data was read. In a later batch, the first to arrive goes first.
+			if !w.hasChanged() { // None of its data was read. The next batch serves the oldest requests first.
 				h.retryLocked(w, w.since)
 				continue
 			}

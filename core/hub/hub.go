@@ -1,9 +1,9 @@
 // Package hub holds the waiting requests of a process, and answers them when their events change.
 //
-// Where comet.php ran one loop of checks and sleeps for each visitor, a hub runs one for all. Each check
-// reads every event that is waited for once. A request is checked when it arrives, when one of its events has
-// changed, and when its wait is over. It is registered before its first check, so no publication can fall
-// between the two.
+// Where comet.php ran one loop of checks and sleeps for each visitor, a hub runs one for all. A check reads
+// each of its events once, however many requests wait for it. A request is checked when it arrives, when one
+// of its events has changed, and when its wait is over. It is registered before its first check, so no
+// publication can fall between the two.
 //
 // delivery.go has the rules of when a request is answered, and with what. The other files decide when to
 // check. Each line marked "rule:" keeps a promise to clients; core/sim tests that clients notice
@@ -33,8 +33,8 @@ type Request struct {
 	Precise bool
 	// Data says how the answer contains the data of changed events. It has an effect only on precise requests.
 	Data event.Form
-	// Wait is after how long the request is answered if nothing has changed; 0: after the first check. A
-	// legacy answer can be held for some seconds longer.
+	// Wait is how long the request waits for a change; 0: it is answered after its first check. A legacy
+	// answer can be held for some seconds longer.
 	Wait time.Duration
 	// Pause is the longest time between two checks; less than [MinPause] counts as MinPause.
 	Pause time.Duration
@@ -86,8 +86,8 @@ func New(s store.Store, limits Limits, m *metrics.Metrics, log *slog.Logger) *Hu
 	}
 }
 
-// SetLimits replaces the limits. Those of waiting apply to requests that arrive from now on, those of data to
-// all answers from now on.
+// SetLimits replaces the limits. MaxWaiting and MaxEvents apply to requests that arrive later, MaxData and
+// MaxAnswerData to all later answers.
 func (h *Hub) SetLimits(limits Limits) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 )
 
 // Waiter is a request that waits in a [Hub]. It is a part of the caller's own struct, so that a waiting
-// request needs few allocations. It belongs to the hub from Wait until its result is delivered. Then Wait or
-// Resume can be called with it, but not after a Cancel.
+// request needs few allocations. It belongs to the hub from Wait until its result is delivered. After its
+// result, it can be passed to Wait or Resume. After a Cancel it cannot: the hub may still hold it.
 type Waiter struct {
 	delivery
 	receiver Receiver
