@@ -15,13 +15,15 @@ import (
 // stampField is the field of an event's hash that publish.lua sets.
 const stampField = "s"
 
-// Check reads all stamps in one pipeline, after the clock. In a Cluster, the events of an unreachable server
-// are [store.Unknown], as long as another server answers.
+// Check reads all stamps in one pipeline, after the clock. In a Cluster, it does so with each server.
 func (s *Store) Check(ctx context.Context, ids []event.ID) (store.Snapshot, error) {
+	if s.cluster != nil {
+		return s.checkCluster(ctx, ids)
+	}
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	pipeline, keys := s.client.Pipeline(), s.keys(ids)
-	clock := s.readClock(limited, pipeline, keys)
+	clock := pipeline.Time(limited)
 	fields := hGetEach(limited, pipeline, keys, stampField)
 	_, failed := pipeline.Exec(limited)
 	now, err := clock.Result()
@@ -32,26 +34,11 @@ func (s *Store) Check(ctx context.Context, ids []event.ID) (store.Snapshot, erro
 	if err != nil {
 		return store.Snapshot{}, s.unavailable(ctx, err)
 	}
-	snapshot := store.Snapshot{Now: event.StampOf(now), Stamps: make([]event.Stamp, len(fields))}
-	for i, field := range fields {
-		if snapshot.Stamps[i], err = parseStamp(field); err != nil {
-			snapshot.Stamps[i] = store.Unknown
-			snapshot.Partial = s.unavailable(ctx, fmt.Errorf("read the stamp of %q: %w", ids[i], err))
-		}
+	snapshot := store.Snapshot{Now: event.StampOf(now)}
+	if snapshot.Stamps, err = parseStamps(keys, fields); err != nil {
+		snapshot.Partial = s.unavailable(ctx, err)
 	}
 	return snapshot, nil
-}
-
-// readClock reads the clocks of a Cluster at once. The clock of a single server becomes the first command of
-// the pipeline.
-func (s *Store) readClock(ctx context.Context, pipeline goredis.Pipeliner, keys []string) *goredis.TimeCmd {
-	if s.cluster == nil {
-		return pipeline.Time(ctx)
-	}
-	if len(keys) == 0 {
-		keys = []string{s.options.Prefix} // Any server will do.
-	}
-	return goredis.NewTimeCmdResult(s.clocks.earliest(ctx, s.cluster, keys))
 }
 
 // hGetEach adds a command for the field of each key to the pipeline.
@@ -62,6 +49,19 @@ func hGetEach(
 		fields = append(fields, pipeline.HGet(ctx, key, field))
 	}
 	return fields
+}
+
+// parseStamps returns the stamp of each key. The error says why some are [store.Unknown].
+func parseStamps(keys []string, fields []*goredis.StringCmd) (stamps []event.Stamp, failed error) {
+	stamps = make([]event.Stamp, len(keys))
+	for i, field := range fields {
+		var err error
+		if stamps[i], err = parseStamp(field); err != nil {
+			stamps[i] = store.Unknown
+			failed = fmt.Errorf("read the stamp of %q: %w", keys[i], err)
+		}
+	}
+	return stamps, failed
 }
 
 // parseStamp returns 0 if the event does not exist, and if the key holds a value of another program.

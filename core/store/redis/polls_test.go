@@ -198,19 +198,22 @@ func TestPolls_MissNothingWhileSlotMoves(t *testing.T) {
 }
 
 func TestPolls_OneServerOfClusterDownLeavesEventsOfOthers(t *testing.T) {
-	partial := servertest.RedisOptions{Arguments: []string{"--cluster-require-full-coverage", "no"}}
-	cluster := servertest.StartCluster(t, partial, partial, partial)
-	names := eventOfEachServer(cluster)
-	a := startPolls(t, redis.Options{Addresses: cluster.Addresses()}, checked, names...)
-	a.PublishAll()
-	down := cluster.Servers[2]
-	down.Do("SAVE")
-	down.Kill()
-	a.WaitUntilDown()
-	for _, name := range names[:2] {
-		a.WaitUntilSeen(name, a.Publish(name))
+	for name, interrupt := range interruptions {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := startPartialCluster(t)
+			names := eventOfEachServer(cluster)
+			o := redis.Options{Addresses: cluster.Addresses(), Timeout: impatient}
+			a := startPolls(t, o, checked, names...)
+			a.PublishAll()
+			resume := interrupt(cluster.Servers[2])
+			a.WaitUntilDown()
+			for _, name := range names[:2] {
+				a.WaitUntilSeen(name, a.Publish(name))
+			}
+			resume()
+			a.PublishAll()
+			a.ExpectLog(true)
+		})
 	}
-	down.Restart()
-	a.PublishAll()
-	a.ExpectLog(true)
 }

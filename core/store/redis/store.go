@@ -54,7 +54,7 @@ type Options struct {
 type Store struct {
 	client  goredis.UniversalClient
 	cluster *goredis.ClusterClient // client, if it is that of a Cluster; nil otherwise
-	clocks  clocks                 // of a Cluster
+	servers servers                // of the Cluster
 	options Options
 }
 
