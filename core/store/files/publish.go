@@ -22,7 +22,12 @@ import (
 // for the lock for up to 1 s.
 //
 // The kernel sets the time. A publisher that read a clock, and was delayed before it set the time, could
-// publish into a second that has been answered already.
+// publish into a second that has been answered already. But two stamps are older than the file that shows
+// them: the one of a file with data, which gets its name afterwards, and the old stamp plus 1 µs. So Publish
+// repeats a publication whose stamp is older than [Timing].Lag in the end.
+//
+// There is one more exception from the contract: another user's file can only be given the kernel's time. If
+// its stamp was ahead of the clock, the new one is earlier.
 func (s *Store) Publish(ctx context.Context, id event.ID, data []byte) (event.Stamp, error) {
 	name := fileName(id)
 	for range 3 { // Another program may create or delete the file, or the directory, between two steps.
@@ -42,17 +47,23 @@ func (s *Store) publishOnce(ctx context.Context, name string, data []byte) (even
 	defer s.unlock(directory)
 	removeTemporary(directory)
 	before, err := stampAt(directory, name)
+	var stamp event.Stamp
 	switch {
 	case err != nil:
 		return 0, err
 	case before == 0 && s.NoCreate:
 		return 0, fmt.Errorf("%q: %w", name, store.ErrNoEvent)
 	case data != nil:
-		return s.publishData(directory, name, before, data)
+		stamp, err = s.publishData(directory, name, before, data)
 	case before == 0:
-		return create(directory, name, s.fileMode())
+		stamp, err = create(directory, name, s.fileMode())
+	default:
+		stamp, err = touchAfter(directory, name, before)
 	}
-	return touchAfter(directory, name, before)
+	if err == nil && event.StampOf(time.Now()).Sub(stamp) > lag {
+		return touchAfter(directory, name, stamp)
+	}
+	return stamp, err
 }
 
 // lock locks the directory that the path leads to, and returns its descriptor. The mutex keeps goroutines

@@ -103,6 +103,28 @@ func TestPublish_WithStampAheadOfTheClock(t *testing.T) {
 	}
 }
 
+// The file can show a stamp long after the time that it names. Here, the bubble's clock says so.
+func TestPublish_RepeatsPublicationThatComesLate(t *testing.T) {
+	for name, data := range map[string][]byte{"without data": nil, "with data": []byte("data")} {
+		t.Run(name, func(t *testing.T) {
+			s, directory := newStore(t)
+			path := filepath.Join(directory, "a.comet")
+			mustWrite(t, path, "")
+			ahead := time.Now().Add(time.Second)
+			mustSetTime(t, path, ahead)
+			before := stampOf(t, s, "a")
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(ahead.Add(time.Hour)))
+				got, err := s.Publish(t.Context(), coretest.MustID("a"), data)
+				must(t, err)
+				if want := before + 2*event.Microsecond; got != want {
+					t.Errorf("the stamp is %v after %v; want %v, of the second publication", got, before, want)
+				}
+			})
+		})
+	}
+}
+
 // The difference is more than a time.Duration holds.
 func TestPublish_IgnoresStampCenturiesAhead(t *testing.T) {
 	s, directory := newStore(t)

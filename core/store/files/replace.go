@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-	"time"
 
 	pkgerrors "github.com/pkg/errors"
 	"golang.org/x/sys/unix"
@@ -21,15 +20,7 @@ func (s *Store) publishData(directory int, name string, before event.Stamp, data
 	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
 		err = fmt.Errorf("%w: %w", store.ErrRefused, err)
 	}
-	if err != nil {
-		return 0, err
-	}
-	// The kernel set the stamp a moment before the file got its name. If a second ended in between, answers
-	// about that second may have been sent already.
-	if event.StampOf(time.Now()).Second() > stamp.Second() {
-		return touchAfter(directory, name, stamp)
-	}
-	return stamp, nil
+	return stamp, err
 }
 
 // replaceFile writes the data to a temporary file, and renames it. It returns the new file's stamp, which is

@@ -64,11 +64,13 @@ const (
 	// writeTime is how old a stamp is when the write that set it has certainly ended. The time that a write
 	// sets is up to one tick old already.
 	writeTime = tick + writing
+	// lag is how old a stamp may be when the file that shows it can be read.
+	lag = 20 * time.Millisecond
 )
 
 // Timing returns how exact the kernel's file times are.
 func (s *Store) Timing() store.Timing {
-	timing := store.Timing{Lag: 20 * time.Millisecond, Write: writing}
+	timing := store.Timing{Lag: lag, Write: writing}
 	timing.Write += tick // rule: data-write-may-begin-a-tick-after-its-stamp
 	if !s.FineTimestamps || s.checking.moved.Load() {
 		timing.Resolution = tick // rule: coarse-stamp-settles-after-a-tick
