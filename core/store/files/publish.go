@@ -19,7 +19,8 @@ import (
 // that, for example because it is sticky and the file belongs to another user.
 //
 // Publish locks the directory (flock), so that several processes give one event increasing stamps. It waits
-// for the lock for up to 1 s.
+// for the lock for up to 1 s. Without the lock, the error wraps [store.ErrUnavailable]: no event can be
+// published.
 //
 // The kernel sets the time. A publisher that read a clock, and was delayed before it set the time, could
 // publish into a second that has been answered already. But two stamps are older than the file that shows
@@ -78,17 +79,18 @@ func (s *Store) lock(ctx context.Context) (directory int, err error) {
 		directory, err = s.publishing.at(s.Directory)
 		if err == nil {
 			err = retryEINTR(func() error { return unix.Flock(directory, unix.LOCK_EX|unix.LOCK_NB) })
-			err = pkgerrors.Wrapf(err, "%s: lock the directory", s.Directory)
-		}
-		if err == nil {
-			return directory, nil
+			if err == nil {
+				return directory, nil
+			}
+			err = fmt.Errorf("%w: %w", store.ErrUnavailable, pkgerrors.Wrapf(err, "lock the directory %s", s.Directory))
 		}
 		s.publishing.Unlock()
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return -1, err
 		}
 		if time.Now().After(giveUp) {
-			return -1, fmt.Errorf("%s: another program has locked the directory for %v", s.Directory, patience)
+			return -1, fmt.Errorf("%w: %s: another program has locked the directory for %v",
+				store.ErrUnavailable, s.Directory, patience)
 		}
 		select {
 		case <-time.After(pause):
