@@ -154,6 +154,11 @@ func TestStore_KeepsContract(t *testing.T) {
 					t.Cleanup(func() { must(t, s.Close()) })
 					return s
 				},
+				SetStamp: func(t testing.TB, id event.ID, stamp event.Stamp) {
+					path := filepath.Join(directory, id.String()+".comet")
+					mustWrite(t, path, "")
+					mustSetTime(t, path, time.UnixMicro(int64(stamp)))
+				},
 				Interrupt: func(t testing.TB) func() {
 					must(t, os.Rename(directory, directory+".away"))
 					return func() { must(t, os.Rename(directory+".away", directory)) }

@@ -70,8 +70,8 @@ func TestPolls_PreciseOnesMissNothingIfClocksDifferByTenSeconds(t *testing.T) {
 	var last event.Stamp
 	for i := range 40 {
 		stamp := audiences[i%2].Publish("a")
-		if stamp <= last {
-			t.Errorf("publication %d: the stamp is %v after %v", i, stamp, last)
+		if stamp == last { // The slow machine's may be earlier: it ignores one that is more than 2 s ahead.
+			t.Errorf("publication %d: the stamp is again %v", i, stamp)
 		}
 		last = stamp
 		for _, a := range audiences {

@@ -13,10 +13,10 @@ import (
 	"novcomet/core/event"
 )
 
-// Publish sets the stamp to the time of this machine, or to the old stamp plus 1 µs if that is later. Stamp
-// and data are one value, which Publish swaps for the value that it has read. If another publisher was
-// faster, it reads again, for 5 s at most. The key never expires. memcached refuses values of more than 1 MiB
-// by default (option -I).
+// Publish sets the stamp to the time of this machine, or to the old stamp plus 1 µs if that is later and the
+// old stamp is at most 2 s ahead. Stamp and data are one value, which Publish swaps for the value that it has
+// read. If another publisher was faster, it reads again, for 5 s at most. The key never expires. memcached
+// refuses values of more than 1 MiB by default (option -I).
 //
 // A publisher that was delayed between reading the clock and storing could publish into a second that has
 // been answered already. So Publish repeats a publication whose stamp is older than 200 ms when it has been
@@ -51,6 +51,7 @@ func (s *Store) Publish(ctx context.Context, id event.ID, data []byte) (event.St
 func (s *Store) tryToPublish(
 	ctx context.Context, server *server, key string, data []byte,
 ) (stamp event.Stamp, stored bool, err error) {
+	const far = 2 * time.Second // The stamp of a clock that is further ahead is ignored.
 	var item *memcache.Item
 	err = server.exchange(ctx, func() (err error) { item, err = server.client.Get(key); return err })
 	if err != nil && !errors.Is(err, memcache.ErrCacheMiss) {
@@ -68,7 +69,10 @@ func (s *Store) tryToPublish(
 	if data == nil {
 		data = oldData
 	}
-	stamp = max(old+1, event.StampOf(s.clock()))
+	stamp = event.StampOf(s.clock())
+	if old >= stamp && old <= stamp.Add(far) {
+		stamp = old + 1
+	}
 	item.Value = formatValue(stamp, data)
 	err = server.exchange(ctx, func() error { return swap(item) })
 	switch {

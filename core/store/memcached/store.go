@@ -93,7 +93,7 @@ const maxWrite = 200 * time.Millisecond
 
 // Timing allows for the skew and for the time to store a stamp. The clock of the machine that publishes sets
 // the stamp; it may be behind the clock that Check reads, or ahead. The Resolution is 1 µs, because each
-// stamp is later than the one before.
+// stamp is later than the one before, unless that is far ahead.
 func (s *Store) Timing() store.Timing {
 	return store.Timing{Lag: s.skew + maxWrite, Lead: s.skew}
 }

@@ -4,6 +4,7 @@ package memcached_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,9 @@ func TestStore_KeepsContract(t *testing.T) {
 			Place:     func(t testing.TB) string { server = servertest.StartMemcached(t); return server.Address() },
 			Open:      opened,
 			Interrupt: func(testing.TB) func() { server.Kill(); return server.Restart },
+			SetStamp: func(_ testing.TB, id event.ID, stamp event.Stamp) {
+				server.Set("novcomet:"+id.String(), fmt.Sprint(int64(stamp)))
+			},
 		})
 	})
 	t.Run("two servers that stop answering", func(t *testing.T) {

@@ -8,8 +8,7 @@ import (
 	"novcomet/core/event"
 )
 
-// maxStamp is the end of the year 9999. A later number is not a stamp, and so a later stamp can always be
-// found.
+// maxStamp is the end of the year 9999. A later number is not a stamp.
 const maxStamp event.Stamp = 253402300799_999999
 
 // parseValue reads the value of a key: a stamp in microseconds as decimal text, and optionally a newline and

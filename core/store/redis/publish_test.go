@@ -31,39 +31,6 @@ func TestPublish_SetsServerTimeInHash(t *testing.T) {
 	}
 }
 
-// The test writes the old stamp into the key, as another server or another program would.
-func TestPublish_SetsLaterStampUnlessOldOneIsFarAhead(t *testing.T) {
-	server, s := start(t)
-	for name, test := range map[string]struct {
-		ahead   time.Duration // of the server's clock
-		follows bool          // want the old stamp plus 1 µs; otherwise the server's time
-	}{
-		"an hour ago":   {-time.Hour, false},
-		"a second ago":  {-time.Second, false},
-		"1.5 s ahead":   {1500 * time.Millisecond, true},
-		"2.5 s ahead":   {2500 * time.Millisecond, false},
-		"a day ahead":   {24 * time.Hour, false},
-		"in 150 years":  {150 * 365 * 24 * time.Hour, false},
-		"56 years back": {-56 * 365 * 24 * time.Hour, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			now := check(t, s).Now
-			old := now.Add(test.ahead)
-			server.Do("HSET", prefix+"a", "s", int64(old))
-			stamp := publish(t, s, "a")
-			if test.follows && stamp != old+1 {
-				t.Errorf("the stamp after %v is %v; want 1 µs later", old, stamp)
-			}
-			if latest := check(t, s).Now; !test.follows && (stamp < now || stamp > latest) {
-				t.Errorf("the stamp after %v is %v; want the server's time, %v to %v", old, stamp, now, latest)
-			}
-			if got := check(t, s, "a").Stamps[0]; got != stamp {
-				t.Errorf("Check returned the stamp %v; want %v", got, stamp)
-			}
-		})
-	}
-}
-
 func TestPublish_LeavesKeyOfAnotherTypeAlone(t *testing.T) {
 	server, s := start(t)
 	server.Do("SET", prefix+"text", "1763800000000000")

@@ -92,6 +92,9 @@ func TestStore_KeepsContract(t *testing.T) {
 			},
 			Open:      opened(redis.Options{}),
 			Interrupt: func(testing.TB) func() { server.Kill(); return server.Restart },
+			SetStamp: func(_ testing.TB, id event.ID, stamp event.Stamp) {
+				server.Do("HSET", prefix+id.String(), "s", int64(stamp))
+			},
 		})
 	})
 	t.Run("one server that stops answering", func(t *testing.T) {

@@ -127,6 +127,30 @@ func (c contract) clock(t *testing.T) {
 	}
 }
 
+func (c contract) stampAhead(t *testing.T) {
+	const far, century = 2 * time.Second, 100 * 365 * 24 * time.Hour
+	if c.SetStamp == nil {
+		t.Skip("the test cannot set a stamp")
+	}
+	s := c.open(t)
+	timing := s.Timing()
+	for _, ahead := range []time.Duration{-century / 10, -time.Second, far - time.Second, far + time.Second, century} {
+		id := newID("ahead")
+		before := check(t, s, id).Now
+		old := before.Add(ahead)
+		c.SetStamp(t, id, old)
+		stamp := publish(t, s, id, nil)
+		after := check(t, s, id).Now
+		isNow := stamp >= before.Add(-timing.Lag) && stamp <= after.Add(timing.Lead)
+		if !(isNow && (stamp > old || old > before.Add(far)) || stamp == old+1 && old <= after.Add(far)) {
+			t.Errorf("%v to %v, the stamp after %v is %v", before, after, old, stamp)
+		}
+		if seen := check(t, s, id).Stamps[0]; seen != stamp {
+			t.Errorf("Publish returned %v, but Check %v", stamp, seen)
+		}
+	}
+}
+
 func (c contract) onePlace(t *testing.T) {
 	if c.Place == nil {
 		t.Skip("the store is in this process alone")

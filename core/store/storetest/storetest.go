@@ -43,6 +43,10 @@ type Subject struct {
 	// Interrupt makes the place unavailable, as if a server had ended, and returns a function that makes it
 	// available again, with or without its events. It is nil if that cannot be tested.
 	Interrupt func(t testing.TB) (resume func())
+
+	// SetStamp sets the stamp of an event to one up to a century ahead, as another program could. It is nil if
+	// that cannot be tested.
+	SetStamp func(t testing.TB, id event.ID, stamp event.Stamp)
 }
 
 // Test tests the store. Its subtests are in the order in which to repair a store that fails them.
@@ -62,6 +66,7 @@ func Test(t *testing.T, s Subject) {
 		{"ids of every shape are different events", c.shapesOfIDs},
 		{"Check reads thousands of events", c.thousandsOfEvents},
 		{"a new stamp is within Lag and Lead of the store's clock", c.clock},
+		{"a new stamp ignores an old one that is more than 2 s ahead", c.stampAhead},
 		{"two stores in one place see the same stamps", c.onePlace},
 		{"concurrent publishers get increasing stamps", c.concurrentPublishers},
 		{"stamps never decrease during publications", c.monotonicStamps},

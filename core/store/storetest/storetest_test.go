@@ -113,6 +113,14 @@ var faults = map[string]struct {
 	"the clock is slow": {"a new stamp is within Lag and Lead of the store's clock", func(f *faulty) {
 		f.alterSnapshot = func(s *store.Snapshot) { s.Now -= event.Second }
 	}},
+	"every old stamp counts": {"a new stamp ignores an old one that is more than 2 s ahead", func(f *faulty) {
+		f.publishAs(func(old event.Stamp) time.Time {
+			return time.UnixMicro(int64(max(old+1, event.StampOf(time.Now()))))
+		})
+	}},
+	"no old stamp counts": {"a new stamp ignores an old one that is more than 2 s ahead", func(f *faulty) {
+		f.publishAs(func(event.Stamp) time.Time { return time.Now() })
+	}},
 	"the old stamp is read too early": {"concurrent publishers get increasing stamps", func(f *faulty) {
 		f.publishAs(func(old event.Stamp) time.Time {
 			time.Sleep(time.Microsecond) // Meanwhile, others read the same stamp.
@@ -211,6 +219,9 @@ func subject(fault func(*faulty)) storetest.Subject {
 		Interrupt: func(testing.TB) func() {
 			f.Fail(f.unavailable)
 			return func() { f.Fail(nil) }
+		},
+		SetStamp: func(_ testing.TB, id event.ID, stamp event.Stamp) {
+			f.Set(id.String(), time.UnixMicro(int64(stamp)))
 		},
 	}
 }
