@@ -12,7 +12,7 @@ import (
 const maxKey = 250
 
 // keyOf returns the key of an event: the prefix and the id. A space of the id is written %20 and a percent
-// sign %25, because keys have no spaces. (They have no control characters, either, but neither have ids.)
+// sign %25, because keys have no spaces. (Ids have no control characters.)
 //
 // If that is too long for a key, the key is the prefix, "%sha256:" and the SHA-256 of the id in lower-case
 // hexadecimal digits. No other id has this key, because in other keys a digit follows each percent sign.

@@ -41,7 +41,7 @@ func newServer(address string, timeout time.Duration) *server {
 	return s
 }
 
-// The server is its own net.Addr, which is not resolved. So the name is resolved for each new connection.
+// The server is its own net.Addr. It keeps the name, so each new connection resolves it.
 
 func (s *server) Network() string { return s.network }
 func (s *server) String() string  { return s.address }
@@ -122,7 +122,10 @@ func (s *server) record(began time.Time, err error) {
 	defer s.mu.Unlock()
 	switch {
 	case !isBroken(err):
-		s.down, s.answered = nil, began
+		s.down = nil
+		if began.After(s.answered) {
+			s.answered = began
+		}
 	case !began.Before(s.answered):
 		s.down = err
 	}
