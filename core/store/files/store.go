@@ -96,12 +96,18 @@ func (s *Store) Check(_ context.Context, ids []event.ID) (store.Snapshot, error)
 		return store.Snapshot{}, err
 	}
 	snapshot := store.Snapshot{Now: event.StampOf(before), Stamps: make([]event.Stamp, len(ids))}
+	failed := 0
 	for i, id := range ids {
 		stamp, err := stampAt(directory, fileName(id))
 		if err != nil && !errors.Is(err, errNotRegular) {
-			return store.Snapshot{}, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+			stamp = store.Unknown
+			snapshot.Partial = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+			failed++
 		}
 		snapshot.Stamps[i] = stamp
+	}
+	if failed > 0 && failed == len(ids) {
+		return store.Snapshot{}, snapshot.Partial
 	}
 	after := time.Now()
 	snapshot.CorrectNow(event.StampOf(after), after.Sub(before))
