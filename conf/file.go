@@ -85,7 +85,7 @@ func isAbsent(path string) bool {
 func besideProgram() ([]string, error) {
 	program, err := os.Executable() // On Linux, symbolic links are resolved already.
 	if err != nil {
-		return nil, pkgerrors.Wrapf(err, "can't search for a %s beside the program: name the file, with --config or %s",
+		return nil, pkgerrors.Wrapf(err, "cannot search for a %s beside the program: name the file, with --config or %s",
 			fileName, fileVariable)
 	}
 	places := []string{filepath.Join(filepath.Dir(program), fileName)}
@@ -181,9 +181,9 @@ func secretsIn(path string) (secrets []string, err error) {
 	text, err := readRegular(path, maxSecrets)
 	switch {
 	case errors.Is(err, errNotRegular), errors.Is(err, errTooLarge):
-		return nil, errors.New("can't be read: not a regular file of at most 64 KiB")
+		return nil, errors.New("cannot be read: not a regular file of at most 64 KiB")
 	case err != nil:
-		return nil, fmt.Errorf("can't be read: %w", err)
+		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
 	for line := range strings.Lines(string(text)) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {

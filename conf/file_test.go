@@ -115,7 +115,7 @@ func TestFindFile_BesideTheProgram(t *testing.T) {
 	}
 }
 
-// A file that is there but can't be read may restrict who publishes, so the search does not go on.
+// A file that is there but cannot be read may restrict who publishes, so the search does not go on.
 func TestSearchFile_StopsAtAFileThatCannotBeRead(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
 		"a link that leads nowhere": func(path string) error { return os.Symlink("missing", path) },

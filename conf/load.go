@@ -119,7 +119,7 @@ type Value struct {
 }
 
 // Explain returns the value of every key, in the order of comet.yaml, and where it was set; and the path of
-// the file, "" if there is none. Like [Load] it fails if a file can't be read or a name is unknown, but not
+// the file, "" if there is none. Like [Load] it fails if a file cannot be read or a name is unknown, but not
 // if a value is not allowed.
 func Explain(from Source) (values []Value, path string, err error) {
 	f, err := from.findFile()

@@ -53,7 +53,7 @@ func (e *Endpoint) publish(w http.ResponseWriter, r *http.Request, id event.ID, 
 		forbidden("publishing %q is not allowed: %s", id.String(), store.ErrNoEvent).ServeHTTP(w, nil)
 		return
 	}
-	e.log.Error("can't publish", "event", id.String(), "error", err)
+	e.log.Error("cannot publish", "event", id.String(), "error", err)
 	switch {
 	case errors.Is(err, store.ErrUnavailable):
 		respond(w, http.StatusServiceUnavailable, []byte("false"))

@@ -44,26 +44,26 @@ func wantWritten(t *testing.T, when string, since func() string, want string) {
 func TestDedup_LogsAProblemOnceAndThenItsNumberEachMinute(t *testing.T) {
 	inBubbleWithLog(t, func(t *testing.T, log *serverLog, since func() string) {
 		for i := range 1000 {
-			log.Error("can't publish", "event", i)
+			log.Error("cannot publish", "event", i)
 			time.Sleep(10 * time.Millisecond)
 		}
-		wantWritten(t, "after 10 s", since, "level=ERROR msg=\"can't publish\" event=0\n")
+		wantWritten(t, "after 10 s", since, "level=ERROR msg=\"cannot publish\" event=0\n")
 		time.Sleep(49999 * time.Millisecond)
 		wantWritten(t, "just before the minute ends", since, "")
 		time.Sleep(time.Millisecond)
-		wantWritten(t, "after a minute", since, "level=ERROR msg=\"can't publish\" event=999 times=999 within=1m0s\n")
+		wantWritten(t, "after a minute", since, "level=ERROR msg=\"cannot publish\" event=999 times=999 within=1m0s\n")
 
 		time.Sleep(30 * time.Second)
-		log.Error("can't publish", "event", "again")
+		log.Error("cannot publish", "event", "again")
 		wantWritten(t, "in the next minute", since, "")
 		time.Sleep(30 * time.Second)
 		wantWritten(t, "after that minute", since,
-			"level=ERROR msg=\"can't publish\" event=again times=1 within=1m0s\n")
+			"level=ERROR msg=\"cannot publish\" event=again times=1 within=1m0s\n")
 
 		time.Sleep(time.Minute)
 		wantWritten(t, "after a minute without the problem", since, "")
-		log.Error("can't publish", "event", "anew")
-		wantWritten(t, "when the problem returns", since, "level=ERROR msg=\"can't publish\" event=anew\n")
+		log.Error("cannot publish", "event", "anew")
+		wantWritten(t, "when the problem returns", since, "level=ERROR msg=\"cannot publish\" event=anew\n")
 	})
 }
 

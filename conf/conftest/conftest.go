@@ -19,7 +19,7 @@ type Damage struct {
 	Name string
 	Do   func(path string) error // to a file that Closed returned
 
-	// UnseenAtStart is true if a program that starts with the file can't notice the damage. A reload must
+	// UnseenAtStart is true if a program that starts with the file cannot notice the damage. A reload must
 	// notice it.
 	UnseenAtStart bool
 }

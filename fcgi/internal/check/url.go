@@ -83,7 +83,7 @@ func (c *checker) checkPublish(ctx context.Context) bool {
 	}
 	err := c.publish(ctx)
 	if err != nil {
-		c.ok("the check can't publish in the store either, so delivery was not tested: %v", err)
+		c.ok("the check cannot publish in the store either, so delivery was not tested: %v", err)
 	}
 	return err == nil
 }
