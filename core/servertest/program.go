@@ -26,7 +26,7 @@ func OpenDirectory(t testing.TB) string {
 	return directory
 }
 
-// UseUpInotify becomes a user of whom no other process is, and takes all of the user's inotify instances
+// UseUpInotify changes to a user that has no other process, and takes all inotify instances of that user
 // until this process ends. It needs root.
 func UseUpInotify() {
 	user := 1_000_000 + os.Getpid()

@@ -1,7 +1,7 @@
 // Package store is the contract between NovComet and the place where stamps are kept.
 //
 // To add a store: implement [Store] in a package below this one, call storetest.Test in its test, open it in
-// package conf/build or in the program, and add its name to the key store in conf/keys.go.
+// package conf/build or in the program, and allow its name as a value of the setting store, in conf/keys.go.
 package store
 
 import (
@@ -32,10 +32,11 @@ type Store interface {
 	// event's data stays.
 	//
 	// The new stamp is strictly later than the old one, also when many processes publish the same event and
-	// when the clock stands still or was set back: then it is the old stamp plus 1 µs. There are two
-	// exceptions. An old stamp that is more than 2 s ahead of the store's clock is ignored; the delivery
-	// rules handle that. And an event that was removed starts again with the clock's time. The stamp is at
-	// most [Timing].Lag earlier than the store's clock.
+	// when the clock stands still or was set back: then it is the old stamp plus 1 µs. There are three
+	// exceptions, which the delivery rules handle. An old stamp that is more than 2 s ahead of the store's
+	// clock is ignored. An event that was removed starts again with the clock's time. And in package files,
+	// another user's file can only be given the clock's time. The stamp is at most [Timing].Lag earlier than
+	// the store's clock.
 	//
 	// The ctx of a request may have no deadline, so Publish must limit its own time, too. If ctx ends it, the
 	// error wraps context.Cause(ctx).
@@ -86,9 +87,9 @@ var (
 	// ErrNoEvent means that the event does not exist, and that the store does not create it.
 	ErrNoEvent = errors.New("there is no such event, and publishing does not create one")
 	// ErrRefused means that the store's own rules forbid a publication.
-	ErrRefused = errors.New("the store refuses this")
+	ErrRefused = errors.New("the store refuses this publication")
 	// ErrTooLong means that an event's data is longer than the limit.
-	ErrTooLong = errors.New("the data is too long (data.max_bytes)")
+	ErrTooLong = errors.New("the data is longer than the limit (data.max_bytes)")
 )
 
 // IsUnsupported reports whether the error of a [Store] is [errors.ErrUnsupported]. Some errors of the kernel

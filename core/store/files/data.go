@@ -18,8 +18,8 @@ import (
 // Data reads the files. A file that was changed a moment ago may be half written. Such a file is read again,
 // up to three times, until it stays the same for a millisecond: far longer than a write lasts from its first
 // byte to its last. If the file keeps changing, its data is left out. It then has a later stamp than the one
-// that is being delivered, and the data goes with that one. (It would be simpler to leave out every file that
-// was changed a moment ago. But under steady publications, each file always was.)
+// that is being delivered, and the data goes with that one. (Leaving out every file that was changed a moment
+// ago would be simpler. But under steady publications, that would be every file.)
 //
 // A file that the system fails to read is read again, too. If it keeps failing, the data is left out with the
 // error. Without a free descriptor, no file can be read; then the whole store is unavailable.
@@ -92,7 +92,7 @@ func readAt(directory int, name string, limit int) reading {
 	before, err := stampAt(directory, name)
 	switch {
 	case err != nil && !errors.Is(err, errNotRegular):
-		return failed(err, "read the file's time")
+		return reading{err: err, uncertain: true}
 	case before == 0:
 		return reading{}
 	}

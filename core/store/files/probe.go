@@ -15,11 +15,11 @@ var ErrCoarse = errors.New("the file system does not keep the microseconds of a 
 	"put the events into /dev/shm or /run")
 
 // Probe checks that the directory can be opened and that its file system keeps microseconds. If not, the
-// error wraps [store.ErrUnavailable] or [ErrCoarse]. Probe also sets FineTimestamps; if it may not create a
-// file to try, to false. It must not be called together with other methods.
+// error wraps [store.ErrUnavailable] or [ErrCoarse]. Probe also sets FineTimestamps: to false if it may not
+// create a file to try. It must not be called together with other methods.
 //
 // The file for the try has no name (O_TMPFILE), so Probe does not wake programs that watch the directory. On
-// a file system without such files, it has a name that starts with a dot for a moment.
+// other file systems, the file has a name for a moment, which starts with a dot.
 func (s *Store) Probe() error { return s.probeWith(unnamedSample, namedSample) }
 
 func (s *Store) probeWith(samples ...func(directory int) (sample, error)) error {

@@ -27,8 +27,8 @@ import (
 // them: the one of a file with data, which gets its name afterwards, and the old stamp plus 1 µs. So Publish
 // repeats a publication whose stamp is older than [Timing].Lag in the end.
 //
-// There is one more exception from the contract: another user's file can only be given the kernel's time. If
-// its stamp was ahead of the clock, the new one is earlier.
+// Another user's file can only be given the kernel's time. So if its stamp was ahead of the clock, the new
+// one is earlier.
 func (s *Store) Publish(ctx context.Context, id event.ID, data []byte) (event.Stamp, error) {
 	name := fileName(id)
 	for range 3 { // Another program may create or delete the file, or the directory, between two steps.

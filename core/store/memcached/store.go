@@ -14,8 +14,8 @@
 // up to Skew + 200 ms before. By its stamp alone, that event may have been stored after the poll came, by a
 // machine whose clock is behind.
 //
-// memcached forgets events when it is full, and all of them when it is restarted. A forgotten event was never
-// published: its next publication counts, whatever its stamp was. A subscriber that pauses between a
+// memcached forgets events when it is full, and all of them when it is restarted. A forgotten event counts
+// as never published: its next publication counts, whatever its stamp was. A subscriber that pauses between a
 // publication and the loss misses that publication.
 package memcached
 

@@ -24,8 +24,8 @@ local time = redis.call('TIME')
 local stamp = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
 -- The new stamp is later than the old one, also within one microsecond, and after a failover to a server
--- whose clock is a little behind. An old stamp that is more than 2 s ahead is ignored. Polls are answered all
--- the same.
+-- whose clock is a little behind. An old stamp that is more than 2 s ahead is ignored. Every poll is still
+-- answered.
 local far = 2000000
 local old = math.floor(tonumber(redis.call('HGET', key, 's') or '') or 0)
 if old >= stamp and old <= stamp + far then

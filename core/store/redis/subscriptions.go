@@ -16,8 +16,8 @@ const (
 	maxIdle = 10_000
 )
 
-// subscriptions are the events whose channels are subscribed to, each with the time since which it is idle:
-// no poll waits for it. The time of the others is zero. subscriptions know no connection.
+// subscriptions are the events whose channels are subscribed to. The value is when the last poll for the
+// event ended, or zero while a poll waits for it. The type does no network I/O.
 type subscriptions map[event.ID]time.Time
 
 // update applies a change of the interest, and returns the events to subscribe to.

@@ -2,5 +2,5 @@ package storetest
 
 import "time"
 
-// SetPatience limits how long a store that fails is waited for.
+// SetPatience sets how long a test waits for something that should happen at once.
 func SetPatience(d time.Duration) { patience = d }
