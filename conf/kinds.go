@@ -201,15 +201,19 @@ func quote(value string) string {
 	return strconv.Quote(value)
 }
 
-// format shows a text or a list of texts in one line, as YAML has it.
-func format(value any) string {
+// show returns a whole text or list of texts in one line. A text is quoted only if it would not be one line.
+func show(value any) string {
 	list, ok := value.([]string)
 	if !ok {
-		return quote(value.(string))
+		text := value.(string)
+		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			return strconv.Quote(text)
+		}
+		return text
 	}
 	quoted := make([]string, len(list))
 	for i, text := range list {
-		quoted[i] = quote(text)
+		quoted[i] = strconv.Quote(text)
 	}
 	return "[" + strings.Join(quoted, ", ") + "]"
 }

@@ -57,7 +57,7 @@ func Read(from Source) (Loaded, error) {
 	return from.load(f)
 }
 
-// restrictions are the keys that restrict who may do what. If one is set no longer after a reload, the file
+// restrictions are the keys that restrict who may do what. If a reload no longer sets one of them, the file
 // has probably been cut.
 var restrictions = []string{"publish.allow", "publish.methods", "publish.rate", "subscribe.allow", "subscribe.signed"}
 
@@ -113,7 +113,7 @@ const fromDefault = "default"
 // Value is the value of a key and where it was set.
 type Value struct {
 	Key   string `json:"key"`
-	Value string `json:"value"` // as it was written, in one line
+	Value string `json:"value"` // whole, in one line
 	// "default", "/etc/novcomet/comet.yaml", "environment variable COMET_TRIES", "flag --listen"
 	From string `json:"from"`
 }
@@ -131,8 +131,7 @@ func Explain(from Source) (values []Value, path string, err error) {
 		return nil, f.path, err
 	}
 	for _, k := range keys {
-		text := strings.Trim(format(l.viper.Get(k.name)), `"`)
-		values = append(values, Value{k.name, text, cmp.Or(l.setBy[k.name], fromDefault)})
+		values = append(values, Value{k.name, show(l.viper.Get(k.name)), cmp.Or(l.setBy[k.name], fromDefault)})
 	}
 	return values, f.path, nil
 }

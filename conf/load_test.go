@@ -205,6 +205,25 @@ func TestExplain_ShowsAValueThatIsNotAllowed(t *testing.T) {
 	}
 }
 
+func TestExplain_ShowsWholeValuesInOneLine(t *testing.T) {
+	long := strings.Repeat("news, ", 50) + "chat"
+	for value, want := range map[string]string{
+		"": "", "a": "a", `a"`: `a"`, `"a"`: `"a"`, "a b": "a b", long: long,
+		"a\nb": `"a\nb"`, "a\x1bb": `"a\x1bb"`,
+	} {
+		values, _, err := Explain(Source{File: os.DevNull, Flags: map[string]string{"publish.allow": value}})
+		i := slices.Index(namesOf(""), "publish.allow")
+		if err != nil || values[i].Value != want {
+			t.Errorf("%q is shown as %s, %v; want %s", value, values[i].Value, err, want)
+		}
+	}
+	values, _, _ := Explain(Source{File: write(t, `publish.allow: ["`+long+`", 'b"']`)})
+	i := slices.Index(namesOf(""), "publish.allow")
+	if want := `["` + long + `", "b\""]`; values[i].Value != want {
+		t.Errorf("a list is shown as %s; want %s", values[i].Value, want)
+	}
+}
+
 func TestLoaded_Again(t *testing.T) {
 	path := write(t, "publish:\n  allow: none\ntries: 7\n")
 	first, err := Read(Source{Environ: []string{"COMET_CONFIG=" + path, "COMET_SLEEP=3"}})
