@@ -8,7 +8,7 @@ import (
 func TestConfig_WarningsNameWhatToDo(t *testing.T) {
 	for text, words := range map[string][]string{
 		string(cometYAML(t)): nil,
-		"{tries: 26, sleep: 2}": {"52s", "allow 65s", "fastcgi_read_timeout", "ProxyTimeout", "FcgidIOTimeout",
+		"{tries: 26, sleep: 2}": {"52s", "10s", "allow 65s", "fastcgi_read_timeout", "ProxyTimeout", "FcgidIOTimeout",
 			"72 seconds"},
 		"listen: 0.0.0.0:9000": {"0.0.0.0:9000", "firewall"},
 		"listen: '[::]:9000'":  {"[::]:9000", "firewall"},
