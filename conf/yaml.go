@@ -13,9 +13,9 @@ import (
 )
 
 // readYAML reads the keys of a settings file. Every scalar stays the text that is written, so that it means
-// the same in a file, a variable and a flag: for viper's own decoder 0664 is 436, and it decodes formats that
-// cost each start of comet.cgi 2 ms of CPU time. A group may be written as `file:` with indented lines or as
-// `file.directory:`.
+// the same in a file, a variable and a flag. (viper's own decoder reads 0664 as 436. It also has decoders for
+// other formats, which cost each start of comet.cgi 2 ms of CPU time.) A group may be written as `file:` with
+// indented lines or as `file.directory:`.
 //
 // An error names the line. What YAML hides is an error: a key that is set twice (also as Tries and tries), a
 // second document, an alias. So is a text that sets no key, and a key or group without a value, because the
@@ -147,9 +147,9 @@ func (r yamlReader) checkPlain(key string, n *yaml.Node) error {
 // asterisk without quotes, it names the line and the remedy. It never quotes the text: a value that begins
 // with * may be a password.
 func (r yamlReader) explainSyntax(text string, err error) error {
-	says := func(words string) bool { return strings.Contains(err.Error(), words) }
+	contains := func(words string) bool { return strings.Contains(err.Error(), words) }
 	switch {
-	case says("tab character"), says("cannot start any token"):
+	case contains("tab character"), contains("cannot start any token"):
 		for i, line := range strings.Split(text, "\n") {
 			content := strings.TrimLeft(line, " \t\r")
 			indent := strings.TrimSuffix(line, content)
@@ -157,13 +157,13 @@ func (r yamlReader) explainSyntax(text string, err error) error {
 				return fmt.Errorf("line %d: the line begins with a tab, which YAML does not allow: use spaces", i+1)
 			}
 		}
-	case !r.mended && (says("unknown anchor") || says("alphabetic or numeric character")):
+	case !r.mended && (contains("unknown anchor") || contains("alphabetic or numeric character")):
 		r.mended = true
 		if mistake := r.read(strings.ReplaceAll(text, "*", asterisk)); mistake != nil {
 			return mistake
 		}
 	}
-	if says("yaml: line ") {
+	if contains("yaml: line ") {
 		return pkgerrors.WithStack(err)
 	}
 	return pkgerrors.Wrap(err, "line 1") // The library leaves it out.
