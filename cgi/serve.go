@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -17,7 +16,6 @@ import (
 	"novcomet/conf/build"
 	"novcomet/core"
 	"novcomet/core/cgienv"
-	"novcomet/core/store"
 	"novcomet/core/store/files"
 )
 
@@ -26,7 +24,7 @@ func handler(environ []string, variables map[string]string, stdin io.Reader, log
 	config, err := conf.Load(conf.Source{Environ: settingsEnviron(environ)})
 	// If the settings are invalid, request_timeout may be unknown.
 	body := bodyOf(variables, stdin, cmp.Or(config.RequestTimeout, 5*time.Second))
-	var opened store.Store
+	var opened build.Opened
 	if err == nil {
 		opened, err = build.Store(config, nil) // It is closed with the process.
 	}
@@ -41,7 +39,9 @@ func handler(environ []string, variables map[string]string, stdin io.Reader, log
 	endpoint := core.NewEndpoint(opened, core.Options{
 		Limits: build.Limits(config), Log: log,
 		Status: http.HandlerFunc(status), BeforeWait: func() (bool, error) {
-			if err := probe(opened); err != nil {
+			// Without the probe, polls are answered 10 ms later. A missing directory may be created while the poll
+			// waits.
+			if err := opened.Probe(); errors.Is(err, files.ErrCoarse) {
 				return false, err
 			}
 			ok, err := waiting.take()
@@ -65,17 +65,6 @@ func thenDrain(body io.Reader, answer http.HandlerFunc) http.HandlerFunc {
 		const most = 16 << 20 // the largest max_request
 		_, _ = io.CopyN(io.Discard, body, most)
 	}
-}
-
-// probe finds out how exact the times of files are. Without it, polls are answered 10 ms later. Only times
-// that are too coarse are an error; a missing directory may be created while the poll waits.
-func probe(s store.Store) error {
-	if f, ok := s.(*files.Store); ok {
-		if err := f.Probe(); errors.Is(err, files.ErrCoarse) {
-			return fmt.Errorf("file.directory: %w", err)
-		}
-	}
-	return nil
 }
 
 // serve lets net/http/cgi write the answer. cgi.Serve reads the environment, so the environment gets

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"novcomet/conf"
+	"novcomet/core/store"
 	"novcomet/fcgi/internal/check"
 )
 
@@ -53,7 +55,7 @@ func (c *checkFlags) parse(arguments []string) error {
 func runCheck(ctx context.Context, o commandLine, environ []string, stdout, stderr io.Writer) int {
 	report, err := check.Run(ctx, check.Options{
 		Source: o.source(environ), URL: o.check.url, Wait: o.check.wait, Socket: o.check.socket, Event: o.check.event,
-		OpenStore: openStore,
+		OpenStore: func(c conf.Config) (store.Store, error) { return openStore(c) },
 	})
 	if err != nil {
 		fmt.Fprintf(stderr, "comet-fcgi: %v\n", err)

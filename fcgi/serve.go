@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -16,7 +15,6 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"novcomet/conf"
-	"novcomet/core/store/files"
 )
 
 var errNoSocket = errors.New("no socket to listen on")
@@ -42,11 +40,8 @@ func serve(ctx context.Context, c commandLine, environ []string, stderr io.Write
 	if err != nil {
 		return err
 	}
-	// A missing directory is a mistake. But a memcached or Redis server may start later.
-	if s, ok := opened.(*files.Store); ok {
-		if err := s.Probe(); err != nil {
-			return fmt.Errorf("file.directory: %w", err)
-		}
+	if err := opened.Probe(); err != nil {
+		return err
 	}
 	allowed, err := allowlistOf(environ)
 	if err != nil {

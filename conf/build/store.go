@@ -11,26 +11,51 @@ import (
 	"novcomet/core/store/memcached"
 )
 
+// Opened is a store that a program has opened.
+type Opened struct {
+	store.Store
+	probe func() error
+}
+
+// Probe finds out whether the store's stamps are exact enough, and how exact they are. It must be called
+// before the store is used. Only the files are probed: a memcached or Redis server may start later.
+func (o Opened) Probe() error {
+	if o.probe == nil {
+		return nil
+	}
+	return o.probe()
+}
+
 // An Opener opens the store that the settings name. It does not connect; the store does when it is first
 // used. An error is about the settings.
 type Opener func(conf.Config) (store.Store, error)
 
 // Store opens the store that the settings name. Every program has the files and the memcached store. Clients
 // of other stores take time to compile and to start, so each program brings those that it needs.
-func Store(c conf.Config, others map[string]Opener) (store.Store, error) {
+func Store(c conf.Config, others map[string]Opener) (Opened, error) {
 	switch c.Store {
 	case "files":
 		f := c.File
-		return &files.Store{Directory: f.Directory, Mode: f.Mode, NoCreate: !f.Create, NoWatch: !f.Notify}, nil
+		s := &files.Store{Directory: f.Directory, Mode: f.Mode, NoCreate: !f.Create, NoWatch: !f.Notify}
+		return Opened{s, func() error {
+			err := s.Probe()
+			if err != nil {
+				err = fmt.Errorf("file.directory: %w", err)
+			}
+			return err
+		}}, nil
 	case "memcached":
 		m := c.Memcached
-		return memcached.Open(memcached.Options{
+		s, err := memcached.Open(memcached.Options{
 			Servers: m.Servers, Prefix: c.StorePrefix, Timeout: c.StoreTimeout, Skew: m.Skew,
 		})
+		return Opened{Store: s}, err
 	}
-	if open, ok := others[c.Store]; ok {
-		return open(c)
+	open, ok := others[c.Store]
+	if !ok {
+		return Opened{}, fmt.Errorf("store: %s: this program has no client for it: run comet-fcgi, "+
+			"or set store to files or memcached", c.Store)
 	}
-	return nil, fmt.Errorf("store: %s: this program has no client for it: run comet-fcgi, "+
-		"or set store to files or memcached", c.Store)
+	s, err := open(c)
+	return Opened{Store: s}, err
 }

@@ -29,8 +29,8 @@ func TestStore_OpensOnlyTheChosenStoreAndConnectsToNothing(t *testing.T) {
 	}
 	for name, want := range map[string]store.Store{"files": &files.Store{}, "memcached": &memcached.Store{}} {
 		s, err := build.Store(load(t, append(missing, "COMET_STORE="+name)...), nil)
-		if err != nil || reflect.TypeOf(s) != reflect.TypeOf(want) {
-			t.Errorf("%s: %T, %v", name, s, err)
+		if err != nil || reflect.TypeOf(s.Store) != reflect.TypeOf(want) {
+			t.Errorf("%s: %T, %v", name, s.Store, err)
 			continue
 		}
 		if err := s.Close(); err != nil {
@@ -43,8 +43,23 @@ func TestStore_PassesTheSettingsOfFiles(t *testing.T) {
 	s, err := build.Store(load(t, "COMET_FILE_DIRECTORY=/a", "COMET_FILE_MODE=0600", "COMET_FILE_NOTIFY=false",
 		"COMET_FILE_CREATE=false"), nil)
 	want := &files.Store{Directory: "/a", Mode: 0o600, NoCreate: true, NoWatch: true}
-	if err != nil || !reflect.DeepEqual(s, want) {
-		t.Errorf("%+v, %v; want %+v", s, err, want)
+	if err != nil || !reflect.DeepEqual(s.Store, want) {
+		t.Errorf("%+v, %v; want %+v", s.Store, err, want)
+	}
+}
+
+func TestOpened_ProbesOnlyFiles(t *testing.T) {
+	for name, wantsError := range map[string]bool{"files": true, "memcached": false} {
+		s, err := build.Store(load(t, "COMET_STORE="+name, "COMET_FILE_DIRECTORY=/nonexistent",
+			"COMET_MEMCACHED_SERVERS=no-such-host.invalid:1"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		err = s.Probe()
+		if (err != nil) != wantsError || err != nil && !strings.HasPrefix(err.Error(), "file.directory: ") {
+			t.Errorf("%s: %v; want an error with the key: %v", name, err, wantsError)
+		}
 	}
 }
 
@@ -56,7 +71,7 @@ func TestStore_OpensAnotherStoreOnlyInAProgramThatHasItsClient(t *testing.T) {
 	}
 	want := &files.Store{Directory: "/a"}
 	open := func(conf.Config) (store.Store, error) { return want, nil }
-	if s, err := build.Store(config, map[string]build.Opener{"redis": open}); s != store.Store(want) || err != nil {
+	if s, err := build.Store(config, map[string]build.Opener{"redis": open}); s.Store != want || err != nil {
 		t.Errorf("with a client: %v, %v", s, err)
 	}
 }
