@@ -144,6 +144,16 @@ func (p *page) read(body []byte) error {
 	case p.Kind == precise && len(a.At) != len(p.IDs), p.Kind == legacy && (a.At != nil || a.D != nil):
 		return errors.WithMessage(errInvalid, "it answers another kind of poll")
 	}
+	for id, stamp := range a.K {
+		if cursors[id] != stamp.String() {
+			return errors.WithMessagef(errInvalid, "k has %v for %q, and at has %q", stamp, id, cursors[id])
+		}
+	}
+	for id := range a.D {
+		if _, changed := a.K[id]; !changed || !p.data {
+			return errors.WithMessagef(errInvalid, "it has data of %q, which the page did not ask for", id)
+		}
+	}
 	for id, cursor := range cursors {
 		before, asked := p.cursors[id]
 		if !asked || !form.MatchString(cursor) && (cursor != "now" || before != "now") {

@@ -80,7 +80,8 @@ func TestSoak_DetectsAFaultyServer(t *testing.T) {
 		"some requests fail": {failing, func(r *Report) bool {
 			return r.Ended > 0 && r.Errors["polling legacy: HTTP 502"] == r.Ended && r.Errors["polling precise: HTTP 502"] > 0
 		}},
-		"some answers have another form": {misspelling, func(r *Report) bool { return r.Ended > 0 }},
+		"some answers have another form":             {misspelling, func(r *Report) bool { return r.Ended > 0 }},
+		"some answers have the data of another page": {sharing, func(r *Report) bool { return r.Ended > 0 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -219,6 +220,17 @@ func inventing(_ *testing.T, _ string, correct http.Handler) http.Handler {
 // misspelling renames a member of some answers.
 func misspelling(_ *testing.T, _ string, correct http.Handler) http.Handler {
 	return rewritten(correct, func(body string) string { return strings.Replace(body, `{"s"`, `{"status"`, 1) })
+}
+
+// sharing answers some polls with data that only others have asked for.
+func sharing(_ *testing.T, _ string, correct http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rand.IntN(2) == 0 && strings.Contains(r.URL.RawQuery, ".") && !strings.Contains(r.URL.RawQuery, "data=1") {
+			r = r.Clone(r.Context())
+			r.URL.RawQuery += "data=1"
+		}
+		correct.ServeHTTP(w, r)
+	})
 }
 
 // rewritten changes every fifth answer to a poll.
