@@ -19,20 +19,21 @@ func (p *page) runStream(ctx context.Context) {
 	url, last := p.soak.endpoint+"?"+p.query(), ""
 	for known := maps.Clone(p.cursors); ; {
 		p.cursors = maps.Clone(known) // A part that was cut off comes again.
-		r := p.newPoll(now())
-		err := p.readStream(ctx, url, &last, known)
-		if err != nil {
-			p.record(ctx, r, "", err)
-		}
-		if p.givesUp(ctx, err) || launch.Sleep(ctx, retryPause) != nil {
+		if err := p.readStream(ctx, url, &last, known); p.givesUp(ctx, err) || launch.Sleep(ctx, retryPause) != nil {
 			return
 		}
 	}
 }
 
-// readStream opens a stream and reads it to its end. It records each event. known are the cursors of the last
-// id that was received.
-func (p *page) readStream(ctx context.Context, url string, last *string, known map[string]string) error {
+// readStream opens a stream and reads it to its end. It records each event, and an error as the answer after
+// the last one. known are the cursors of the last id that was received.
+func (p *page) readStream(ctx context.Context, url string, last *string, known map[string]string) (failed error) {
+	r := p.newPoll(now())
+	defer func() {
+		if failed != nil {
+			p.record(ctx, r, "", failed)
+		}
+	}()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return errors.Wrap(err, "making a request")
@@ -49,8 +50,8 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 	if answer.StatusCode != http.StatusOK {
 		return errors.Errorf("HTTP %d", answer.StatusCode)
 	}
-	r := p.newPoll(now())
 	var data, id string
+	resumable := true // The last event had an id.
 	for lines := bufio.NewReader(answer.Body); ; {
 		line, err := lines.ReadString('\n')
 		if errors.Is(err, io.EOF) { // An event that is not complete does not count.
@@ -66,21 +67,44 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 		case "id":
 			id = value
 		case "":
+			switch {
+			case id != "":
+				resumable = true
+			case data != "": // Only the last event of a part has the id.
+				resumable = false
+			case !resumable:
+				return errors.WithMessage(errInvalid, "a part of a stream has no id")
+			}
 			if data != "" {
-				err := p.read([]byte(data))
-				p.record(ctx, r, data, err)
-				if err != nil {
+				if err := p.read([]byte(data)); err != nil {
 					return err
 				}
+				p.record(ctx, r, data, nil)
 			}
-			if cursors := strings.Split(id, ","); len(cursors) == len(p.IDs) {
-				*last = id
-				for i, id := range p.IDs {
-					p.cursors[id], known[id] = cursors[i], cursors[i]
+			if id != "" {
+				if err := p.moveTo(id); err != nil {
+					return err
 				}
+				*last = id
+				maps.Copy(known, p.cursors)
 			}
 			r = p.newPoll(max(r.Sent, r.At)) // The next one is asked for by the answer before.
 			data, id = "", ""
 		}
 	}
+}
+
+// moveTo moves the cursors to those of an id.
+func (p *page) moveTo(id string) error {
+	cursors := strings.Split(id, ",")
+	if len(cursors) != len(p.IDs) {
+		return errors.WithMessagef(errInvalid, "the id %q of a stream of %d events", id, len(p.IDs))
+	}
+	for i, cursor := range cursors {
+		if !preciseCursor.MatchString(cursor) {
+			return errors.WithMessagef(errInvalid, "%q is not a cursor of %q", cursor, p.IDs[i])
+		}
+		p.cursors[p.IDs[i]] = cursor
+	}
+	return nil
 }
