@@ -35,6 +35,8 @@ func (m micros) String() string { return time.UnixMicro(int64(m)).Format("15:04:
 type settings struct {
 	Slack    micros `json:"slack"`
 	Sleep    micros `json:"sleep"`
+	Wait     micros `json:"wait"`     // how long a poll waits that is answered unchanged
+	Age      micros `json:"age"`      // at which a stream ends
 	Notifies bool   `json:"notifies"` // A change is noticed at once.
 	Previous bool   `json:"previous"` // A previous release takes turns.
 	End      micros `json:"end"`      // when the pages stopped
@@ -48,17 +50,20 @@ type pageRecord struct {
 	Ahead micros   `json:"ahead"` // how far its clock is ahead of the server's
 }
 
-// pollRecord is what a page asked and was answered. Each event of a stream is one, too.
+// pollRecord is what a page asked and was answered. Each event of a stream is one, too, and so is its end,
+// without an answer.
 type pollRecord struct {
 	Page    int               `json:"page"`
 	Sent    micros            `json:"sent"`
 	At      micros            `json:"at"`               // when it was answered, or failed
+	Opened  micros            `json:"opened,omitempty"` // when the stream was requested, if it is of one
 	Resent  micros            `json:"resent,omitempty"` // when the browser sent it again, because it was not read
 	Cursors map[string]string `json:"cursors"`
 	Data    bool              `json:"data,omitempty"`
 	Answer  string            `json:"answer,omitempty"`
 	Error   string            `json:"error,omitempty"`
-	Ended   bool              `json:"ended,omitempty"` // The page does not poll any more.
+	Ended   bool              `json:"ended,omitempty"`   // The page does not poll any more.
+	Pending bool              `json:"pending,omitempty"` // The page was closed before the answer came.
 }
 
 // publication is what a publisher did, and what it found in the store afterwards.

@@ -36,6 +36,7 @@ func (h *History) judge() *Report {
 		h.judgePublisher(r, p)
 	}
 	for _, page := range h.Pages {
+		h.judgeWaits(r, page, polls[page.Page])
 		for _, id := range page.IDs {
 			s := &subscription{History: h, r: r, page: page, id: id, polls: polls[page.Page], published: publications[id]}
 			s.read()
@@ -50,7 +51,9 @@ func (h *History) judge() *Report {
 // judgePoll asks whether a disturbance explains that a poll failed, and that a page of comet.php's client
 // ended.
 func (h *History) judgePoll(r *Report, p *pollRecord, kind kind) {
-	r.Answers++
+	if p.Answer != "" {
+		r.Answers++
+	}
 	if p.Resent > 0 {
 		r.Resent++
 		r.Unread = max(r.Unread, (p.Resent - p.Sent).duration().Seconds())
@@ -181,7 +184,7 @@ func (s *subscription) judgeLosses() {
 	if last.Ended {
 		end = last.At
 	}
-	if delay, _ := s.passed(s.polls[0].Sent, end, allowed); s.knownAt == 0 && delay > allowed {
+	if delay, _ := s.passed(s.polls, s.polls[0].Sent, end, allowed); s.knownAt == 0 && delay > allowed {
 		s.r.Expected++
 		s.fault(&s.r.Never, "never got a cursor")
 	}
@@ -194,7 +197,7 @@ func (s *subscription) judgeLosses() {
 		if i >= 0 {
 			until = s.deliveries[i].poll.At
 		}
-		delay, due := s.passed(max(p.when(), s.joined), until, allowed)
+		delay, due := s.passed(s.polls, max(p.when(), s.joined), until, allowed)
 		if i < 0 && delay <= allowed && last.Ended {
 			continue // The page ended too early for this.
 		}

@@ -11,6 +11,8 @@ SECOND, TICK = 1_000_000, 10_000
 # While they last, nothing need be delivered.
 SUSPENDS = ["restart", "kill", "stop comet-fcgi", "descriptors", "stop worker", "worker descriptors", "away",
             "replaced", "overflow", "hang", "stop store", "failover", "move", "memcached"]
+# comet-fcgi answers what waits when it ends: polls unchanged, and the last part of streams.
+ENDS_EARLY = ["restart", "kill"]
 # Requests may fail: the process that has them is killed or has no descriptor for them, the web server takes
 # longer than request_timeout to send one, or the connection is cut.
 FAILS = ["kill", "descriptors", "worker descriptors", "stop worker", "cut"]
@@ -27,7 +29,8 @@ LOSES_LEGACY = LOSES + ["clock", "away", "replaced", "hang", "stop store"]
 with open(sys.argv[1], encoding="utf-8") as file:
     history = {name: records or [] for name, records in json.load(file).items()}
 run, disturbances = history["run"], history["disturbances"]
-verdict = dict.fromkeys(["expected", "never", "late", "invented", "disordered", "torn", "stale", "ended"], 0)
+verdict = dict.fromkeys(["expected", "never", "late", "invented", "disordered", "torn", "stale", "early", "overdue",
+                         "ended"], 0)
 verdict |= {name: collections.Counter() for name in ["excused", "closed", "failed", "errors"]}
 
 
@@ -53,8 +56,10 @@ def during(kinds, start, end, event=None):
     return any(d["kind"] in kinds and d["start"] <= end and matters(d) for d in disturbances)
 
 
-def passed(pauses, start, end, allowed):
+def passed(page_polls, start, end, allowed):
     """How much of a time counts, and when the allowed time was over."""
+    pauses = [(d["start"], d["end"]) for d in disturbances if d["kind"] in SUSPENDS]
+    pauses = sorted(pauses + [(p["sent"], p["resent"]) for p in page_polls if p.get("resent")])
     counts, due, now = 0, None, start
     for begin, until in pauses + [(end, end)]:
         begin, until = max(min(begin, end), now), min(until, end)
@@ -62,6 +67,17 @@ def passed(pauses, start, end, allowed):
             due = now + allowed - counts
         counts, now = counts + begin - now, max(until, begin)
     return counts, min(due or end, end)
+
+
+def judge_waits(page, page_polls):
+    """Whether polls and streams last as long as the settings say. A page without a cursor does not wait."""
+    for poll in page_polls:
+        start, wait = (poll["opened"], run["age"]) if poll.get("opened") else (poll["sent"], run["wait"])
+        longest = wait + run["slack"] + (8 * SECOND if page["kind"] == "legacy" else 0)  # It may be held.
+        unfinished = poll.get("error") or poll.get("pending") or "now" in poll["cursors"].values()
+        if not unfinished and not poll["content"].get("s") and poll["at"] - start < wait - TICK:
+            verdict["early"] += not during(ENDS_EARLY, start, poll["at"])
+        verdict["overdue"] += passed(page_polls, start, poll["at"], longest)[0] > longest
 
 
 class Subscription:
@@ -128,10 +144,8 @@ class Subscription:
         # notifications, each page may wait for a sleep more.
         allowed = run["slack"] + (0 if run["notifies"] else run["sleep"])
         allowed += (4 if self.page["ahead"] > 0 else 3) * SECOND if self.legacy else 0
-        pauses = [(d["start"], d["end"]) for d in disturbances if d["kind"] in SUSPENDS]
-        pauses = sorted(pauses + [(p["sent"], p["resent"]) for p in self.polls if p.get("resent")])
         if known is None:
-            if self.polls and passed(pauses, self.polls[0]["sent"], end, allowed)[0] > allowed:
+            if self.polls and passed(self.polls, self.polls[0]["sent"], end, allowed)[0] > allowed:
                 verdict["expected"] += 1
                 verdict["never"] += 1
             return
@@ -141,7 +155,7 @@ class Subscription:
             if not p["done"] or p["start"] > end or not (new or not self.legacy and p["start"] > since):
                 continue
             got = next((at for at, last in deliveries if self.covers(at, last, p)), None)
-            delay, due = passed(pauses, max(joined, p["when"]), got or end, allowed)
+            delay, due = passed(self.polls, max(joined, p["when"]), got or end, allowed)
             if got is None and ended and delay <= allowed:
                 continue  # The page ended before it was due.
             verdict["expected"] += 1
@@ -172,7 +186,7 @@ for p in history["publications"]:
 kinds = {page["page"]: page["kind"] for page in history["pages"]}
 for p in history["polls"]:
     polls[p["page"]].append(p)
-    p["content"] = {} if p.get("error") else json.loads(p["answer"])
+    p["content"] = json.loads(p["answer"]) if p.get("answer") else {}
     if p.get("error"):
         kind, ended = kinds[p["page"]], p.get("ended", False)
         explained = during(FAILS, p["sent"] - 2 * SECOND, p["at"]) and (kind == "legacy" or not ended)
@@ -182,6 +196,7 @@ for p in history["polls"]:
             verdict["failed" if explained else "errors"][f"polling {kind}: {p['error']}"] += 1
             verdict["ended"] += ended
 for page in history["pages"]:
+    judge_waits(page, polls[page["page"]])
     for event in page["ids"]:
         Subscription(page, event).judge()
 json.dump(verdict, sys.stdout)

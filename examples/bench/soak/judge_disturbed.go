@@ -12,6 +12,8 @@ var (
 		"restart", "kill", "stop comet-fcgi", "descriptors", stopWorker, "worker descriptors", "away", "replaced",
 		"overflow", "hang", "stop store", "failover", "move", "memcached",
 	}
+	// endsEarly: polls can be answered unchanged, and streams end, before their time.
+	endsEarly = []string{"restart", "kill"}
 	// fails: requests can get an error.
 	fails = []string{"kill", "descriptors", "worker descriptors", stopWorker, cut}
 	// failsPublishing: publications can fail, or their stamp cannot be read.
@@ -77,18 +79,18 @@ func (s *subscription) excuse(published, due micros) string {
 }
 
 // passed returns how much of a time counts, and when the allowed time was over. Disturbances do not count,
-// nor does the time in which the web server did not read the page's poll. (A reloaded Apache leaves a request
-// unread that arrives on a kept connection just then. It closes the connection some seconds later, and the
-// browser sends the request again.)
-func (s *subscription) passed(from, to, allowed micros) (counts, due micros) {
+// nor does the time in which the web server did not read one of the page's polls. (A reloaded Apache leaves a
+// request unread that arrives on a kept connection just then. It closes the connection some seconds later,
+// and the browser sends the request again.)
+func (h *History) passed(polls []*pollRecord, from, to, allowed micros) (counts, due micros) {
 	type pause struct{ start, end micros }
 	pauses := []pause{{to, to}}
-	for _, d := range s.Disturbances {
+	for _, d := range h.Disturbances {
 		if slices.Contains(suspends, d.Kind) {
 			pauses = append(pauses, pause{d.Start, d.End})
 		}
 	}
-	for _, p := range s.polls {
+	for _, p := range polls {
 		if p.Resent > 0 {
 			pauses = append(pauses, pause{p.Sent, p.Resent})
 		}

@@ -57,6 +57,26 @@ func withData(p *pollRecord, data string) *pollRecord {
 	return p
 }
 
+// unchanged is an answer that nothing has changed.
+func unchanged(sent, when micros) *pollRecord {
+	return &pollRecord{Page: 1, Sent: at(sent), At: at(when), Cursors: map[string]string{"a": "999"}, Answer: `{"s":0}`}
+}
+
+func pending(sent, when micros) *pollRecord {
+	p := unchanged(sent, when)
+	p.Answer, p.Pending = "", true
+	return p
+}
+
+// ofStream turns an answer into an event of a stream that was opened at second 1000, or into its end.
+func ofStream(p *pollRecord) *pollRecord {
+	p.Opened = at(0)
+	if p.Answer == `{"s":0}` {
+		p.Answer = ""
+	}
+	return p
+}
+
 func failed(when micros, ended bool) *pollRecord {
 	p := got(when, "999", "999")
 	p.Answer, p.Error, p.Ended = "", "HTTP 502", ended
@@ -212,6 +232,35 @@ func TestJudges_AgreeOn(t *testing.T) {
 			polls:        []*pollRecord{got(1501*ms, start, cursor(1500*ms))},
 			want:         Verdict{Failed: map[string]int{"publishing by rewriting: status 1": 1}}},
 
+		{name: "an unchanged answer after the wait", kind: precise, polls: []*pollRecord{unchanged(0, 10*sec)},
+			want: Verdict{}},
+		{name: "one before that", kind: precise, polls: []*pollRecord{unchanged(0, 9980*ms)}, want: Verdict{Early: 1}},
+		{name: "one before that, to a legacy page", kind: legacy, polls: []*pollRecord{unchanged(0, 9980*ms)},
+			want: Verdict{Early: 1}},
+		{name: "one before that, when comet-fcgi was restarted", kind: precise, polls: []*pollRecord{unchanged(0, 5*sec)},
+			disturbances: []*disturbanceRecord{during("restart", 4*sec, 5100*ms)}, want: Verdict{}},
+		{name: "one before that, after a restart", kind: precise, polls: []*pollRecord{unchanged(0, 5*sec)},
+			disturbances: []*disturbanceRecord{during("restart", -sec, -ms)}, want: Verdict{Early: 1}},
+		{name: "an answer after the wait and the slack", kind: precise, polls: []*pollRecord{unchanged(0, 11*sec)},
+			want: Verdict{}},
+		{name: "one after that", kind: precise, polls: []*pollRecord{unchanged(0, 11001*ms)}, want: Verdict{Overdue: 1}},
+		{name: "one after that, when comet-fcgi was stopped", kind: precise, polls: []*pollRecord{unchanged(0, 11001*ms)},
+			disturbances: []*disturbanceRecord{during("stop comet-fcgi", 4*sec, 5*sec)}, want: Verdict{}},
+		{name: "a legacy answer that was held", kind: legacy, polls: []*pollRecord{unchanged(0, 19*sec)}, want: Verdict{}},
+		{name: "one that was held for longer", kind: legacy, polls: []*pollRecord{unchanged(0, 19001*ms)},
+			want: Verdict{Overdue: 1}},
+		{name: "no answer when the page was closed", kind: precise, polls: []*pollRecord{pending(0, 9*sec)}, want: Verdict{}},
+		{name: "no answer although the time was over", kind: precise, polls: []*pollRecord{pending(0, 12*sec)},
+			want: Verdict{Overdue: 1}},
+		{name: "a stream that ended in time", kind: stream, published: []*publication{published(sec)},
+			polls: []*pollRecord{ofStream(got(1001*ms, start, cursor(sec))), ofStream(unchanged(1001*ms, 30*sec))},
+			want:  Verdict{Expected: 1}},
+		{name: "a stream that ended too early", kind: stream, published: []*publication{published(sec)},
+			polls: []*pollRecord{ofStream(got(1001*ms, start, cursor(sec))), ofStream(unchanged(1001*ms, 20*sec))},
+			want:  Verdict{Expected: 1, Early: 1}},
+		{name: "an event of a stream that did not end", kind: stream, published: []*publication{published(32 * sec)},
+			polls: []*pollRecord{ofStream(got(32001*ms, start, cursor(32*sec)))}, want: Verdict{Expected: 1, Overdue: 1}},
+
 		{name: "a second after its end", kind: legacy, published: []*publication{published(100 * ms), published(900 * ms)},
 			polls: []*pollRecord{gotLegacy(0, 1020*ms, "999", "1000")}, want: Verdict{Expected: 2}},
 		{name: "a second before its last publication", kind: legacy,
@@ -239,7 +288,9 @@ func TestJudges_AgreeOn(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			h := &History{Run: settings{Slack: sec, Sleep: 2 * sec, Notifies: true, End: at(60 * sec)}}
+			h := &History{Run: settings{
+				Slack: sec, Sleep: 2 * sec, Wait: 10 * sec, Age: 30 * sec, Notifies: true, End: at(60 * sec),
+			}}
 			h.add(&pageRecord{Page: 1, Kind: tt.kind, IDs: []string{"a"}})
 			if tt.kind != legacy {
 				h.add(&pollRecord{Page: 1, Sent: at(0), At: at(ms), Cursors: map[string]string{"a": "now"},
@@ -259,7 +310,8 @@ func TestJudges_AgreeOn(t *testing.T) {
 			if !reflect.DeepEqual(r.Verdict, tt.want) {
 				t.Errorf("got  %+v\nwant %+v; %q", r.Verdict, tt.want, r.Details)
 			}
-			bad := tt.want.Never+tt.want.Late+tt.want.Invented+tt.want.Disordered+tt.want.Torn+tt.want.Stale+tt.want.Ended > 0
+			bad := tt.want.Never+tt.want.Late+tt.want.Invented+tt.want.Disordered+tt.want.Torn+tt.want.Stale+tt.want.Early+
+				tt.want.Overdue+tt.want.Ended > 0
 			if bad = bad || len(tt.want.Errors) > 0; r.Good() == (bad || r.Expected == 0) {
 				t.Errorf("good: %v", r.Good())
 			}

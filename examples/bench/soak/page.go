@@ -98,11 +98,12 @@ func (p *page) poll(ctx context.Context, query string) error {
 
 // record adds the record of a poll. A legacy page ends with any error, and the others with an invalid answer.
 func (p *page) record(ctx context.Context, r *pollRecord, answer string, err error) {
-	if err != nil && ctx.Err() != nil {
-		return // The page was closed.
-	}
-	r.At, r.Answer = now(), answer
-	if err != nil {
+	r.At, r.Pending = now(), err != nil && ctx.Err() != nil
+	switch {
+	case r.Pending:
+	case err == nil:
+		r.Answer = answer
+	default:
 		r.Error = kindOf(err)
 		r.Ended = p.Kind == legacy || errors.Is(err, errInvalid)
 	}

@@ -21,6 +21,8 @@ type Verdict struct {
 	Disordered int            `json:"disordered"` // deliveries of a stamp that the page had, or of an older one
 	Torn       int            `json:"torn"`       // deliveries whose data nobody had published, or without data
 	Stale      int            `json:"stale"`      // deliveries whose data is older than their stamp
+	Early      int            `json:"early"`      // unchanged answers and ends of streams before the wait was over
+	Overdue    int            `json:"overdue"`    // answers and streams that did not end in time
 	Ended      int            `json:"ended"`      // pages, although the web server had no reason for an error
 	Closed     map[string]int `json:"closed"`     // pages of comet.php's client, by an error that a disturbance explains
 	Failed     map[string]int `json:"failed"`     // requests and publications, by kind; a disturbance explains them
@@ -105,7 +107,8 @@ func (r *Report) detail(format string, args ...any) {
 
 // Good reports whether deliveries were expected, and nothing was missed or wrong.
 func (r *Report) Good() bool {
-	return r.Expected > 0 && r.Missed+r.Invented+r.Disordered+r.Torn+r.Stale+r.Ended+len(r.Errors)+len(r.Problems) == 0
+	return r.Expected > 0 && r.Missed+r.Invented+r.Disordered+r.Torn+r.Stale+r.Early+r.Overdue+
+		r.Ended+len(r.Errors)+len(r.Problems) == 0
 }
 
 func (r *Report) Print(w io.Writer) {
@@ -128,6 +131,8 @@ func (r *Report) Print(w io.Writer) {
 	line("out of order", r.Disordered, "deliveries of what the page had, or of something older")
 	line("torn", r.Torn, "data that nobody had published, or is missing")
 	line("stale", r.Stale, "data that is older than its stamp")
+	line("too early", r.Early, "polls answered unchanged, and streams ended, before their time")
+	line("overdue", r.Overdue, "polls and streams that did not end in time")
 	line("ended", r.Ended, "pages")
 	counts("ended by disturbances", r.Closed)
 	counts("failed by disturbances", r.Failed)

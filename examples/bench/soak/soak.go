@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,12 @@ type Options struct {
 	Usage func(pid int) (Usage, error)
 }
 
-const sleep = 2 * time.Second
+// Polls and streams are short, so that some of them end unchanged.
+const (
+	tries     = 5
+	sleep     = 2 * time.Second
+	streamEnd = 30 * time.Second
+)
 
 // Run starts the server, soaks it and judges it. Every second it calls show with its progress. An error means
 // that the soak itself was not possible; the report says whether something was missed.
@@ -64,7 +70,8 @@ func Run(ctx context.Context, o Options, show func(string)) (_ *Report, _ *Histo
 func (s *soak) start(ctx context.Context, h *host) (err error) {
 	o := s.options
 	s.history.Run = settings{
-		Slack: toMicros(o.Slack), Sleep: toMicros(sleep), Previous: o.Previous != "",
+		Slack: toMicros(o.Slack), Sleep: toMicros(sleep), Wait: toMicros(tries * sleep), Age: toMicros(streamEnd),
+		Previous: o.Previous != "",
 		Notifies: o.Server.HasDaemon() && o.Store != memcached,
 	}
 	if err := s.openStore(ctx, h); err != nil {
@@ -72,8 +79,9 @@ func (s *soak) start(ctx context.Context, h *host) (err error) {
 	}
 	site := launch.Options{
 		Server: o.Server, HoldSocket: true,
-		// Polls and streams are short, so that some of them end unchanged.
-		Settings: map[string]string{"tries": "5", "sleep": sleep.String(), "stream.comment": "5s", "stream.end": "30s"},
+		Settings: map[string]string{
+			"tries": strconv.Itoa(tries), "sleep": sleep.String(), "stream.comment": "5s", "stream.end": streamEnd.String(),
+		},
 	}
 	if strings.HasPrefix(string(o.Server), "apache") {
 		// 500 requests at a time (Debian: 150), besides those of processes that a reload has replaced.

@@ -82,12 +82,16 @@ func TestSoak_DetectsAFaultyServer(t *testing.T) {
 		}},
 		"some answers have another form":             {misspelling, func(r *Report) bool { return r.Ended > 0 }},
 		"some answers have the data of another page": {sharing, func(r *Report) bool { return r.Ended > 0 }},
+		"some unchanged polls are answered at once":  {hasty, func(r *Report) bool { return r.Early > 0 }},
+		"streams end after their first id":           {brief, func(r *Report) bool { return r.Early > 0 }},
+		"unchanged polls are never answered":         {endless, func(r *Report) bool { return r.Overdue > 0 }},
+		"streams never end":                          {ageless, func(r *Report) bool { return r.Overdue > 0 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const patience = 2 * time.Minute // A run is short and random, so it may not meet the fault.
 			for end := time.Now().Add(patience); ; {
-				r := soakHere(t, test.serve, time.Second).judge()
+				r := bothJudge(t, soakHere(t, test.serve, time.Second))
 				if test.found(r) && !r.Good() {
 					return
 				}
@@ -120,7 +124,10 @@ func soakHere(t *testing.T, serve faulty, slack time.Duration) *History {
 	o := Options{Server: "this process", Pages: 40, Time: 5 * time.Second, Slack: slack}
 	f := &fileStore{events: directory}
 	s := &soak{endpoint: server.URL + "/", options: o, store: f, events: newEvents(o.Pages), failures: map[string]int{}}
-	s.history.Run = settings{Slack: toMicros(slack), Sleep: toMicros(time.Second), Notifies: true}
+	s.history.Run = settings{
+		Slack: toMicros(slack), Sleep: toMicros(time.Second), Wait: toMicros(2 * time.Second), Age: toMicros(age),
+		Notifies: true,
+	}
 	s.ways = append(s.byURL(), way{"rewriting", true, func(_ context.Context, id, data string) error {
 		return os.WriteFile(f.file(id), []byte(data), 0o644)
 	}})
@@ -130,6 +137,9 @@ func soakHere(t *testing.T, serve faulty, slack time.Duration) *History {
 	return &s.history
 }
 
+// age is the age at which a stream of a server in this process ends.
+const age = 3 * time.Second
+
 func printed(r *Report) string {
 	var b strings.Builder
 	r.Print(&b)
@@ -137,7 +147,11 @@ func printed(r *Report) string {
 }
 
 func endpoint(t *testing.T, s store.Store) http.Handler {
-	e := core.NewEndpoint(s, core.Options{Location: core.Location{Tries: 5, Sleep: time.Second}})
+	return endpointWith(t, s, core.Options{Location: core.Location{Tries: 2, Sleep: time.Second, StreamEnd: age}})
+}
+
+func endpointWith(t *testing.T, s store.Store, o core.Options) http.Handler {
+	e := core.NewEndpoint(s, o)
 	t.Cleanup(e.Close)
 	return e
 }
@@ -220,6 +234,38 @@ func inventing(_ *testing.T, _ string, correct http.Handler) http.Handler {
 // misspelling renames a member of some answers.
 func misspelling(_ *testing.T, _ string, correct http.Handler) http.Handler {
 	return rewritten(correct, func(body string) string { return strings.Replace(body, `{"s"`, `{"status"`, 1) })
+}
+
+// hasty does not let some polls wait.
+func hasty(_ *testing.T, _ string, correct http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rand.IntN(5) == 0 && r.Header.Get("Accept") == "" {
+			r = r.Clone(r.Context())
+			r.URL.RawQuery += "&wait=0"
+		}
+		correct.ServeHTTP(w, r)
+	})
+}
+
+// brief ends each stream after its first part, as if too many streams were open.
+func brief(t *testing.T, directory string, _ http.Handler) http.Handler {
+	return endpointWith(t, filesIn(directory), core.Options{
+		Location: core.Location{Tries: 2, Sleep: time.Second, StreamEnd: age}, Limits: core.Limits{MaxStreams: 1},
+	})
+}
+
+// endless never answers a poll unchanged.
+func endless(t *testing.T, directory string, _ http.Handler) http.Handler {
+	return endpointWith(t, filesIn(directory), core.Options{
+		Location: core.Location{Tries: 1000, Sleep: time.Second, StreamEnd: age},
+	})
+}
+
+// ageless never ends a stream.
+func ageless(t *testing.T, directory string, _ http.Handler) http.Handler {
+	return endpointWith(t, filesIn(directory), core.Options{
+		Location: core.Location{Tries: 2, Sleep: time.Second, StreamEnd: time.Hour},
+	})
 }
 
 // sharing answers some polls with data that only others have asked for.

@@ -25,15 +25,17 @@ func (p *page) runStream(ctx context.Context) {
 	}
 }
 
-// readStream opens a stream and reads it to its end. It records each event, and an error as the answer after
-// the last one. known are the cursors of the last id that was received.
+// readStream opens a stream and reads it to its end. It records each event, and the end or an error after the
+// last one. known are the cursors of the last id that was received.
 func (p *page) readStream(ctx context.Context, url string, last *string, known map[string]string) (failed error) {
-	r := p.newPoll(now())
-	defer func() {
-		if failed != nil {
-			p.record(ctx, r, "", failed)
-		}
-	}()
+	opened := now()
+	next := func(sent micros) *pollRecord {
+		r := p.newPoll(sent)
+		r.Opened = opened
+		return r
+	}
+	r := next(opened)
+	defer func() { p.record(ctx, r, "", failed) }()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return errors.Wrap(err, "making a request")
@@ -88,7 +90,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 				*last = id
 				maps.Copy(known, p.cursors)
 			}
-			r = p.newPoll(max(r.Sent, r.At)) // The next one is asked for by the answer before.
+			r = next(max(r.Sent, r.At)) // The next one is asked for by the answer before.
 			data, id = "", ""
 		}
 	}
