@@ -29,8 +29,10 @@ func (s *soak) superviseComet(ctx context.Context) (stop func()) {
 			s.comet.Lock()
 			select {
 			case <-s.site.DaemonEnded():
-				s.ended++
-				if err := s.site.StartDaemon(ctx); err != nil {
+				if !s.failedToStart(ctx) {
+					s.ended++
+				}
+				if err := s.startDaemon(ctx); err != nil {
 					s.fail("starting comet-fcgi again", err)
 				}
 			default:
@@ -78,9 +80,28 @@ func (s *soak) startComet(t turn) stop {
 			s.exchanged++
 			t.Target = []string{"this release", "previous release"}[s.exchanged%2]
 		}
-		return s.site.StartDaemon(context.WithoutCancel(t.ctx))
+		return s.startDaemon(context.WithoutCancel(t.ctx))
 	}
 }
+
+func (s *soak) startDaemon(ctx context.Context) error {
+	s.failedStarts = s.countFailedStarts()
+	return s.site.StartDaemon(ctx)
+}
+
+// failedToStart reports whether comet-fcgi, which has ended, did not start because its directory was away.
+func (s *soak) failedToStart(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return launch.Until(ctx, 10*time.Millisecond, nil, func() error { // The log may not have its last line yet.
+		if s.countFailedStarts() == s.failedStarts {
+			return errors.New("comet-fcgi had started")
+		}
+		return nil
+	}) == nil
+}
+
+func (s *soak) countFailedStarts() int { return strings.Count(s.site.Log(), "file.directory: ") }
 
 // programs returns the path of comet-fcgi, and the one where the other release is.
 func (s *soak) programs() (program, other string) {

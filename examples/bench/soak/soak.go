@@ -56,9 +56,8 @@ func Run(ctx context.Context, o Options, show func(string)) (_ *Report, _ *Histo
 	report := s.history.judge()
 	s.complete(report)
 	report.Log = s.site.Log()
-	// It does not start while its directory is away.
-	if byItself := s.ended - strings.Count(report.Log, "file.directory: "); byItself > 0 {
-		report.Problems["comet-fcgi has ended by itself"] = byItself
+	if s.ended > 0 {
+		report.Problems["comet-fcgi has ended by itself"] = s.ended
 	}
 	if err := s.site.Stop(); err != nil {
 		report.Problems["stopping the server: "+err.Error()]++
@@ -120,7 +119,8 @@ type soak struct {
 	disturbances []disturbance
 	history      History
 	comet        sync.Mutex // held while something happens to comet-fcgi
-	ended        int        // how often comet-fcgi has ended by itself
+	ended        int        // how often comet-fcgi has ended by itself, failed starts excluded
+	failedStarts int        // how many the log had when comet-fcgi was last started
 	exchanged    int        // how often the releases have changed
 	used         [2]Usage   // of comet-fcgi, before the pages and after them
 
