@@ -63,6 +63,9 @@ func (s *soak) ofComet() []disturbance {
 			return freeze(s.site.DaemonPID())
 		}},
 		{"descriptors", group, 10 * time.Second, func(t turn) (stop, error) {
+			if s.options.Previous != "" {
+				t.Target = s.release()
+			}
 			return takeDescriptors(s.site.DaemonPID(), t.random.IntN(8))
 		}},
 	}
@@ -78,7 +81,7 @@ func (s *soak) startComet(t turn) stop {
 				return errors.Wrap(err, "exchanging the programs")
 			}
 			s.exchanged++
-			t.Target = []string{"this release", "previous release"}[s.exchanged%2]
+			t.Target = s.release()
 		}
 		return s.startDaemon(context.WithoutCancel(t.ctx))
 	}
@@ -102,6 +105,12 @@ func (s *soak) failedToStart(ctx context.Context) bool {
 }
 
 func (s *soak) countFailedStarts() int { return strings.Count(s.site.Log(), "file.directory: ") }
+
+// previousRelease is the Target of a disturbance of the previous release, or of a restart that started it.
+const previousRelease = "previous release"
+
+// release returns which of the two releases runs, or is about to be started.
+func (s *soak) release() string { return []string{"this release", previousRelease}[s.exchanged%2] }
 
 // programs returns the path of comet-fcgi, and the one where the other release is.
 func (s *soak) programs() (program, other string) {

@@ -38,7 +38,6 @@ type settings struct {
 	Wait     micros `json:"wait"`     // how long a poll waits that is answered unchanged
 	Age      micros `json:"age"`      // at which a stream ends
 	Notifies bool   `json:"notifies"` // A change is noticed at once.
-	Previous bool   `json:"previous"` // A previous release takes turns.
 	End      micros `json:"end"`      // when the pages stopped
 }
 

@@ -128,7 +128,8 @@ class Subscription:
         expected = newest and not self.during(LOSES, newest["start"], at)
         source = [p for p in with_data if json.loads(p["data"]) == data and p["start"] <= at]
         if data is None:
-            unreadable = run["previous"] and self.during(["descriptors"], at - SECOND, at)  # 0.1.0
+            unreadable = any(d["kind"] == "descriptors" and d.get("target") == "previous release"  # 0.1.0
+                             and d["start"] <= at and d["end"] >= at - SECOND for d in disturbances)
             writing = newest and any(p["way"] in ("rewriting", "two at once") and p["start"] <= at and (
                 p["end"] >= at - SECOND or p.get("error") and p["end"] >= newest["start"]) for p in self.published)
             verdict["torn"] += bool(expected and not unreadable and not writing)

@@ -76,9 +76,11 @@ func (s *subscription) judgeData(d delivery) {
 }
 
 // mayLackData reports whether the event may have had no data: a program was writing the file, or failed to.
-// Version 0.1.0 left data out if it had no descriptor.
+// The previous release, 0.1.0, left data out if it had no descriptor.
 func (s *subscription) mayLackData(d delivery, newest *publication) bool {
-	if s.Run.Previous && s.during([]string{"descriptors"}, d.poll.At-second, d.poll.At) {
+	if slices.ContainsFunc(s.Disturbances, func(o *disturbanceRecord) bool {
+		return o.Kind == "descriptors" && o.Target == previousRelease && o.Start <= d.poll.At && o.End >= d.poll.At-second
+	}) {
 		return true
 	}
 	return slices.ContainsFunc(s.published, func(p *publication) bool {

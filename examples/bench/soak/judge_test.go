@@ -191,6 +191,18 @@ func TestJudges_AgreeOn(t *testing.T) {
 			disturbances: []*disturbanceRecord{during("descriptors", 500*ms, 1200*ms)},
 			polls:        []*pollRecord{withData(got(1001*ms, start, cursor(sec)), "")},
 			want:         Verdict{Expected: 1, Torn: 1}},
+		{name: "no data, because the previous release had no descriptors", kind: precise,
+			published: []*publication{publishedData(sec, `{"n":1}`)},
+			disturbances: []*disturbanceRecord{{
+				Kind: "descriptors", Target: previousRelease, Start: at(500 * ms), End: at(1200 * ms),
+			}},
+			polls: []*pollRecord{withData(got(1001*ms, start, cursor(sec)), "")}, want: Verdict{Expected: 1}},
+		{name: "no data, after the previous release had no descriptors", kind: precise,
+			published: []*publication{publishedData(1900*ms, `{"n":1}`)},
+			disturbances: []*disturbanceRecord{{
+				Kind: "descriptors", Target: previousRelease, Start: at(500 * ms), End: at(900 * ms),
+			}},
+			polls: []*pollRecord{withData(got(1901*ms, start, cursor(1900*ms)), "")}, want: Verdict{Expected: 1, Torn: 1}},
 		{name: "data of an earlier publication", kind: precise,
 			published: []*publication{publishedData(sec, `{"n":1}`), publishedData(2*sec, `{"n":2}`)},
 			polls: []*pollRecord{withData(got(1001*ms, start, cursor(sec)), `{"n":1}`),

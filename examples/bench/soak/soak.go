@@ -70,7 +70,6 @@ func (s *soak) start(ctx context.Context, h *host) (err error) {
 	o := s.options
 	s.history.Run = settings{
 		Slack: toMicros(o.Slack), Sleep: toMicros(sleep), Wait: toMicros(tries * sleep), Age: toMicros(streamEnd),
-		Previous: o.Previous != "",
 		Notifies: o.Server.HasDaemon() && o.Store != memcached,
 	}
 	if err := s.openStore(ctx, h); err != nil {
