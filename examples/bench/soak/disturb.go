@@ -18,11 +18,11 @@ type disturbance struct {
 	kind    string
 	group   string        // Only one of a group is disturbed at a time.
 	longest time.Duration // how long it lasts at most
-	start   func(turn) (stop, error)
+	start   func(occurrence) (stop, error)
 }
 
-// turn is one time that a disturbance happens.
-type turn struct {
+// occurrence is one time that a disturbance happens.
+type occurrence struct {
 	*disturbanceRecord // its record
 	ctx                context.Context
 	random             *rand.Rand
@@ -34,7 +34,7 @@ type stop func() error
 // then returns a stop that does not fail.
 func then(end func()) (stop, error) { return func() error { end(); return nil }, nil }
 
-// harmless are the kinds that no page may notice.
+// harmless are the kinds that must affect no page.
 var harmless = []string{"restart", "reload"}
 
 // chooseDisturbances returns those of Options.Disturb.
@@ -97,7 +97,7 @@ func (s *soak) disturb(ctx context.Context, d disturbance, r *rand.Rand, lasts t
 		defer s.comet.Unlock()
 	}
 	record := &disturbanceRecord{Kind: d.kind, Start: now()}
-	err := d.run(turn{record, ctx, r}, lasts)
+	err := d.run(occurrence{record, ctx, r}, lasts)
 	record.End = now()
 	s.history.add(record)
 	if err != nil && ctx.Err() == nil {
@@ -105,12 +105,12 @@ func (s *soak) disturb(ctx context.Context, d disturbance, r *rand.Rand, lasts t
 	}
 }
 
-func (d disturbance) run(t turn, lasts time.Duration) (err error) {
+func (d disturbance) run(o occurrence, lasts time.Duration) (err error) {
 	defer recoverFatal(&err)
-	end, err := d.start(t)
+	end, err := d.start(o)
 	if end == nil {
 		return err
 	}
-	_ = launch.Sleep(t.ctx, lasts)
+	_ = launch.Sleep(o.ctx, lasts)
 	return errors.Join(err, end()) // It must be ended in any case.
 }

@@ -53,27 +53,27 @@ func (s *soak) ofComet() []disturbance {
 	}
 	const group = cometGroup
 	return []disturbance{
-		{"restart", group, 0, func(t turn) (stop, error) {
-			return s.startComet(t), s.site.StopDaemon()
+		{"restart", group, 0, func(o occurrence) (stop, error) {
+			return s.startComet(o), s.site.StopDaemon()
 		}},
-		{"kill", group, time.Second, func(t turn) (stop, error) {
-			return s.startComet(t), s.site.Kill()
+		{"kill", group, time.Second, func(o occurrence) (stop, error) {
+			return s.startComet(o), s.site.Kill()
 		}},
-		{"stop comet-fcgi", group, 20 * time.Second, func(t turn) (stop, error) {
+		{"stop comet-fcgi", group, 20 * time.Second, func(o occurrence) (stop, error) {
 			return freeze(s.site.DaemonPID())
 		}},
-		{"descriptors", group, 10 * time.Second, func(t turn) (stop, error) {
+		{"descriptors", group, 10 * time.Second, func(o occurrence) (stop, error) {
 			if s.options.Previous != "" {
-				t.Target = s.release()
+				o.Target = s.release()
 			}
-			return takeDescriptors(s.site.DaemonPID(), t.random.IntN(8))
+			return takeDescriptors(s.site.DaemonPID(), o.random.IntN(8))
 		}},
 	}
 }
 
 // startComet returns a function that starts comet-fcgi again. If there is a previous release, the two take
 // turns.
-func (s *soak) startComet(t turn) stop {
+func (s *soak) startComet(o occurrence) stop {
 	return func() error {
 		if s.options.Previous != "" {
 			program, other := s.programs()
@@ -81,9 +81,9 @@ func (s *soak) startComet(t turn) stop {
 				return errors.Wrap(err, "exchanging the programs")
 			}
 			s.exchanged++
-			t.Target = s.release()
+			o.Target = s.release()
 		}
-		return s.startDaemon(context.WithoutCancel(t.ctx))
+		return s.startDaemon(context.WithoutCancel(o.ctx))
 	}
 }
 

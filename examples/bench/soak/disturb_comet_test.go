@@ -46,7 +46,7 @@ func TestSuperviseComet_CountsCrashesButNotFailedStarts(t *testing.T) {
 	s.comet.Lock()
 	must(site.StopDaemon())
 	must(os.Rename(site.Events, site.Events+"-away"))
-	must(s.startComet(turn{ctx: t.Context()})())
+	must(s.startComet(occurrence{ctx: t.Context()})())
 	s.comet.Unlock()
 	until(func() bool { return s.countFailedStarts() >= 3 })
 

@@ -12,10 +12,10 @@ import (
 // disturbHere disturbs nothing real for a minute, and returns the history.
 func disturbHere(t *testing.T, seed uint64) *soak {
 	t.Helper()
-	start := func(t turn) (stop, error) {
-		t.Ahead = micros(t.random.Int64N(1000))
+	start := func(o occurrence) (stop, error) {
+		o.Ahead = micros(o.random.Int64N(1000))
 		return func() error {
-			if t.Kind == "d" {
+			if o.Kind == "d" {
 				return errors.New("it cannot be ended")
 			}
 			return nil

@@ -16,7 +16,8 @@ const (
 	hold = 8 * second
 )
 
-// judge judges the history. judge.py does the same, and shares nothing with it.
+// judge judges the history. judge.py does the same, and shares no code with it. What a disturbance may cause
+// is in both, from the manual.
 func (h *History) judge() *Report {
 	h.mu.Lock()
 	defer h.mu.Unlock()

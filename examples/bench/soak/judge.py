@@ -3,7 +3,9 @@
 
 Usage: judge.py FILE. The file is a JSON object: the run, its pages, their polls with the answers (a message of a
 stream is one, too), the publications with the stamps that their publishers found afterwards, and the disturbances.
-Times are microseconds since 1970. The verdict is printed as JSON. It shares nothing with the judge in Go.
+Times are microseconds since 1970. The verdict is printed as JSON.
+
+It shares no code with the judge in Go. What a disturbance may cause is in both, from the manual.
 """
 import collections, json, sys
 

@@ -26,7 +26,7 @@ type Options struct {
 	Pages    int           // at least 2; every second one is a legacy page
 	Time     time.Duration // how long the others publish and disturb
 	Slack    time.Duration // how much later than promised an answer may come, because the machine is busy
-	Disturb  []string      // kinds of disturbances, or "all"; by default only what no page may notice
+	Disturb  []string      // kinds of disturbances, or "all"; by default only those that must affect no page
 	Seed     uint64        // chooses the disturbances
 	Previous string        // the path of an earlier comet-fcgi, which takes turns with this one
 	// Usage, if not nil, measures a process before the pages and after them, which can take a minute.

@@ -10,7 +10,7 @@ import (
 
 // eventStore is where the events of a run are kept.
 type eventStore interface {
-	// configure tells the site where the events are.
+	// configure sets where the site finds the events.
 	configure(o *launch.Options)
 	// ways are the ways to publish, besides those by URL.
 	ways(site *launch.Site) []way

@@ -98,10 +98,10 @@ func (f *fileStore) disturbances(s *soak) []disturbance {
 		{"read-only", group, 10 * time.Second, f.makeReadOnly},
 		{"away", group, 10 * time.Second, f.moveAway},
 		{"replaced", group, time.Second, f.replace},
-		{clockKind, clockKind, 3 * time.Second, func(t turn) (stop, error) { return f.setClock(s, t) }},
+		{clockKind, clockKind, 3 * time.Second, func(o occurrence) (stop, error) { return f.setClock(s, o) }},
 	}
 	if s.options.Server.HasDaemon() {
-		all = append(all, disturbance{"overflow", group, 2 * time.Second, func(turn) (stop, error) {
+		all = append(all, disturbance{"overflow", group, 2 * time.Second, func(occurrence) (stop, error) {
 			s.comet.Lock()
 			thaw, err := freeze(s.site.DaemonPID())
 			if err != nil {
@@ -115,7 +115,7 @@ func (f *fileStore) disturbances(s *soak) []disturbance {
 }
 
 // fill fills the file system.
-func (f *fileStore) fill(turn) (stop, error) {
+func (f *fileStore) fill(occurrence) (stop, error) {
 	path := filepath.Join(f.mount, "filler")
 	if err := os.WriteFile(path, make([]byte, mountSize), 0o600); !errors.Is(err, unix.ENOSPC) {
 		return nil, errors.Errorf("the file system is not full: %v", err)
@@ -123,26 +123,26 @@ func (f *fileStore) fill(turn) (stop, error) {
 	return func() error { return errors.Wrap(os.Remove(path), "emptying the file system") }, nil
 }
 
-func (f *fileStore) makeReadOnly(t turn) (stop, error) {
+func (f *fileStore) makeReadOnly(o occurrence) (stop, error) {
 	remount := func(flags uintptr) error {
 		return errors.Wrap(unix.Mount("", f.mount, "", unix.MS_REMOUNT|flags, ""), "remounting the file system")
 	}
-	ctx, cancel := context.WithTimeout(t.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(o.ctx, 10*time.Second)
 	defer cancel()
 	// It fails while a file is being written.
 	err := launch.Until(ctx, 5*time.Millisecond, nil, func() error { return remount(unix.MS_RDONLY) })
 	return func() error { return remount(0) }, err
 }
 
-func (f *fileStore) moveAway(turn) (stop, error) {
+func (f *fileStore) moveAway(occurrence) (stop, error) {
 	away := filepath.Join(f.mount, "away")
 	move := func(from, to string) error { return errors.Wrap(os.Rename(from, to), "moving the directory") }
 	return func() error { return move(away, f.events) }, move(f.events, away)
 }
 
 // replace moves the directory away, and puts a copy in its place.
-func (f *fileStore) replace(turn) (stop, error) {
-	moveBack, err := f.moveAway(turn{})
+func (f *fileStore) replace(occurrence) (stop, error) {
+	moveBack, err := f.moveAway(occurrence{})
 	if err != nil {
 		return nil, err
 	}
@@ -177,20 +177,20 @@ func (f *fileStore) flood() error {
 
 // setClock gives some files the times that they would get while the clock is set forward for a while. (The
 // kernel sets the times of files, and its clock is the machine's.)
-func (f *fileStore) setClock(s *soak, t turn) (stop, error) {
+func (f *fileStore) setClock(s *soak, o occurrence) (stop, error) {
 	const files, most = 6, 6
-	ahead := time.Duration(1+t.random.IntN(most)) * time.Second
+	ahead := time.Duration(1+o.random.IntN(most)) * time.Second
 	chosen := make([]string, files)
-	for i, n := range t.random.Perm(len(s.events.quiet))[:files] {
+	for i, n := range o.random.Perm(len(s.events.quiet))[:files] {
 		chosen[i] = s.events.quiet[n]
 	}
-	t.Target, t.Ahead = strings.Join(chosen, ","), toMicros(ahead)
+	o.Target, o.Ahead = strings.Join(chosen, ","), toMicros(ahead)
 	publish := func(ahead time.Duration) error {
 		for _, id := range chosen {
-			if _, err := f.stamp(t.ctx, id); err != nil {
+			if _, err := f.stamp(o.ctx, id); err != nil {
 				continue // This program would become the owner of a new file.
 			}
-			s.publish(t.ctx, way{"clock", false, func(context.Context, string, string) error {
+			s.publish(o.ctx, way{"clock", false, func(context.Context, string, string) error {
 				set := time.Now().Add(ahead)
 				return errors.Wrap(os.Chtimes(f.file(id), set, set), "setting the time of a file")
 			}}, id)

@@ -22,7 +22,7 @@ func TestFileStore_DisturbsItsFileSystem(t *testing.T) {
 	}
 	write := func() error { return os.WriteFile(f.file("a"), []byte("data"), 0o644) }
 	for name, test := range map[string]struct {
-		start func(turn) (stop, error)
+		start func(occurrence) (stop, error)
 		want  error
 	}{
 		"full":      {f.fill, unix.ENOSPC},
@@ -34,7 +34,7 @@ func TestFileStore_DisturbsItsFileSystem(t *testing.T) {
 			t.Fatalf("before %s: %v", name, err)
 		}
 		before, _ := f.stamp(t.Context(), "a")
-		end, err := test.start(turn{&disturbanceRecord{}, t.Context(), rand.New(rand.NewPCG(1, 1))})
+		end, err := test.start(occurrence{&disturbanceRecord{}, t.Context(), rand.New(rand.NewPCG(1, 1))})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

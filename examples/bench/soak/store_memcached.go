@@ -47,11 +47,11 @@ func (m *memcachedStore) stamp(ctx context.Context, id string) (stamp micros, _ 
 
 func (m *memcachedStore) disturbances(*soak) []disturbance {
 	return []disturbance{
-		{"memcached", "store", 3 * time.Second, func(t turn) (stop, error) {
+		{"memcached", "store", 3 * time.Second, func(o occurrence) (stop, error) {
 			m.server.Kill()
 			return then(m.server.Restart)
 		}},
-		{"stop store", "store", 20 * time.Second, func(t turn) (stop, error) {
+		{"stop store", "store", 20 * time.Second, func(o occurrence) (stop, error) {
 			return then(m.server.Freeze())
 		}},
 	}

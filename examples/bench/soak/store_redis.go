@@ -50,14 +50,14 @@ func openRedis(ctx context.Context, h *host) (*redisStore, error) {
 	r.more = []disturbance{
 		r.stop(func() {}),
 		// comet-fcgi notices the last of the hanging connections after some seconds.
-		{"hang", "store", 10 * time.Second, func(turn) (stop, error) {
+		{"hang", "store", 10 * time.Second, func(occurrence) (stop, error) {
 			proxy.Stall()
 			return then(func() {})
 		}},
-		{clockKind, "store", 10 * time.Second, func(t turn) (stop, error) {
+		{clockKind, "store", 10 * time.Second, func(o occurrence) (stop, error) {
 			const most = 10
-			ahead := time.Duration(1+t.random.IntN(most)) * time.Second
-			t.Ahead = toMicros(ahead)
+			ahead := time.Duration(1+o.random.IntN(most)) * time.Second
+			o.Ahead = toMicros(ahead)
 			server.SetAhead(ahead)
 			return then(func() { server.SetAhead(0) })
 		}},
@@ -71,7 +71,7 @@ func openSentinel(ctx context.Context, h *host) (*redisStore, error) {
 	r := &redisStore{
 		servers: replicated.Servers[:], addresses: replicated.Sentinels, master: servertest.MasterName,
 		more: []disturbance{
-			{"failover", "store", 5 * time.Second, func(turn) (stop, error) { return then(replicated.Failover()) }},
+			{"failover", "store", 5 * time.Second, func(occurrence) (stop, error) { return then(replicated.Failover()) }},
 		},
 	}
 	return r, r.connect(ctx, h, goredis.UniversalOptions{Addrs: r.addresses, MasterName: r.master})
@@ -84,16 +84,16 @@ func openCluster(ctx context.Context, h *host) (*redisStore, error) {
 	owners := map[string]int{}
 	r.more = []disturbance{
 		r.stop(servers.WaitUntilComplete), // The others count it as failed for some seconds more.
-		{"move", "store", 5 * time.Second, func(t turn) (stop, error) {
-			id := fmt.Sprintf("busy-%d", t.random.IntN(busyEvents))
-			t.Target = id
+		{"move", "store", 5 * time.Second, func(o occurrence) (stop, error) {
+			id := fmt.Sprintf("busy-%d", o.random.IntN(busyEvents))
+			o.Target = id
 			from, moved := owners[id]
 			if !moved {
 				from = servers.Owner(key(id))
 			}
-			to := (from + 1 + t.random.IntN(len(servers.Servers)-1)) % len(servers.Servers)
-			half := time.Duration(t.random.IntN(2000)) * time.Millisecond
-			servers.Move(key(id), from, to, func() { _ = launch.Sleep(t.ctx, half) })
+			to := (from + 1 + o.random.IntN(len(servers.Servers)-1)) % len(servers.Servers)
+			half := time.Duration(o.random.IntN(2000)) * time.Millisecond
+			servers.Move(key(id), from, to, func() { _ = launch.Sleep(o.ctx, half) })
 			owners[id] = to
 			return nil, nil
 		}},
@@ -133,7 +133,7 @@ func (r *redisStore) stamp(ctx context.Context, id string) (micros, error) {
 
 func (r *redisStore) disturbances(*soak) []disturbance {
 	return append([]disturbance{
-		{"flush", "store", 0, func(turn) (stop, error) {
+		{"flush", "store", 0, func(occurrence) (stop, error) {
 			for _, server := range r.servers {
 				if server.IsMaster() {
 					server.Do("FLUSHALL")
@@ -147,8 +147,8 @@ func (r *redisStore) disturbances(*soak) []disturbance {
 // stop lets one of the servers not answer for some time, until all have recovered. (The Sentinels would
 // replace a master.)
 func (r *redisStore) stop(recovered func()) disturbance {
-	return disturbance{"stop store", "store", 20 * time.Second, func(t turn) (stop, error) {
-		thaw := r.servers[t.random.IntN(len(r.servers))].Freeze()
+	return disturbance{"stop store", "store", 20 * time.Second, func(o occurrence) (stop, error) {
+		thaw := r.servers[o.random.IntN(len(r.servers))].Freeze()
 		return then(func() { thaw(); recovered() })
 	}}
 }
