@@ -10,10 +10,14 @@ import (
 	"github.com/pkg/errors"
 )
 
-// texts are those of a release beside the examples. Links between them and to the examples work.
+// texts are those of a release beside the examples, and their pictures. They have the paths of the
+// repository, so that their links work. Only links to source code lead nowhere.
 var texts = []string{
-	"LICENSE", "README.md", "cgi/README.md", "fcgi/README.md", "conf/README.md", "conf/comet.yaml", "core/README.md",
-	"core/store/memcached/README.md", "core/store/redis/README.md",
+	"LICENSE", "README.md", ".github/CHANGELOG.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md",
+	".github/demo-dark.png", ".github/demo-light.png", ".github/overview.svg",
+	"cgi/README.md", "fcgi/README.md", "conf/README.md", "conf/comet.yaml", "core/README.md",
+	"core/store/memcached/README.md", "core/store/redis/README.md", "core/store/redis/publish.lua",
+	"examples/bench/README.md", "examples/bench/chart.svg", "examples/package/README.md",
 }
 
 // developing are the directories below examples that users do not need.
@@ -26,8 +30,8 @@ func (r *release) documents() ([]file, error) {
 		return nil, err
 	}
 	all := []file{licences}
-	add := func(source, name string) error {
-		data, err := os.ReadFile(filepath.Join(r.root, source))
+	add := func(name string) error {
+		data, err := os.ReadFile(filepath.Join(r.root, name))
 		if err != nil {
 			return errors.WithStack(err)
 		}
@@ -38,11 +42,8 @@ func (r *release) documents() ([]file, error) {
 		all = append(all, file{name, mode, data})
 		return nil
 	}
-	if err := add(".github/CHANGELOG.md", "CHANGELOG.md"); err != nil {
-		return nil, err
-	}
 	for _, name := range texts {
-		if err := add(name, name); err != nil {
+		if err := add(name); err != nil {
 			return nil, err
 		}
 	}
@@ -68,7 +69,7 @@ func (r *release) documents() ([]file, error) {
 		if tracked != nil && !tracked[name] {
 			return nil
 		}
-		return add(name, name)
+		return add(name)
 	})
 	return all, err
 }
