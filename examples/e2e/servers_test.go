@@ -44,9 +44,6 @@ func TestEveryServer_EndsUnchangedPoll(t *testing.T) {
 
 // The default time-out of the servers is 60 s, of mod_fcgid 40 s. The example files raise it.
 func TestEveryServer_AllowsWaitOf65Seconds(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes 65 s")
-	}
 	t.Parallel()
 	o := launch.Options{Settings: map[string]string{"tries": "65", "sleep": "1"}}
 	forEachServer(t, launch.Servers(), o, func(t *testing.T, site *launch.Site) {
