@@ -7,23 +7,29 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"novcomet/core/servertest"
+	"novcomet/examples/bench/soak"
 )
 
 // perSecondElsewhere is how many publications per second have events that nobody waits for.
 const perSecondElsewhere = 20_000
 
 // measureStore measures two comet-fcgi that share a Redis.
-func (b *bench) measureStore(ctx context.Context) error {
-	server, err := startRedis(ctx, b.scratch)
-	if err != nil {
-		return err
-	}
-	defer server.stop()
+func (b *bench) measureStore(ctx context.Context) (failed error) {
+	h := &soak.Host{}
+	defer h.Close()
+	defer soak.RecoverFatal(&failed)
+	address := servertest.StartRedis(h, servertest.RedisOptions{}).Address()
+	r := goredis.NewClient(&goredis.Options{Addr: address, Protocol: 2, DisableIdentity: true})
+	defer r.Close()
 	var both [2]*subject
 	for i := range both {
 		s := &subject{name: cometFCGI, socket: filepath.Join(b.scratch, fmt.Sprint("sock", i))}
 		defer s.stop()
-		if err := b.run(ctx, s, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+server.address); err != nil {
+		if err := b.run(ctx, s, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+address); err != nil {
 			return err
 		}
 		both[i] = s
@@ -36,7 +42,7 @@ func (b *bench) measureStore(ctx context.Context) error {
 		return err
 	}
 	b.show(many, "waiting")
-	return b.measureElsewhere(ctx, both[0], server, many)
+	return b.measureElsewhere(ctx, both[0], r, many)
 }
 
 // measureOther measures how soon a client of one comet-fcgi has its answer when the other one publishes.
@@ -53,7 +59,7 @@ func (b *bench) measureOther(ctx context.Context, one, other *subject, m *measur
 
 // measureElsewhere measures what clients cost that wait for an event each, first without publications, then
 // while events are published that nobody waits for.
-func (b *bench) measureElsewhere(ctx context.Context, s *subject, server *redisServer, m *measurement) error {
+func (b *bench) measureElsewhere(ctx context.Context, s *subject, r *goredis.Client, m *measurement) error {
 	var err error
 	if s.unused, err = s.usage(); err != nil {
 		return err
@@ -75,7 +81,7 @@ func (b *bench) measureElsewhere(ctx context.Context, s *subject, server *redisS
 	var failed error
 	var elsewhere sync.WaitGroup
 	start := time.Now()
-	elsewhere.Go(func() { published, failed = server.publishElsewhere(publishing, perSecondElsewhere) })
+	elsewhere.Go(func() { published, failed = publishElsewhere(publishing, r, perSecondElsewhere) })
 	err = b.idle(ctx, []*crowd{c}, "_elsewhere")
 	stop()
 	elsewhere.Wait()

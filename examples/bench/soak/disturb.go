@@ -106,7 +106,7 @@ func (s *soak) disturb(ctx context.Context, d disturbance, r *rand.Rand, lasts t
 }
 
 func (d disturbance) run(o occurrence, lasts time.Duration) (err error) {
-	defer recoverFatal(&err)
+	defer RecoverFatal(&err)
 	end, err := d.start(o)
 	if end == nil {
 		return err

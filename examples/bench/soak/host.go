@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// host lets package servertest start its servers outside of a test.
-type host struct {
+// Host lets package servertest start its servers outside of a test.
+type Host struct {
 	testing.TB // not set; the methods that servertest calls are below
 	cleanups   []func()
 }
@@ -15,12 +15,12 @@ type host struct {
 // fatal is what Fatal panics with: the reason why a server could not be used.
 type fatal string
 
-func (h *host) Helper()                           {}
-func (h *host) Cleanup(f func())                  { h.cleanups = append(h.cleanups, f) }
-func (h *host) Fatal(values ...any)               { panic(fatal(fmt.Sprint(values...))) }
-func (h *host) Fatalf(format string, args ...any) { panic(fatal(fmt.Sprintf(format, args...))) }
+func (h *Host) Helper()                           {}
+func (h *Host) Cleanup(f func())                  { h.cleanups = append(h.cleanups, f) }
+func (h *Host) Fatal(values ...any)               { panic(fatal(fmt.Sprint(values...))) }
+func (h *Host) Fatalf(format string, args ...any) { panic(fatal(fmt.Sprintf(format, args...))) }
 
-func (h *host) TempDir() string {
+func (h *Host) TempDir() string {
 	directory, err := os.MkdirTemp("", "novcomet-soak-")
 	if err != nil {
 		h.Fatal(err)
@@ -32,8 +32,8 @@ func (h *host) TempDir() string {
 	return directory
 }
 
-// recoverFatal turns Fatal into an error of the function that defers it.
-func recoverFatal(err *error) {
+// RecoverFatal turns Fatal into an error of the function that defers it.
+func RecoverFatal(err *error) {
 	switch reason := recover().(type) {
 	case nil:
 	case fatal:
@@ -43,7 +43,8 @@ func recoverFatal(err *error) {
 	}
 }
 
-func (h *host) close() {
+// Close ends what was started.
+func (h *Host) Close() {
 	for i := len(h.cleanups) - 1; i >= 0; i-- {
 		h.cleanups[i]()
 	}

@@ -43,9 +43,9 @@ const (
 // Run starts the server, soaks it and judges it. Every second it calls show with its progress. An error means
 // that the soak itself was not possible; the report says whether something was missed.
 func Run(ctx context.Context, o Options, show func(string)) (_ *Report, _ *History, failed error) {
-	h := &host{}
-	defer h.close()
-	defer recoverFatal(&failed)
+	h := &Host{}
+	defer h.Close()
+	defer RecoverFatal(&failed)
 	s := &soak{options: o, events: newEvents(o.Pages), failures: map[string]int{}}
 	if err := s.start(ctx, h); err != nil {
 		return nil, nil, err
@@ -66,7 +66,7 @@ func Run(ctx context.Context, o Options, show func(string)) (_ *Report, _ *Histo
 }
 
 // start starts the servers, and prepares what the soak does with them.
-func (s *soak) start(ctx context.Context, h *host) (err error) {
+func (s *soak) start(ctx context.Context, h *Host) (err error) {
 	o := s.options
 	s.history.Run = settings{
 		Slack: toMicros(o.Slack), Sleep: toMicros(sleep), Wait: toMicros(tries * sleep), Age: toMicros(streamEnd),

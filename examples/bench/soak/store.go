@@ -31,7 +31,7 @@ const (
 // Stores returns the names of the stores.
 func Stores() []string { return []string{filesStore, redis, sentinel, cluster, memcached} }
 
-func (s *soak) openStore(ctx context.Context, h *host) (err error) {
+func (s *soak) openStore(ctx context.Context, h *Host) (err error) {
 	switch s.options.Store {
 	case filesStore:
 		s.store, err = openFiles(h, len(s.options.Disturb) > 0)

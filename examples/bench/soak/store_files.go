@@ -27,7 +27,7 @@ type fileStore struct {
 
 const mountSize = 4 << 20 // bytes
 
-func openFiles(h *host, disturb bool) (*fileStore, error) {
+func openFiles(h *Host, disturb bool) (*fileStore, error) {
 	if !disturb {
 		return &fileStore{}, nil
 	}

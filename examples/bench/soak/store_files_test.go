@@ -14,8 +14,8 @@ func TestFileStore_DisturbsItsFileSystem(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("NOT RUN: it mounts a file system, so it needs root")
 	}
-	h := &host{}
-	defer h.close()
+	h := &Host{}
+	defer h.Close()
 	f, err := openFiles(h, true)
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 // memcachedStore keeps the events in one memcached.
 type memcachedStore struct{ server *servertest.Memcached }
 
-func openMemcached(h *host) *memcachedStore { return &memcachedStore{servertest.StartMemcached(h)} }
+func openMemcached(h *Host) *memcachedStore { return &memcachedStore{servertest.StartMemcached(h)} }
 
 func (m *memcachedStore) configure(o *launch.Options) {
 	o.Settings["store"] = memcached

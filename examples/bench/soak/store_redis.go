@@ -26,7 +26,7 @@ type redisStore struct {
 }
 
 // connect reads publish.lua, and connects the publishers.
-func (r *redisStore) connect(ctx context.Context, h *host, o goredis.UniversalOptions) error {
+func (r *redisStore) connect(ctx context.Context, h *Host, o goredis.UniversalOptions) error {
 	source, err := launch.Source(ctx)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (r *redisStore) connect(ctx context.Context, h *host, o goredis.UniversalOp
 }
 
 // openRedis starts one server. comet-fcgi reaches it by a proxy, which can leave connections hanging.
-func openRedis(ctx context.Context, h *host) (*redisStore, error) {
+func openRedis(ctx context.Context, h *Host) (*redisStore, error) {
 	server := servertest.StartRedis(h, servertest.RedisOptions{SettableClock: true})
 	proxy := servertest.StartProxy(h, server.Address())
 	r := &redisStore{servers: []*servertest.Redis{server}, addresses: []string{proxy.Address}}
@@ -66,7 +66,7 @@ func openRedis(ctx context.Context, h *host) (*redisStore, error) {
 }
 
 // openSentinel starts a master, its replica and three Sentinels.
-func openSentinel(ctx context.Context, h *host) (*redisStore, error) {
+func openSentinel(ctx context.Context, h *Host) (*redisStore, error) {
 	replicated := servertest.StartReplicated(h, servertest.RedisOptions{}, servertest.RedisOptions{})
 	r := &redisStore{
 		servers: replicated.Servers[:], addresses: replicated.Sentinels, master: servertest.MasterName,
@@ -78,7 +78,7 @@ func openSentinel(ctx context.Context, h *host) (*redisStore, error) {
 }
 
 // openCluster starts a Cluster of three masters.
-func openCluster(ctx context.Context, h *host) (*redisStore, error) {
+func openCluster(ctx context.Context, h *Host) (*redisStore, error) {
 	servers := servertest.StartCluster(h, servertest.RedisOptions{}, servertest.RedisOptions{}, servertest.RedisOptions{})
 	r := &redisStore{servers: servers.Servers, addresses: servers.Addresses()}
 	owners := map[string]int{}
