@@ -2,6 +2,7 @@
 package conftest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,7 +51,7 @@ func cut(path, words string, after int) error {
 	}
 	at := strings.Index(string(text), words)
 	if at < 0 {
-		return errors.Errorf("%s has no %q", path, words)
+		return fmt.Errorf("%s has no %q", path, words)
 	}
 	return errors.WithStack(os.Truncate(path, int64(at+after)))
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -15,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 )
 
 // patience is how long a client waits for an answer.
@@ -41,7 +42,7 @@ type client struct {
 func (c *client) subscribe(id string) error {
 	file, err := os.Stat(c.subject.file(id))
 	if err != nil {
-		return errors.Wrap(err, "reading the stamp of an event")
+		return pkgerrors.Wrap(err, "reading the stamp of an event")
 	}
 	stamp := file.ModTime()
 	c.id, c.cursor = id, fmt.Sprintf("%d.%06d", stamp.Unix(), stamp.Nanosecond()/1000)
@@ -76,7 +77,7 @@ func (c *client) send(query, accept string) error {
 		}
 	}
 	_, err := c.conn.Write(c.subject.dialect.request(query, accept))
-	return errors.Wrap(err, "sending a request")
+	return pkgerrors.Wrap(err, "sending a request")
 }
 
 // connect tries again while the backlog of the listening socket is full.
@@ -84,7 +85,7 @@ func (s *subject) connect() (net.Conn, error) {
 	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		c, err := s.dial()
 		if err == nil || !errors.Is(err, syscall.EAGAIN) || time.Now().After(end) {
-			return c, errors.Wrap(err, "connecting")
+			return c, pkgerrors.Wrap(err, "connecting")
 		}
 	}
 }
@@ -103,7 +104,7 @@ func (c *client) answer() (time.Time, error) {
 	}
 	found := newCursor.FindStringSubmatch(text)
 	if found == nil {
-		return at, errors.Errorf("a poll was answered %q", text)
+		return at, fmt.Errorf("a poll was answered %q", text)
 	}
 	c.cursor = found[1]
 	return at, nil
@@ -111,12 +112,12 @@ func (c *client) answer() (time.Time, error) {
 
 func (c *client) receive() (text string, at time.Time, err error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		return "", time.Now(), errors.Wrap(err, "waiting for an answer")
+		return "", time.Now(), pkgerrors.Wrap(err, "waiting for an answer")
 	}
 	for n := 0; ; {
 		read, err := c.conn.Read(c.buffer[n:])
 		if err != nil {
-			return "", time.Now(), errors.Wrap(err, "waiting for an answer")
+			return "", time.Now(), pkgerrors.Wrap(err, "waiting for an answer")
 		}
 		n += read
 		if body, complete := c.subject.dialect.body(c.buffer[:n]); complete {
@@ -197,5 +198,5 @@ func (c *client) line(text string) (time.Time, error) {
 			return time.Now(), nil
 		}
 	}
-	return time.Now(), errors.Wrap(err, "reading a stream")
+	return time.Now(), pkgerrors.Wrap(err, "reading a stream")
 }

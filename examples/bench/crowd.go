@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -51,7 +52,7 @@ func (c *crowd) poll(ctx context.Context) error {
 		err := waitUntil(ctx, interval, func() error {
 			n, err := c.waiting()
 			if err == nil && n < sent {
-				err = errors.Errorf("%d of %d clients wait", n, sent)
+				err = fmt.Errorf("%d of %d clients wait", n, sent)
 			}
 			return err
 		})

@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +20,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 	"github.com/spf13/pflag"
 
 	"novcomet/examples/internal/launch"
@@ -61,11 +62,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.time,
-		errors.Errorf("not done within %v: raise --time, or measure less (--waiters, --rounds)", o.time))
+		fmt.Errorf("not done within %v: raise --time, or measure less (--waiters, --rounds)", o.time))
 	defer cancel()
 	b := &bench{options: o, report: newReport(ctx, o), progress: newProgress(stderr)}
 	if b.scratch, err = os.MkdirTemp("", temporary); err != nil {
-		return errors.Wrap(err, "making a temporary directory")
+		return pkgerrors.Wrap(err, "making a temporary directory")
 	}
 	defer os.RemoveAll(b.scratch)
 	switch o.mode {
@@ -109,7 +110,7 @@ func (b *bench) build(ctx context.Context) error {
 	program := filepath.Join(b.scratch, "comet-fcgi")
 	output, err := exec.CommandContext(ctx, "go", "-C", source, "build", "-o", program, "./fcgi").CombinedOutput()
 	if err != nil {
-		return errors.Wrapf(err, "building comet-fcgi: %s", output)
+		return pkgerrors.Wrapf(err, "building comet-fcgi: %s", output)
 	}
 	b.program = program
 	return nil

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pkg/errors"
-
 	"novcomet/examples/internal/launch"
 )
 
@@ -42,7 +40,7 @@ func (b *bench) compare(
 		b.show(m, "starting")
 		s, err := b.start(ctx, program, kind == kept)
 		if err != nil {
-			return errors.WithMessage(err, program)
+			return fmt.Errorf("%s: %w", program, err)
 		}
 		defer s.stop()
 		c, err := newCrowd(s, m, kind == streams)
@@ -64,7 +62,7 @@ func (b *bench) each(crowds []*crowd, what string, measure func(*crowd) error) e
 				const end = 1000
 				err = fmt.Errorf("%w; the end of the log:\n%s", err, log[max(0, len(log)-end):])
 			}
-			return errors.WithMessagef(err, "%s, %s", c.Program, c.Table)
+			return fmt.Errorf("%s, %s: %w", c.Program, c.Table, err)
 		}
 	}
 	return nil

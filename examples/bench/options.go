@@ -1,13 +1,15 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 	"github.com/spf13/pflag"
 
 	"novcomet/examples/bench/soak"
@@ -90,7 +92,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 		return o, err
 	}
 	if flags.NArg() > 0 {
-		return o, errors.Errorf("unknown argument %q: see --help", flags.Arg(0))
+		return o, fmt.Errorf("unknown argument %q: see --help", flags.Arg(0))
 	}
 	for _, mode := range []string{storeMode, serversMode, soakMode} {
 		if flags.Changed(mode) {
@@ -100,7 +102,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	var err error
 	flags.Visit(func(f *pflag.Flag) {
 		if !slices.Contains(append(optionsOf[o.mode], "json", "time"), f.Name) {
-			err = errors.Errorf("--%s has no effect on this measurement: leave out --%s, or see --help", f.Name, f.Name)
+			err = fmt.Errorf("--%s has no effect on this measurement: leave out --%s, or see --help", f.Name, f.Name)
 		}
 	})
 	if err != nil {
@@ -112,7 +114,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	}
 	if *with != "" {
 		if o.with, err = launch.Parse(*with); err != nil {
-			return o, errors.WithMessage(err, "--with")
+			return o, fmt.Errorf("--with: %w", err)
 		}
 	}
 	return o, o.check()
@@ -129,15 +131,15 @@ func (o options) check() error {
 	case o.window < 100*time.Millisecond || o.window > 30*time.Second: // nginx ends a poll after 75 s.
 		return errors.New("--window: give a duration from 100ms to 30s")
 	case o.mode == programsMode && o.with != "" && o.with != launch.Nginx:
-		return errors.Errorf("--with %s: give nginx, or add --servers or --soak", o.with)
+		return fmt.Errorf("--with %s: give nginx, or add --servers or --soak", o.with)
 	case o.only != "" && !slices.Contains(o.programs(), o.only):
-		return errors.Errorf("--only %s: give one of %v", o.only, o.programs())
+		return fmt.Errorf("--only %s: give one of %v", o.only, o.programs())
 	case o.mode == soakMode && o.store != "" && !slices.Contains(soak.Stores(), o.store):
-		return errors.Errorf("--store %s: give one of %v", o.store, soak.Stores())
+		return fmt.Errorf("--store %s: give one of %v", o.store, soak.Stores())
 	case o.mode == storeMode && o.store != "redis":
-		return errors.Errorf("--store %s: give redis", o.store)
+		return fmt.Errorf("--store %s: give redis", o.store)
 	case o.plot != "" && !drawable(o.plot):
-		return errors.Errorf("--plot %s: give a file that ends in .svg", o.plot)
+		return fmt.Errorf("--plot %s: give a file that ends in .svg", o.plot)
 	case o.mode == soakMode && o.soak < 2*time.Second:
 		return errors.New("--soak: give a duration from 2s")
 	case o.pages != 0 && o.pages < 2:
@@ -161,10 +163,10 @@ func (o options) checkFileLimit(option string, clients int) error {
 	const files, others = 2, 100
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return errors.Wrap(err, "reading the limit of open files")
+		return pkgerrors.Wrap(err, "reading the limit of open files")
 	}
 	if most := (min(limit.Max, 1<<20) - others) / files; uint64(clients) > most {
-		return errors.Errorf("%s %d: each takes %d open files, and a process may have %d here (ulimit -Hn): give at most %d",
+		return fmt.Errorf("%s %d: each takes %d open files, and a process may have %d here (ulimit -Hn): give at most %d",
 			option, clients, files, limit.Max, most)
 	}
 	return nil

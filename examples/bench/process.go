@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +39,7 @@ func (p process) bytes(file, field string) (float64, error) {
 			return kib * 1024, errors.Wrap(err, "measuring memory")
 		}
 	}
-	return 0, errors.Errorf("%s has no %s", p.path(file), field)
+	return 0, fmt.Errorf("%s has no %s", p.path(file), field)
 }
 
 // cpu returns the seconds of CPU time that all its threads have used.

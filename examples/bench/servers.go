@@ -28,7 +28,7 @@ func (b *bench) measureServers(ctx context.Context) error {
 		m := b.report.add(table, string(server), 1, serverFigures)
 		b.show(m, "measuring")
 		if err := b.measureServer(ctx, server, m); err != nil {
-			return errors.WithMessage(err, m.Program)
+			return fmt.Errorf("%s: %w", m.Program, err)
 		}
 	}
 	return nil

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pkg/errors"
-
 	"novcomet/examples/bench/soak"
 	"novcomet/examples/internal/launch"
 )
@@ -37,7 +35,7 @@ func (b *bench) runSoak(ctx context.Context, stdout io.Writer) error {
 	result, history, err := soak.Run(ctx, o, b.progress.show)
 	b.progress.done()
 	if err != nil {
-		return errors.WithMessagef(err, "seed %d", o.Seed)
+		return fmt.Errorf("seed %d: %w", o.Seed, err)
 	}
 	fmt.Fprintf(stdout, "%s  %s\n", b.report.Date.Format(time.DateOnly), b.report.Machine)
 	result.Print(stdout)
@@ -57,13 +55,13 @@ func (b *bench) runSoak(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	if !reflect.DeepEqual(result.Verdict, *again) {
-		return errors.Errorf("the judges disagree:\n%+v\njudge.py: %+v", result.Verdict, *again)
+		return fmt.Errorf("the judges disagree:\n%+v\njudge.py: %+v", result.Verdict, *again)
 	}
 	fmt.Fprintln(stdout, "judge.py agrees")
 	if !result.Good() {
 		const end = 2000
 		log := result.Log[max(0, len(result.Log)-end):]
-		return errors.Errorf("something was missed or went wrong; the end of the log:\n%s", log)
+		return fmt.Errorf("something was missed or went wrong; the end of the log:\n%s", log)
 	}
 	return nil
 }

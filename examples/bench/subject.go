@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -12,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 	"golang.org/x/sys/unix"
 
 	"novcomet/examples/internal/launch"
@@ -63,11 +64,11 @@ func (b *bench) start(ctx context.Context, name string, keep bool) (_ *subject, 
 		}
 	}()
 	if s.directory, err = os.MkdirTemp("/dev/shm", temporary); err != nil {
-		return nil, errors.Wrap(err, "making a directory for the events")
+		return nil, pkgerrors.Wrap(err, "making a directory for the events")
 	}
 	s.cleanup = append(s.cleanup, func() { os.RemoveAll(s.directory) })
 	if err := os.Chmod(s.directory, 0o777); err != nil { // A web server's programs run as another user.
-		return nil, errors.Wrap(err, "changing the mode of the directory for the events")
+		return nil, pkgerrors.Wrap(err, "changing the mode of the directory for the events")
 	}
 	s.socket = filepath.Join(s.directory, ".sock")
 	err = b.run(ctx, s, "COMET_FILE_DIRECTORY="+s.directory)
@@ -105,14 +106,14 @@ func (b *bench) run(ctx context.Context, s *subject, environ ...string) error {
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C ends only the bench, which then stops the others.
 	if err := cmd.Start(); err != nil {
-		return errors.Wrapf(err, "starting %s", cmd.Path)
+		return pkgerrors.Wrapf(err, "starting %s", cmd.Path)
 	}
 	s.cleanup = append(s.cleanup, func() {
 		cmd.Process.Kill() // An orderly end would first answer thousands of polls.
 		cmd.Wait()
 	})
 	s.process, s.dialect, s.dial = process(cmd.Process.Pid), fastCGI{}, s.dialProgram
-	return errors.Wrapf(waitUntil(ctx, 10*time.Millisecond, func() error {
+	return pkgerrors.Wrapf(waitUntil(ctx, 10*time.Millisecond, func() error {
 		c, err := s.dial()
 		if err != nil {
 			return err
@@ -211,7 +212,7 @@ func (s *subject) createEvents(n int) error {
 			err = os.Chtimes(path, old, old)
 		}
 		if err != nil {
-			return errors.Wrap(err, "creating an event")
+			return pkgerrors.Wrap(err, "creating an event")
 		}
 	}
 	return nil
@@ -222,14 +223,14 @@ func (s *subject) file(id string) string { return filepath.Join(s.directory, id+
 // touch publishes as any other program does.
 func (s *subject) touch(id string) error {
 	now := []unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_NOW}}
-	return errors.Wrap(unix.UtimesNanoAt(unix.AT_FDCWD, s.file(id), now, 0), "touching an event")
+	return pkgerrors.Wrap(unix.UtimesNanoAt(unix.AT_FDCWD, s.file(id), now, 0), "touching an event")
 }
 
 // publish publishes by URL and returns when that is answered.
 func (s *subject) publish(id string) error {
 	text, err := s.get("publish=" + id)
 	if err == nil && text != "true" {
-		err = errors.Errorf("a publication was answered %q", text)
+		err = fmt.Errorf("a publication was answered %q", text)
 	}
 	return err
 }

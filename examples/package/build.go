@@ -148,7 +148,7 @@ func licenceFiles(dir, root string) (paths []string, _ error) {
 		}
 	}
 	if len(paths) == 0 {
-		return nil, errors.Errorf("%s has no licence: do not link this module", root)
+		return nil, fmt.Errorf("%s has no licence: do not link this module", root)
 	}
 	return paths, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,14 +10,14 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 )
 
 // manual returns the manual pages. They are made from what the programs print, and from conf/comet.yaml.
 func (r *release) manual(temporary string) ([]file, error) {
 	settings, err := os.ReadFile(filepath.Join(r.root, "conf", "comet.yaml"))
 	if err != nil {
-		return nil, errors.WithStack(err)
+		return nil, pkgerrors.WithStack(err)
 	}
 	fcgi, err := output(filepath.Join(temporary, runtime.GOARCH, "comet-fcgi"), "--help")
 	if err != nil {
@@ -52,7 +53,7 @@ func (r *release) manual(temporary string) ([]file, error) {
 		p.macro(".SH", "NAME")
 		p.text(page.name + " - " + page.about)
 		if err := page.body(p); err != nil {
-			return nil, errors.WithMessage(err, page.name)
+			return nil, fmt.Errorf("%s: %w", page.name, err)
 		}
 		p.macro(".SH", "FILES")
 		p.text(page.files + ", /usr/share/doc/novcomet")
@@ -72,7 +73,8 @@ func output(path string, args ...string) (string, error) {
 	if ended := (*exec.ExitError)(nil); errors.As(err, &ended) && ended.ExitCode() == 2 {
 		err = nil
 	}
-	return string(text), errors.Wrapf(err, "the manual pages need a program for this machine: --arch %s", runtime.GOARCH)
+	return string(text),
+		pkgerrors.Wrapf(err, "the manual pages need a program for this machine: --arch %s", runtime.GOARCH)
 }
 
 // roff is a page in the language of man(7).
@@ -168,11 +170,11 @@ func (p *roff) settings(yaml string) error {
 			p.paragraphs(comment, ".IP")
 			comment = nil
 		default:
-			return errors.Errorf("line %d is neither a comment nor a key: %s", number+1, line)
+			return fmt.Errorf("line %d is neither a comment nor a key: %s", number+1, line)
 		}
 	}
 	if len(comment) > 0 {
-		return errors.Errorf("no key follows the last comment: %q", comment)
+		return fmt.Errorf("no key follows the last comment: %q", comment)
 	}
 	return nil
 }

@@ -2,13 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 )
 
 // npm returns the browser client as npm pack would make it: package.json, with the version of the release,
@@ -17,14 +18,14 @@ func (r *release) npm() ([]byte, error) {
 	root := filepath.Join(r.root, "examples", "browser")
 	manifest, err := os.ReadFile(filepath.Join(root, "package.json"))
 	if err != nil {
-		return nil, errors.WithStack(err)
+		return nil, pkgerrors.WithStack(err)
 	}
 	var content struct {
 		Version string
 		Files   []string
 	}
 	if err := json.Unmarshal(manifest, &content); err != nil {
-		return nil, errors.Wrap(err, "package.json")
+		return nil, pkgerrors.Wrap(err, "package.json")
 	}
 	if len(content.Files) == 0 {
 		return nil, errors.New("package.json has no files")
@@ -38,7 +39,7 @@ func (r *release) npm() ([]byte, error) {
 		name = path.Clean(name)
 		data, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
-			return nil, errors.WithStack(err)
+			return nil, pkgerrors.WithStack(err)
 		}
 		files = append(files, file{name, 0o644, data})
 	}

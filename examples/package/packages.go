@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -99,7 +100,7 @@ func (r *release) packages(temporary, arch string, all []file) error {
 	for _, p := range places {
 		f, found := byName[p.name]
 		if !found {
-			return errors.Errorf("%s is missing", p.name)
+			return fmt.Errorf("%s is missing", p.name)
 		}
 		if err := add(f, p.target, p.packager); err != nil {
 			return err

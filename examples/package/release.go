@@ -81,7 +81,7 @@ func (r *release) make() error {
 func (r *release) write(name string, content func() ([]byte, error)) error {
 	data, err := content()
 	if err != nil {
-		return errors.WithMessage(err, name)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	r.written = append(r.written, name)
 	return errors.WithStack(os.WriteFile(filepath.Join(r.output, name), data, 0o644))

@@ -44,7 +44,7 @@ func (r *release) identify() error {
 		r.version = version
 	}
 	if !versionForm.MatchString(r.version) {
-		return errors.Errorf("version %q: give one such as 0.2.0, or 0.2.0-rc.1", r.version)
+		return fmt.Errorf("version %q: give one such as 0.2.0, or 0.2.0-rc.1", r.version)
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func (r *release) commit(next string) (version string, seconds int64, _ error) {
 		return development, seconds, nil
 	}
 	if released, _, _ := strings.Cut(tag[1:], "-"); released != next {
-		return "", 0, errors.Errorf("the tag is %s, but the first version in CHANGELOG.md is %s", tag, next)
+		return "", 0, fmt.Errorf("the tag is %s, but the first version in CHANGELOG.md is %s", tag, next)
 	}
 	return tag[1:], seconds, nil
 }
@@ -106,7 +106,7 @@ func nextVersion(changelog string) (string, error) {
 	}
 	version := regexp.MustCompile(`(?m)^## ([0-9]+\.[0-9]+\.[0-9]+)\b`).FindSubmatch(text)
 	if version == nil {
-		return "", errors.Errorf("%s has no line such as ## 0.2.0", changelog)
+		return "", fmt.Errorf("%s has no line such as ## 0.2.0", changelog)
 	}
 	return string(version[1]), nil
 }

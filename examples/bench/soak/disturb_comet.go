@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 	"golang.org/x/sys/unix"
 
 	"novcomet/examples/internal/launch"
@@ -78,7 +79,7 @@ func (s *soak) startComet(o occurrence) stop {
 		if s.options.Previous != "" {
 			program, other := s.programs()
 			if err := unix.Renameat2(unix.AT_FDCWD, program, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE); err != nil {
-				return errors.Wrap(err, "exchanging the programs")
+				return pkgerrors.Wrap(err, "exchanging the programs")
 			}
 			s.exchanged++
 			o.Target = s.release()
@@ -125,17 +126,17 @@ func (s *soak) installPrevious() error {
 	}
 	_, other := s.programs()
 	output, err := exec.Command("install", "-m", "755", s.options.Previous, other).CombinedOutput()
-	return errors.Wrapf(err, "copying the previous release: %s", output)
+	return pkgerrors.Wrapf(err, "copying the previous release: %s", output)
 }
 
 // freeze stops a process, and returns a function that lets it go on.
 func freeze(pid int) (thaw stop, err error) {
 	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
-		return nil, errors.Wrapf(err, "stopping process %d", pid)
+		return nil, pkgerrors.Wrapf(err, "stopping process %d", pid)
 	}
 	return func() error {
 		if err := unix.Kill(pid, unix.SIGCONT); err != nil && !errors.Is(err, unix.ESRCH) {
-			return errors.Wrapf(err, "continuing process %d", pid)
+			return pkgerrors.Wrapf(err, "continuing process %d", pid)
 		}
 		return nil
 	}, nil
@@ -147,11 +148,11 @@ func takeDescriptors(pid, more int) (restore stop, err error) {
 	process := filepath.Join("/proc", strconv.Itoa(pid))
 	open, err := os.ReadDir(filepath.Join(process, "fd"))
 	if err != nil {
-		return nil, errors.Wrap(err, "counting open files")
+		return nil, pkgerrors.Wrap(err, "counting open files")
 	}
 	var owner unix.Stat_t
 	if err := unix.Stat(process, &owner); err != nil {
-		return nil, errors.Wrap(err, "finding the user of a process")
+		return nil, pkgerrors.Wrap(err, "finding the user of a process")
 	}
 	prlimit := func(arguments ...string) (string, error) {
 		cmd := exec.Command("prlimit", append(arguments, "--pid", strconv.Itoa(pid))...)
@@ -161,7 +162,7 @@ func takeDescriptors(pid, more int) (restore stop, err error) {
 		if unix.Kill(pid, 0) != nil {
 			return "", nil // A reloaded web server ends its old processes.
 		}
-		return strings.TrimSpace(string(output)), errors.Wrapf(err, "prlimit: %s", output)
+		return strings.TrimSpace(string(output)), pkgerrors.Wrapf(err, "prlimit: %s", output)
 	}
 	before, err := prlimit("--nofile", "--output=SOFT", "--noheadings")
 	if err != nil {

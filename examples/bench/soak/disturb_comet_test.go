@@ -1,12 +1,11 @@
 package soak
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/pkg/errors"
 
 	"novcomet/examples/internal/launch"
 )

@@ -4,14 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
 	"regexp"
 	"time"
-
-	"github.com/pkg/errors"
 
 	"novcomet/examples/internal/launch"
 )
@@ -130,7 +130,7 @@ func (p *page) read(body []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&a); err != nil {
-		return errors.Wrapf(errInvalid, "%v: %q", err, body)
+		return fmt.Errorf("%v: %q: %w", err, body, errInvalid)
 	}
 	cursors, form := a.At, preciseCursor
 	if p.Kind == legacy {
@@ -141,24 +141,24 @@ func (p *page) read(body []byte) error {
 	}
 	switch {
 	case (a.S == 1) != (len(a.K) > 0):
-		return errors.WithMessage(errInvalid, "s and k contradict each other")
+		return fmt.Errorf("s and k contradict each other: %w", errInvalid)
 	case p.Kind == precise && len(a.At) != len(p.IDs), p.Kind == legacy && (a.At != nil || a.D != nil):
-		return errors.WithMessage(errInvalid, "it answers another kind of poll")
+		return fmt.Errorf("it answers another kind of poll: %w", errInvalid)
 	}
 	for id, stamp := range a.K {
 		if cursors[id] != stamp.String() {
-			return errors.WithMessagef(errInvalid, "k has %v for %q, and at has %q", stamp, id, cursors[id])
+			return fmt.Errorf("k has %v for %q, and at has %q: %w", stamp, id, cursors[id], errInvalid)
 		}
 	}
 	for id := range a.D {
 		if _, changed := a.K[id]; !changed || !p.data {
-			return errors.WithMessagef(errInvalid, "it has data of %q, which the page did not ask for", id)
+			return fmt.Errorf("it has data of %q, which the page did not ask for: %w", id, errInvalid)
 		}
 	}
 	for id, cursor := range cursors {
 		before, asked := p.cursors[id]
 		if !asked || !form.MatchString(cursor) && (cursor != "now" || before != "now") {
-			return errors.WithMessagef(errInvalid, "%q is not a cursor of %q", cursor, id)
+			return fmt.Errorf("%q is not a cursor of %q: %w", cursor, id, errInvalid)
 		}
 		p.cursors[id] = cursor
 	}

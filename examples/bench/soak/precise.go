@@ -2,9 +2,8 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"strings"
-
-	"github.com/pkg/errors"
 
 	"novcomet/examples/internal/launch"
 )

@@ -71,7 +71,7 @@ func (s *soak) byURL() []way {
 		defer cancel()
 		answer, err := do(ctx, client, method, s.endpoint+"?publish="+id, body)
 		if err == nil && string(answer) != "true" {
-			err = errors.Errorf("answered %q", answer)
+			err = fmt.Errorf("answered %q", answer)
 		}
 		return err
 	}
@@ -145,7 +145,7 @@ func do(ctx context.Context, client *http.Client, method, url string, body io.Re
 		return nil, err
 	}
 	if answer.StatusCode != http.StatusOK {
-		return nil, errors.Errorf("HTTP %d", answer.StatusCode)
+		return nil, fmt.Errorf("HTTP %d", answer.StatusCode)
 	}
 	return text, nil
 }

@@ -2,8 +2,7 @@ package soak
 
 import (
 	"context"
-
-	"github.com/pkg/errors"
+	"fmt"
 
 	"novcomet/examples/internal/launch"
 )
@@ -44,7 +43,7 @@ func (s *soak) openStore(ctx context.Context, h *Host) (err error) {
 	case memcached:
 		s.store = openMemcached(h)
 	default:
-		err = errors.Errorf("%q is not a store: choose from %v", s.options.Store, Stores())
+		err = fmt.Errorf("%q is not a store: choose from %v", s.options.Store, Stores())
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 	"golang.org/x/sys/unix"
 
 	"novcomet/examples/internal/launch"
@@ -34,14 +35,14 @@ func openFiles(h *Host, disturb bool) (*fileStore, error) {
 	f := &fileStore{mount: h.TempDir()}
 	f.events = filepath.Join(f.mount, "events")
 	if err := unix.Mount("tmpfs", f.mount, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0755", mountSize)); err != nil {
-		return nil, errors.Wrap(err, "mounting a file system for the events (run this as root)")
+		return nil, pkgerrors.Wrap(err, "mounting a file system for the events (run this as root)")
 	}
 	h.Cleanup(func() { _ = unix.Unmount(f.mount, unix.MNT_DETACH) }) // comet-fcgi keeps it open until it has ended.
 	err := os.Mkdir(f.events, 0o777)
 	if err == nil {
 		err = os.Chmod(f.events, 0o777) // The umask has removed bits.
 	}
-	return f, errors.Wrap(err, "making a directory of events")
+	return f, pkgerrors.Wrap(err, "making a directory of events")
 }
 
 func (f *fileStore) configure(o *launch.Options) { o.Directory = f.events }
@@ -118,14 +119,14 @@ func (f *fileStore) disturbances(s *soak) []disturbance {
 func (f *fileStore) fill(occurrence) (stop, error) {
 	path := filepath.Join(f.mount, "filler")
 	if err := os.WriteFile(path, make([]byte, mountSize), 0o600); !errors.Is(err, unix.ENOSPC) {
-		return nil, errors.Errorf("the file system is not full: %v", err)
+		return nil, fmt.Errorf("the file system is not full: %v", err)
 	}
-	return func() error { return errors.Wrap(os.Remove(path), "emptying the file system") }, nil
+	return func() error { return pkgerrors.Wrap(os.Remove(path), "emptying the file system") }, nil
 }
 
 func (f *fileStore) makeReadOnly(o occurrence) (stop, error) {
 	remount := func(flags uintptr) error {
-		return errors.Wrap(unix.Mount("", f.mount, "", unix.MS_REMOUNT|flags, ""), "remounting the file system")
+		return pkgerrors.Wrap(unix.Mount("", f.mount, "", unix.MS_REMOUNT|flags, ""), "remounting the file system")
 	}
 	ctx, cancel := context.WithTimeout(o.ctx, 10*time.Second)
 	defer cancel()
@@ -136,7 +137,7 @@ func (f *fileStore) makeReadOnly(o occurrence) (stop, error) {
 
 func (f *fileStore) moveAway(occurrence) (stop, error) {
 	away := filepath.Join(f.mount, "away")
-	move := func(from, to string) error { return errors.Wrap(os.Rename(from, to), "moving the directory") }
+	move := func(from, to string) error { return pkgerrors.Wrap(os.Rename(from, to), "moving the directory") }
 	return func() error { return move(away, f.events) }, move(f.events, away)
 }
 
@@ -151,12 +152,12 @@ func (f *fileStore) replace(occurrence) (stop, error) {
 		output, err := exec.Command("cp", "-a", away, copied).CombinedOutput()
 		if err != nil {
 			_ = moveBack()
-			return errors.Wrapf(err, "copying the directory: %s", output)
+			return pkgerrors.Wrapf(err, "copying the directory: %s", output)
 		}
 		if err := os.Rename(copied, f.events); err != nil {
-			return errors.Wrap(err, "moving the copy")
+			return pkgerrors.Wrap(err, "moving the copy")
 		}
-		return errors.Wrap(os.RemoveAll(away), "removing the old directory")
+		return pkgerrors.Wrap(os.RemoveAll(away), "removing the old directory")
 	}, nil
 }
 
@@ -164,7 +165,7 @@ func (f *fileStore) replace(occurrence) (stop, error) {
 func (f *fileStore) flood() error {
 	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
 	if err != nil {
-		return errors.Wrap(err, "reading the limit of inotify")
+		return pkgerrors.Wrap(err, "reading the limit of inotify")
 	}
 	most, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	for i := range most + 1 { // The kernel merges changes of one file in succession.
@@ -172,7 +173,7 @@ func (f *fileStore) flood() error {
 			err = os.WriteFile(filepath.Join(f.events, fmt.Sprint("flood-", i%2)), nil, 0o600)
 		}
 	}
-	return errors.Wrap(err, "filling the queue of inotify")
+	return pkgerrors.Wrap(err, "filling the queue of inotify")
 }
 
 // setClock gives some files the times that they would get while the clock is set forward for a while. (The
@@ -192,7 +193,7 @@ func (f *fileStore) setClock(s *soak, o occurrence) (stop, error) {
 			}
 			s.publish(o.ctx, way{"clock", false, func(context.Context, string, string) error {
 				set := time.Now().Add(ahead)
-				return errors.Wrap(os.Chtimes(f.file(id), set, set), "setting the time of a file")
+				return pkgerrors.Wrap(os.Chtimes(f.file(id), set, set), "setting the time of a file")
 			}}, id)
 		}
 		return nil

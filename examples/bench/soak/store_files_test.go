@@ -1,11 +1,11 @@
 package soak
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"testing"
 
-	"github.com/pkg/errors"
 	"golang.org/x/sys/unix"
 )
 

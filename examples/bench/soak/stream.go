@@ -3,12 +3,14 @@ package soak
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"strings"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 
 	"novcomet/examples/internal/launch"
 )
@@ -38,7 +40,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 	defer func() { p.record(ctx, r, "", failed) }()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return errors.Wrap(err, "making a request")
+		return pkgerrors.Wrap(err, "making a request")
 	}
 	request.Header.Set("Accept", "text/event-stream")
 	if *last != "" {
@@ -50,7 +52,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return errors.Errorf("HTTP %d", answer.StatusCode)
+		return fmt.Errorf("HTTP %d", answer.StatusCode)
 	}
 	var data, id string
 	resumable := true // The last event had an id.
@@ -60,7 +62,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 			return nil
 		}
 		if err != nil {
-			return errors.Wrap(err, "reading a stream")
+			return pkgerrors.Wrap(err, "reading a stream")
 		}
 		field, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
 		switch field {
@@ -75,7 +77,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 			case data != "": // Only the last event of a part has the id.
 				resumable = false
 			case !resumable:
-				return errors.WithMessage(errInvalid, "a part of a stream has no id")
+				return fmt.Errorf("a part of a stream has no id: %w", errInvalid)
 			}
 			if data != "" {
 				if err := p.read([]byte(data)); err != nil {
@@ -100,11 +102,11 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 func (p *page) moveTo(id string) error {
 	cursors := strings.Split(id, ",")
 	if len(cursors) != len(p.IDs) {
-		return errors.WithMessagef(errInvalid, "the id %q of a stream of %d events", id, len(p.IDs))
+		return fmt.Errorf("the id %q of a stream of %d events: %w", id, len(p.IDs), errInvalid)
 	}
 	for i, cursor := range cursors {
 		if !preciseCursor.MatchString(cursor) {
-			return errors.WithMessagef(errInvalid, "%q is not a cursor of %q", cursor, p.IDs[i])
+			return fmt.Errorf("%q is not a cursor of %q: %w", cursor, p.IDs[i], errInvalid)
 		}
 		p.cursors[p.IDs[i]] = cursor
 	}

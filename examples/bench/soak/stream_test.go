@@ -2,13 +2,12 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"github.com/pkg/errors"
 )
 
 // readStream reads a stream of the events a and b that is cut off after this text. It returns what the page

@@ -3,6 +3,7 @@ package launch
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,7 +60,10 @@ func build(ctx context.Context) (programs, error) {
 // Source returns the directory of NovComet's module. It fails outside of a clone of NovComet.
 func Source(ctx context.Context) (string, error) {
 	dir, err := runGo(ctx, "", "list", "-m", "-f", "{{.Dir}}", "novcomet")
-	return dir, errors.WithMessage(err, "run this inside a clone of NovComet")
+	if err != nil {
+		return "", fmt.Errorf("run this inside a clone of NovComet: %w", err)
+	}
+	return dir, nil
 }
 
 // runGo runs the go command in a directory and returns its output. An empty dir is the current directory.

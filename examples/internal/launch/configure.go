@@ -3,6 +3,7 @@ package launch
 import (
 	"bytes"
 	_ "embed" // the templates
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -87,7 +88,7 @@ func (s *Site) applyOptions(v variant, texts ...*string) error {
 			}
 		}
 		if !found {
-			return errors.Errorf("%s has no block of settings under %q", v.example, heading)
+			return fmt.Errorf("%s has no block of settings under %q", v.example, heading)
 		}
 	}
 	for word, replacement := range s.options.Replace {
@@ -97,7 +98,7 @@ func (s *Site) applyOptions(v variant, texts ...*string) error {
 			*text = strings.ReplaceAll(*text, word, s.expand(replacement))
 		}
 		if !found {
-			return errors.Errorf("%s does not contain %s", v.example, word)
+			return fmt.Errorf("%s does not contain %s", v.example, word)
 		}
 	}
 	return nil
@@ -125,7 +126,7 @@ func uncomment(text, heading string) (string, error) {
 		}
 	}
 	if !found {
-		return "", errors.Errorf("no block of settings under %q", heading)
+		return "", fmt.Errorf("no block of settings under %q", heading)
 	}
 	return strings.Join(lines, "\n"), nil
 }

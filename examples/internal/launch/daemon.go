@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 // StartDaemon starts comet-fcgi again after StopDaemon. It returns when comet-fcgi accepts connections.
 func (s *Site) StartDaemon(ctx context.Context) error {
 	if !s.options.Server.HasDaemon() {
-		return errors.Errorf("%s starts its programs itself", s.options.Server)
+		return fmt.Errorf("%s starts its programs itself", s.options.Server)
 	}
 	if s.held != nil {
 		socket, err := s.held.File()
@@ -76,7 +77,7 @@ func (s *Site) DaemonEnded() <-chan struct{} { return s.daemon.done }
 // StopDaemon ends comet-fcgi by SIGTERM, and waits for its end. The web server continues to run.
 func (s *Site) StopDaemon() error {
 	if s.daemon == nil {
-		return errors.Errorf("%s starts its programs itself", s.options.Server)
+		return fmt.Errorf("%s starts its programs itself", s.options.Server)
 	}
 	return s.daemon.end()
 }

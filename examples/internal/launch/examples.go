@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -87,7 +88,7 @@ func (s *Site) relocatedExample(file string, required []string) (string, error) 
 func relocate(text, dir string, required []string) (string, error) {
 	for _, path := range required {
 		if !strings.Contains(text, path) {
-			return "", errors.Errorf("no %s: change the file, or the table of paths in package launch", path)
+			return "", fmt.Errorf("no %s: change the file, or the table of paths in package launch", path)
 		}
 	}
 	for path, place := range canonical {

@@ -2,12 +2,13 @@ package launch
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"sync"
 	"time"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 )
 
 // log collects the output of a site's processes. They share one pipe as standard output and standard error.
@@ -25,12 +26,12 @@ type log struct {
 func newLog(also io.Writer, owner *credential) (*log, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, errors.Wrap(err, "making a pipe for the log")
+		return nil, pkgerrors.Wrap(err, "making a pipe for the log")
 	}
 	if owner != nil {
 		// Apache opens the pipe by name, as /dev/stderr, and needs the permission.
 		if err := w.Chown(int(owner.Uid), int(owner.Gid)); err != nil {
-			return nil, errors.Wrap(err, "giving the log to the server's user")
+			return nil, pkgerrors.Wrap(err, "giving the log to the server's user")
 		}
 	}
 	l := &log{w: w, r: r, done: make(chan struct{}), also: also}

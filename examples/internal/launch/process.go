@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 )
 
 // stopTime is the time between SIGTERM and SIGKILL. comet-fcgi ends within 5 s of SIGTERM.
@@ -39,7 +40,7 @@ func (s *Site) run(stdin *os.File, argv ...string) (*process, error) {
 	// A server ends its own child processes on SIGTERM, but not on SIGKILL.
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM
 	if err := cmd.Start(); err != nil {
-		return nil, errors.Wrapf(err, "starting %s", argv[0])
+		return nil, pkgerrors.Wrapf(err, "starting %s", argv[0])
 	}
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	go func() {
@@ -71,7 +72,7 @@ func (p *process) end() error {
 	case <-time.After(stopTime):
 		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.done
-		return errors.Errorf("%s did not end within %v of SIGTERM", p.cmd.Path, stopTime)
+		return fmt.Errorf("%s did not end within %v of SIGTERM", p.cmd.Path, stopTime)
 	}
 }
 
@@ -99,7 +100,7 @@ func (s *Site) WorkerPIDs() (pids []int) {
 func killBelow(dir string) error {
 	links, err := filepath.Glob("/proc/[0-9]*/exe")
 	if err != nil {
-		return errors.Wrap(err, "listing processes")
+		return pkgerrors.Wrap(err, "listing processes")
 	}
 	for _, link := range links {
 		exe, err := os.Readlink(link)
@@ -111,7 +112,7 @@ func killBelow(dir string) error {
 			continue
 		}
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
-			return errors.Wrapf(err, "killing %s (process %d)", exe, pid)
+			return pkgerrors.Wrapf(err, "killing %s (process %d)", exe, pid)
 		}
 	}
 	return nil
@@ -123,7 +124,7 @@ func ordinaryUser() (name string, _ *credential, _ error) {
 	if os.Geteuid() != 0 {
 		u, err := user.Current()
 		if err != nil {
-			return "", nil, errors.Wrap(err, "finding the name of this user")
+			return "", nil, pkgerrors.Wrap(err, "finding the name of this user")
 		}
 		return u.Username, nil, nil
 	}
@@ -134,7 +135,7 @@ func ordinaryUser() (name string, _ *credential, _ error) {
 		}
 		owner := &credential{}
 		_, err = fmt.Sscan(u.Uid+" "+u.Gid, &owner.Uid, &owner.Gid)
-		return name, owner, errors.Wrapf(err, "reading the numbers of %s", name)
+		return name, owner, pkgerrors.Wrapf(err, "reading the numbers of %s", name)
 	}
 	return "", nil, errors.New("a web server must not run as root, and there is no user www-data or nobody")
 }
@@ -152,5 +153,5 @@ func (s *Site) Shell(ctx context.Context, script string) error {
 	cmd := s.asUser(exec.CommandContext(ctx, "/bin/sh", "-c", script), "COMET_CONFIG="+s.File()) // for comet-fcgi publish
 	cmd.Dir = s.Events
 	output, err := cmd.CombinedOutput()
-	return errors.Wrapf(err, "%s: %s", script, output)
+	return pkgerrors.Wrapf(err, "%s: %s", script, output)
 }

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +40,7 @@ func Parse(name string) (Server, error) {
 		return ApacheCGI, nil
 	}
 	if !slices.Contains(Servers(), Server(name)) {
-		return "", errors.Errorf("%q is not a known server: choose one of %v or apache, which is %s",
+		return "", fmt.Errorf("%q is not a known server: choose one of %v or apache, which is %s",
 			name, Servers(), ApacheCGI)
 	}
 	return Server(name), nil

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -85,10 +86,10 @@ type Site struct {
 func Start(ctx context.Context, o Options) (*Site, error) {
 	v, ok := variants[o.Server]
 	if !ok {
-		return nil, errors.Errorf("%q is not a known server", o.Server)
+		return nil, fmt.Errorf("%q is not a known server", o.Server)
 	}
 	if (v.yaml != "") != (o.Redis != "") {
-		return nil, errors.Errorf("%s: only %s has a Redis, and it needs one", o.Server, Cluster)
+		return nil, fmt.Errorf("%s: only %s has a Redis, and it needs one", o.Server, Cluster)
 	}
 	if err := v.installed(); err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func Start(ctx context.Context, o Options) (*Site, error) {
 // that they have, and end.
 func (s *Site) Reload() error {
 	if !s.options.Server.Reloads() {
-		return errors.Errorf("%s cannot be reloaded without losing requests", s.options.Server)
+		return fmt.Errorf("%s cannot be reloaded without losing requests", s.options.Server)
 	}
 	return errors.Wrap(s.server.cmd.Process.Signal(variants[s.options.Server].reload), "reloading the web server")
 }

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -51,7 +52,7 @@ func (s *Site) start(ctx context.Context, v variant) error {
 		if s.options.HoldSocket {
 			network, path := s.locate(v.sockets[0])
 			if network != "unix" {
-				return errors.Errorf("%s has no socket file to hold", s.options.Server)
+				return fmt.Errorf("%s has no socket file to hold", s.options.Server)
 			}
 			if s.held, err = listen(path, s.credential); err != nil {
 				return err

@@ -2,9 +2,10 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"time"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 )
 
 // Sleep waits for d. If the context ends first, Sleep returns its cause.
@@ -33,7 +34,7 @@ func Until(ctx context.Context, interval time.Duration, ended <-chan struct{}, r
 		case <-ended:
 			return errors.New("the process has ended")
 		case <-ctx.Done():
-			return errors.Wrapf(err, "not ready in time (%v)", ctx.Err())
+			return pkgerrors.Wrapf(err, "not ready in time (%v)", ctx.Err())
 		case <-ticker.C:
 		}
 	}
