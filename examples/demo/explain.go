@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"regexp"
+	"strings"
 )
 
 // running describes the running server.
@@ -25,11 +27,11 @@ func explain(w io.Writer, o options, s running) {
 NovComet answers at %[1]s/comet.php
 
   open     %[1]s/ in two windows
-  publish  echo '{"text":"hello"}' %[3]s%[2]s/news.comet
+  publish  echo '{"text":"hello"}' %[3]s%[2]s
            curl '%[1]s/comet.php?publish=chat'
   wait     curl -g '%[1]s/comet.php?subscribed[news]=now&data=1'
 
-`, s.url, o.directory, into)
+`, s.url, quoted(filepath.Join(o.directory, "news.comet")), into)
 	warn(w, o.directory, s)
 	fmt.Fprintf(w, "Press Ctrl-C to stop. The events stay: they are the files %s/*.comet.\n", o.directory)
 }
@@ -44,14 +46,24 @@ func warn(w io.Writer, directory string, s running) {
 		s.user = "$USER"
 	}
 	if !s.mayWrite(directory) {
-		fmt.Fprintf(w, "The page cannot publish: NovComet may not write to %[1]s. Remedy: %[2]schown %[3]s %[1]s\n",
-			directory, sudo, s.user)
+		fmt.Fprintf(w, "The page cannot publish: NovComet may not write to %s. Remedy: %schown %s %s\n",
+			directory, sudo, s.user, quoted(directory))
 	}
 	for _, name := range []string{"news.comet", "chat.comet"} {
 		path := filepath.Join(directory, name)
 		if _, err := os.Lstat(path); err == nil && !s.mayWrite(path) {
-			const text = "The page cannot publish this event: NovComet may not write to %[1]s. Remedy: %[2]srm %[1]s\n"
-			fmt.Fprintf(w, text, path, sudo)
+			const text = "The page cannot publish this event: NovComet may not write to %s. Remedy: %srm %s\n"
+			fmt.Fprintf(w, text, path, sudo, quoted(path))
 		}
 	}
+}
+
+var plain = regexp.MustCompile(`^[\w./-]+$`)
+
+// quoted returns a word of a shell command.
+func quoted(word string) string {
+	if plain.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

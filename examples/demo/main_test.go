@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -37,8 +40,8 @@ func TestDemo_ServesPageAndEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := d.get(t, "/"); got != string(page) {
-		t.Errorf("/ is not the page: %.200q", got)
+	if got := d.get(t, "/"); got != strings.Replace(string(page), "/dev/shm", directory, 1) {
+		t.Errorf("/ is not the page with --directory: %.200q", got)
 	}
 	if got := d.get(t, "/comet.php?publish=news"); got != "true" {
 		t.Errorf("publishing: %s", got)
@@ -57,6 +60,43 @@ func TestDemo_ServesPageAndEndpoint(t *testing.T) {
 	if err := <-d.ended; err != nil {
 		t.Errorf("the demo did not end cleanly: %v", err)
 	}
+}
+
+// oddDirectory returns a directory whose name needs quoting in HTML, in a shell and in YAML.
+func oddDirectory(t *testing.T) string {
+	t.Helper()
+	directory := filepath.Join(servertest.OpenDirectory(t), `it's "one": <a> & #2`)
+	if err := errors.Join(os.Mkdir(directory, 0o777), os.Chmod(directory, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	return directory
+}
+
+// wantDirectory checks that the page and the printed command name the directory.
+func (d *demo) wantDirectory(t *testing.T, directory string) {
+	t.Helper()
+	attribute := regexp.MustCompile(`data-directory="([^"]*)"`).FindStringSubmatch(d.get(t, "/"))
+	if attribute == nil || html.UnescapeString(attribute[1]) != directory {
+		t.Errorf("the page has %q, want the directory %s", attribute, directory)
+	}
+	command := regexp.MustCompile(`publish  (echo .*)`).FindStringSubmatch(d.output.String())
+	if command == nil {
+		t.Fatalf("the demo prints no command:\n%s", d.output)
+	}
+	if output, err := exec.Command("sh", "-c", command[1]).CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", command[1], err, output)
+	}
+	if data, err := os.ReadFile(filepath.Join(directory, "news.comet")); string(data) != `{"text":"hello"}`+"\n" {
+		t.Errorf("%s publishes %q, %v", command[1], data, err)
+	}
+	if strings.Contains(d.output.String(), "Remedy") {
+		t.Errorf("the demo warns:\n%s", d.output)
+	}
+}
+
+func TestDemo_QuotesDirectory(t *testing.T) {
+	directory := oddDirectory(t)
+	start(t, directory).wantDirectory(t, directory)
 }
 
 func TestDemo_RefusesWrongArguments(t *testing.T) {

@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pkg/errors"
@@ -34,7 +36,17 @@ func serveItself(ctx context.Context, o options, stdout, stderr io.Writer) error
 	})
 	defer endpoint.Close()
 	pages := http.NewServeMux()
-	pages.Handle("/", http.FileServer(http.Dir(filepath.Join(source, "examples", "browser"))))
+	root := filepath.Join(source, "examples", "browser")
+	pages.Handle("/", http.FileServer(http.Dir(root)))
+	pages.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
+		text, err := os.ReadFile(filepath.Join(root, "index.html"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		page := strings.NewReader(launch.WithDirectory(string(text), o.directory))
+		http.ServeContent(w, r, "index.html", time.Time{}, page)
+	})
 	pages.Handle("/comet.php", endpoint)
 
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.port)))

@@ -22,7 +22,7 @@ func serveWith(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	}
 	explain(stdout, o, running{
 		url: site.URL, user: site.User,
-		mayWrite: func(path string) bool { return site.Shell(ctx, "test -w '"+path+"'") == nil },
+		mayWrite: func(path string) bool { return site.Shell(ctx, "test -w "+quoted(path)) == nil },
 	})
 	select {
 	case <-ctx.Done():

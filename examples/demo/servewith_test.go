@@ -24,6 +24,11 @@ func TestServeWith_RunsWebServer(t *testing.T) {
 	}
 }
 
+func TestServeWith_QuotesDirectory(t *testing.T) {
+	directory := oddDirectory(t)
+	start(t, directory, "--with", "nginx").wantDirectory(t, directory)
+}
+
 func TestServeWith_KilledDemoLeavesNoServer(t *testing.T) {
 	port := fmt.Sprint(servertest.FreePort(t))
 	cmd := exec.Command(os.Args[0], "--port", port, "--directory", servertest.OpenDirectory(t), "--with", "nginx")

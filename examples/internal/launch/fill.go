@@ -15,8 +15,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// fill writes what the server needs before it starts: the binaries, comet.yaml and the directory of the
-// events. The site's user owns all of it.
+// fill writes what the server needs before it starts: the binaries, comet.yaml, the pages and the directory
+// of the events. The site's user owns all of it.
 func (s *Site) fill(p programs) error {
 	s.source = p.source
 	yaml, err := s.yaml()
@@ -52,21 +52,37 @@ func (s *Site) fill(p programs) error {
 			return errors.Wrap(err, "changing the mode of the directory of the events")
 		}
 	}
+	if err := s.copyPages(); err != nil {
+		return err
+	}
 	if s.credential == nil {
 		return nil
 	}
-	// The server's user cannot read a clone in root's home, so the pages are copied.
-	pages := filepath.Join(s.dir, "pages")
-	if err := os.CopyFS(pages, os.DirFS(s.options.Root)); err != nil {
-		return errors.Wrap(err, "copying the pages")
-	}
-	s.options.Root = pages
 	return filepath.WalkDir(s.dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		return changeOwner(path, s.credential)
 	})
+}
+
+// copyPages copies the pages: the server's user cannot read a clone in root's home, and the front page names
+// the directory of the events.
+func (s *Site) copyPages() error {
+	pages := filepath.Join(s.dir, "pages")
+	if err := os.CopyFS(pages, os.DirFS(s.options.Root)); err != nil {
+		return errors.Wrap(err, "copying the pages")
+	}
+	s.options.Root = pages
+	front := filepath.Join(pages, "index.html")
+	text, err := os.ReadFile(front)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err == nil {
+		err = os.WriteFile(front, []byte(WithDirectory(string(text), s.Events)), 0o644)
+	}
+	return errors.Wrap(err, "writing the directory of the events into the front page")
 }
 
 // yaml returns the text of comet.yaml: the example file of the server, if there is one, the directory of the
@@ -84,7 +100,7 @@ func (s *Site) yaml() (string, error) {
 		// The example file lets nobody publish by URL, but every test does.
 		text.WriteString(strings.ReplaceAll(example, "allow: none", `allow: "*"`))
 	}
-	values := map[string]string{"file.directory": s.Events}
+	values := map[string]string{"file.directory": "'" + strings.ReplaceAll(s.Events, "'", "''") + "'"}
 	if !s.options.Server.HasDaemon() {
 		values["cgi.max_waiting"] = "0" // The sites of all tests would share the limit of comet.cgi.
 	}
