@@ -33,7 +33,7 @@ var NovComet = (() => {
     const timer = setTimeout(end, signal.aborted ? 0 : seconds * 1e3);
     signal.addEventListener("abort", end);
   });
-  var complain = (error) => {
+  var reportError = (error) => {
     setTimeout(() => {
       throw error;
     });
@@ -42,7 +42,7 @@ var NovComet = (() => {
     try {
       function_();
     } catch (error) {
-      complain(error);
+      reportError(error);
     }
   };
 
@@ -225,7 +225,7 @@ var NovComet = (() => {
     try {
       return [id, JSON.stringify(value)];
     } catch (error) {
-      complain(error);
+      reportError(error);
       return [id, void 0];
     }
   });
@@ -343,7 +343,7 @@ var NovComet = (() => {
   };
 
   // src/leader.js
-  var createLeader = (page, me, signal, say, refused, share) => {
+  var createLeader = (page, me, signal, send, refused, share) => {
     const { events, tokens, trust } = page;
     const { cursors, texts: texts2 } = events;
     const wishes = createWishes();
@@ -354,12 +354,12 @@ var NovComet = (() => {
     let due = 0;
     let failures = 0;
     const report = (wish = [], has = /* @__PURE__ */ new Map()) => {
-      if (page.failure) return say(page.failure);
+      if (page.failure) return send(page.failure);
       const all = wishes.all();
       const ids = parts(all, "0");
-      if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts2 : cursors).has(id))) return say({});
+      if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts2 : cursors).has(id))) return send({});
       const stale = parts(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
-      say({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts2.get(id)]) });
+      send({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts2.get(id)]) });
     };
     const callRoll = () => {
       wishes.clear();
@@ -416,7 +416,7 @@ var NovComet = (() => {
             for await (const answer of follow()) {
               failures = 0;
               proven = true;
-              say(answer);
+              send(answer);
               page.learn(answer, true);
               if (now() - called > rollCall) {
                 if (share) share();
@@ -433,7 +433,7 @@ var NovComet = (() => {
               const guilty = wishes.blame();
               if (refused) {
                 if (guilty === me) refused(error.message);
-                else if (guilty) say({ out: guilty, error: error.message });
+                else if (guilty) send({ out: guilty, error: error.message });
                 continue;
               }
               const renewed = await tokens.renew(error.message);
@@ -459,7 +459,7 @@ var NovComet = (() => {
         else if (!page.failure) page.learn({ at: [...cursors], k: [], d: [] });
       },
       /** Another tab wants something. @type {(message: import("./tab.js").Hello) => void} */
-      hear({ tab, wish, has, wake: urgent }) {
+      accept({ tab, wish, has, wake: urgent }) {
         wishes.set(tab, wish.map(String));
         report(wish, has);
         if (urgent && (due || now() - asked > 1)) wake();
@@ -477,10 +477,10 @@ var NovComet = (() => {
     let candidacy;
     let leader;
     let excluded = false;
-    let heard = 0;
+    let lastMessage = 0;
     let ticking = 0;
     let ticked = 0;
-    const say = (message) => {
+    const send = (message) => {
       try {
         channel?.postMessage(message);
       } catch {
@@ -491,9 +491,9 @@ var NovComet = (() => {
       const { signal } = candidacy;
       const since = now();
       const has = new Map([...events.cursors].filter(([id]) => events.texts.has(id)));
-      say({ tab: me, wish: page.wish(), has, wake: wake2 });
+      send({ tab: me, wish: page.wish(), has, wake: wake2 });
       pause(doubt * (1 + Math.random()), signal).then(() => {
-        if (!signal.aborted && !leader && heard < since) campaign(true);
+        if (!signal.aborted && !leader && lastMessage < since) campaign(true);
       });
     };
     const wake = () => {
@@ -519,17 +519,17 @@ var NovComet = (() => {
       rejoin(false);
       excluded = true;
     };
-    const hear = ({ data: said }) => {
-      if (said.wish) return leader?.hear(said);
-      heard = now();
+    const receive = ({ data: message }) => {
+      if (message.wish) return leader?.accept(message);
+      lastMessage = now();
       if (leader) return onStorage();
-      if (said.out === me) refused(said.error);
-      if (said.error && !said.out) page.fail(said);
-      if (said.at && page.learn(said)) renew();
+      if (message.out === me) refused(message.error);
+      if (message.error && !message.out) page.fail(message);
+      if (message.at && page.learn(message)) renew();
     };
     const leading = async (signal) => {
       if (signal.aborted) return;
-      const mine = leader = createLeader(page, me, signal, say, channel && refused, excluded && rejoin);
+      const mine = leader = createLeader(page, me, signal, send, channel && refused, excluded && rejoin);
       await mine.lead();
       if (leader === mine) abdicate();
     };
@@ -561,7 +561,7 @@ var NovComet = (() => {
       if (sharing) {
         try {
           channel = new BroadcastChannel(name);
-          channel.onmessage = hear;
+          channel.onmessage = receive;
         } catch {
         }
       }
@@ -569,7 +569,7 @@ var NovComet = (() => {
         const slept = wall() - ticked > asleep;
         ticked = wall();
         if (slept) wake();
-        else if (channel && !leader && now() - heard > silence) hello();
+        else if (channel && !leader && now() - lastMessage > silence) hello();
       }, silence * 500);
       await tokens.first();
       if (ticking !== session) return;
@@ -578,7 +578,7 @@ var NovComet = (() => {
     };
     const leave = () => {
       if (!ticking) return false;
-      if (channel && !leader) say({ tab: me, wish: [] });
+      if (channel && !leader) send({ tab: me, wish: [] });
       excluded = false;
       candidacy?.abort();
       candidacy = void 0;
@@ -632,7 +632,7 @@ var NovComet = (() => {
         const loaded = typeof from === "function" && await Promise.race([from(), pause(patience, new AbortController().signal)]);
         if (loaded && source === from) value = loaded;
       } catch (error) {
-        complain(error);
+        reportError(error);
       }
       loading = void 0;
     })());

@@ -31,7 +31,7 @@ var pause = (seconds, signal) => new Promise((resolve) => {
   const timer = setTimeout(end, signal.aborted ? 0 : seconds * 1e3);
   signal.addEventListener("abort", end);
 });
-var complain = (error) => {
+var reportError = (error) => {
   setTimeout(() => {
     throw error;
   });
@@ -40,7 +40,7 @@ var call = (function_) => {
   try {
     function_();
   } catch (error) {
-    complain(error);
+    reportError(error);
   }
 };
 
@@ -223,7 +223,7 @@ var texts = (values = {}) => Object.entries(values).map(([id, value]) => {
   try {
     return [id, JSON.stringify(value)];
   } catch (error) {
-    complain(error);
+    reportError(error);
     return [id, void 0];
   }
 });
@@ -341,7 +341,7 @@ var createWishes = () => {
 };
 
 // src/leader.js
-var createLeader = (page, me, signal, say, refused, share) => {
+var createLeader = (page, me, signal, send, refused, share) => {
   const { events, tokens, trust } = page;
   const { cursors, texts: texts2 } = events;
   const wishes = createWishes();
@@ -352,12 +352,12 @@ var createLeader = (page, me, signal, say, refused, share) => {
   let due = 0;
   let failures = 0;
   const report = (wish = [], has = /* @__PURE__ */ new Map()) => {
-    if (page.failure) return say(page.failure);
+    if (page.failure) return send(page.failure);
     const all = wishes.all();
     const ids = parts(all, "0");
-    if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts2 : cursors).has(id))) return say({});
+    if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts2 : cursors).has(id))) return send({});
     const stale = parts(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
-    say({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts2.get(id)]) });
+    send({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts2.get(id)]) });
   };
   const callRoll = () => {
     wishes.clear();
@@ -414,7 +414,7 @@ var createLeader = (page, me, signal, say, refused, share) => {
           for await (const answer of follow()) {
             failures = 0;
             proven = true;
-            say(answer);
+            send(answer);
             page.learn(answer, true);
             if (now() - called > rollCall) {
               if (share) share();
@@ -431,7 +431,7 @@ var createLeader = (page, me, signal, say, refused, share) => {
             const guilty = wishes.blame();
             if (refused) {
               if (guilty === me) refused(error.message);
-              else if (guilty) say({ out: guilty, error: error.message });
+              else if (guilty) send({ out: guilty, error: error.message });
               continue;
             }
             const renewed = await tokens.renew(error.message);
@@ -457,7 +457,7 @@ var createLeader = (page, me, signal, say, refused, share) => {
       else if (!page.failure) page.learn({ at: [...cursors], k: [], d: [] });
     },
     /** Another tab wants something. @type {(message: import("./tab.js").Hello) => void} */
-    hear({ tab, wish, has, wake: urgent }) {
+    accept({ tab, wish, has, wake: urgent }) {
       wishes.set(tab, wish.map(String));
       report(wish, has);
       if (urgent && (due || now() - asked > 1)) wake();
@@ -475,10 +475,10 @@ var createTab = (page) => {
   let candidacy;
   let leader;
   let excluded = false;
-  let heard = 0;
+  let lastMessage = 0;
   let ticking = 0;
   let ticked = 0;
-  const say = (message) => {
+  const send = (message) => {
     try {
       channel?.postMessage(message);
     } catch {
@@ -489,9 +489,9 @@ var createTab = (page) => {
     const { signal } = candidacy;
     const since = now();
     const has = new Map([...events.cursors].filter(([id]) => events.texts.has(id)));
-    say({ tab: me, wish: page.wish(), has, wake: wake2 });
+    send({ tab: me, wish: page.wish(), has, wake: wake2 });
     pause(doubt * (1 + Math.random()), signal).then(() => {
-      if (!signal.aborted && !leader && heard < since) campaign(true);
+      if (!signal.aborted && !leader && lastMessage < since) campaign(true);
     });
   };
   const wake = () => {
@@ -517,17 +517,17 @@ var createTab = (page) => {
     rejoin(false);
     excluded = true;
   };
-  const hear = ({ data: said }) => {
-    if (said.wish) return leader?.hear(said);
-    heard = now();
+  const receive = ({ data: message }) => {
+    if (message.wish) return leader?.accept(message);
+    lastMessage = now();
     if (leader) return onStorage();
-    if (said.out === me) refused(said.error);
-    if (said.error && !said.out) page.fail(said);
-    if (said.at && page.learn(said)) renew();
+    if (message.out === me) refused(message.error);
+    if (message.error && !message.out) page.fail(message);
+    if (message.at && page.learn(message)) renew();
   };
   const leading = async (signal) => {
     if (signal.aborted) return;
-    const mine = leader = createLeader(page, me, signal, say, channel && refused, excluded && rejoin);
+    const mine = leader = createLeader(page, me, signal, send, channel && refused, excluded && rejoin);
     await mine.lead();
     if (leader === mine) abdicate();
   };
@@ -559,7 +559,7 @@ var createTab = (page) => {
     if (sharing) {
       try {
         channel = new BroadcastChannel(name);
-        channel.onmessage = hear;
+        channel.onmessage = receive;
       } catch {
       }
     }
@@ -567,7 +567,7 @@ var createTab = (page) => {
       const slept = wall() - ticked > asleep;
       ticked = wall();
       if (slept) wake();
-      else if (channel && !leader && now() - heard > silence) hello();
+      else if (channel && !leader && now() - lastMessage > silence) hello();
     }, silence * 500);
     await tokens.first();
     if (ticking !== session) return;
@@ -576,7 +576,7 @@ var createTab = (page) => {
   };
   const leave = () => {
     if (!ticking) return false;
-    if (channel && !leader) say({ tab: me, wish: [] });
+    if (channel && !leader) send({ tab: me, wish: [] });
     excluded = false;
     candidacy?.abort();
     candidacy = void 0;
@@ -630,7 +630,7 @@ var createTokens = () => {
       const loaded = typeof from === "function" && await Promise.race([from(), pause(patience, new AbortController().signal)]);
       if (loaded && source === from) value = loaded;
     } catch (error) {
-      complain(error);
+      reportError(error);
     }
     loading = void 0;
   })());

@@ -95,7 +95,8 @@ function follow(id) {
   cards.set(id, card);
   element("events").append(card);
   choice.append(new Option(id));
-  if (document.body.dataset.state === "connected") showLast(id); // "never published", until it is known better
+  // It shows "never published" until the stamp is known.
+  if (document.body.dataset.state === "connected") showLast(id);
   showLines();
   // The callback without data is called first, and only for a new publication.
   let isNew = false;

@@ -47,7 +47,7 @@ func TestTabs_ContinueWithoutFailedLeader(t *testing.T) {
 	}
 }
 
-// Firefox and WebKit fail the requests of a page before they tell it that it is left.
+// Firefox and WebKit fail the requests of a page before its pagehide event.
 func TestTabs_AreNotAlarmedWhenLeaderIsLeft(t *testing.T) {
 	forEachHost(t, hosts, func(t *testing.T, browser browser, h host) {
 		tt := startTabs(t, browser, h, 3)

@@ -1,6 +1,6 @@
 import { asleep, longestSilence, trial } from "./limits.js";
 import { ask, Refusal, request, notAnAnswer } from "./server.js";
-import { complain, now, pause, wall } from "./time.js";
+import { now, pause, reportError, wall } from "./time.js";
 
 /**
  * An answer of the server: the cursor of each event, the changed events, and data as JSON text, undefined if
@@ -13,7 +13,7 @@ const texts = (values = {}) => Object.entries(values).map(([id, value]) => {
   try {
     return [id, JSON.stringify(value)];
   } catch (error) { // It is nested too deep. That concerns this event alone.
-    complain(error);
+    reportError(error);
     return [id, undefined];
   }
 });
@@ -37,7 +37,8 @@ export async function* poll(url, form, ids, wait, abort) {
 }
 
 /**
- * Yields the answers of a stream until its end, and aborts. It throws no error: the next poll reports it.
+ * Yields the answers of a stream until it ends or fails, and then aborts. It throws no error; the next poll
+ * reports the reason.
  * @param {string} url
  * @param {import("./server.js").Form} form
  * @param {string[]} ids

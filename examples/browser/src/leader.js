@@ -11,13 +11,13 @@ import { createWishes, parts } from "./wishes.js";
  * @param {import("./tab.js").Page} page
  * @param {string} me the name of the tab
  * @param {AbortSignal} signal ends the lead
- * @param {(message: object) => void} say sends a message to the other tabs
+ * @param {(message: object) => void} send sends a message to the other tabs
  * @param {undefined | ((reason: string) => void)} refused is called when the server refuses the wish of this
  * tab; undefined if this tab works alone
  * @param {false | (() => void)} share makes a tab whose wish was refused share the connection again; false
  * for other tabs
  */
-export const createLeader = (page, me, signal, say, refused, share) => {
+export const createLeader = (page, me, signal, send, refused, share) => {
   const { events, tokens, trust } = page;
   const { cursors, texts } = events;
   const wishes = createWishes();
@@ -31,12 +31,12 @@ export const createLeader = (page, me, signal, say, refused, share) => {
   // Reports what is known, with the data that a tab wants and does not have.
   /** @type {(wish?: string[], has?: Map<string, string>) => void} */
   const report = (wish = [], has = new Map()) => {
-    if (page.failure) return say(page.failure);
+    if (page.failure) return send(page.failure);
     const all = wishes.all();
     const ids = parts(all, "0");
-    if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts : cursors).has(id))) return say({});
+    if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts : cursors).has(id))) return send({});
     const stale = parts(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
-    say({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts.get(id)]) });
+    send({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts.get(id)]) });
   };
 
   const callRoll = () => {
@@ -104,7 +104,7 @@ export const createLeader = (page, me, signal, say, refused, share) => {
           for await (const answer of follow()) {
             failures = 0;
             proven = true;
-            say(answer);
+            send(answer);
             page.learn(answer, true);
             if (now() - called > rollCall) {
               if (share) share();
@@ -118,7 +118,7 @@ export const createLeader = (page, me, signal, say, refused, share) => {
             const guilty = wishes.blame();
             if (refused) {
               if (guilty === me) refused(error.message);
-              else if (guilty) say({ out: guilty, error: error.message });
+              else if (guilty) send({ out: guilty, error: error.message });
               continue;
             }
             const renewed = await tokens.renew(error.message);
@@ -147,7 +147,7 @@ export const createLeader = (page, me, signal, say, refused, share) => {
     },
 
     /** Another tab wants something. @type {(message: import("./tab.js").Hello) => void} */
-    hear({ tab, wish, has, wake: urgent }) {
+    accept({ tab, wish, has, wake: urgent }) {
       wishes.set(tab, wish.map(String));
       report(wish, has);
       if (urgent && (due || now() - asked > 1)) wake(); // many tabs may wake up at the same time

@@ -33,13 +33,13 @@ export const createTab = (page) => {
   /** @type {ReturnType<typeof createLeader> | undefined} */
   let leader; // while this tab leads
   let excluded = false; // whether this tab works alone because its wish was refused
-  let heard = 0; // when the last message of the leader arrived
+  let lastMessage = 0; // when the last message of the leader arrived
   let ticking = 0; // the timer of a tab that has joined, or 0
   let ticked = 0; // when it fired last, by the visitor's clock
 
-  // Nothing that happens here may end a request. A tab that has heard nothing says hello.
+  // A message that cannot be sent must not end a request. A tab that receives no answer sends a hello again.
   /** @type {(message: object) => void} */
-  const say = (message) => {
+  const send = (message) => {
     try {
       channel?.postMessage(message);
     } catch { /* The channel is closed. */ }
@@ -50,9 +50,9 @@ export const createTab = (page) => {
     const { signal } = candidacy;
     const since = now();
     const has = new Map([...events.cursors].filter(([id]) => events.texts.has(id)));
-    say({ tab: me, wish: page.wish(), has, wake });
+    send({ tab: me, wish: page.wish(), has, wake });
     pause(doubt * (1 + Math.random()), signal).then(() => {
-      if (!signal.aborted && !leader && heard < since) campaign(true);
+      if (!signal.aborted && !leader && lastMessage < since) campaign(true);
     });
   };
 
@@ -87,19 +87,19 @@ export const createTab = (page) => {
   };
 
   /** @type {(event: MessageEvent) => void} */
-  const hear = ({ data: said }) => {
-    if (said.wish) return leader?.hear(said);
-    heard = now();
+  const receive = ({ data: message }) => {
+    if (message.wish) return leader?.accept(message);
+    lastMessage = now();
     if (leader) return onStorage(); // another tab leads
-    if (said.out === me) refused(said.error);
-    if (said.error && !said.out) page.fail(said);
-    if (said.at && page.learn(said)) renew();
+    if (message.out === me) refused(message.error);
+    if (message.error && !message.out) page.fail(message);
+    if (message.at && page.learn(message)) renew();
   };
 
   /** @type {(signal: AbortSignal) => Promise<void>} */
   const leading = async (signal) => {
     if (signal.aborted) return; // Browsers grant a stolen lock although the tab has left.
-    const mine = leader = createLeader(page, me, signal, say, channel && refused, excluded && rejoin);
+    const mine = leader = createLeader(page, me, signal, send, channel && refused, excluded && rejoin);
     await mine.lead();
     if (leader === mine) abdicate();
   };
@@ -133,14 +133,14 @@ export const createTab = (page) => {
     if (sharing) {
       try {
         channel = new BroadcastChannel(name);
-        channel.onmessage = hear;
+        channel.onmessage = receive;
       } catch { /* The browser has no channels, or refuses them, so this tab works alone. */ }
     }
     const session = ticking = setInterval(() => {
       const slept = wall() - ticked > asleep;
       ticked = wall();
       if (slept) wake();
-      else if (channel && !leader && now() - heard > silence) hello();
+      else if (channel && !leader && now() - lastMessage > silence) hello();
     }, silence * 500);
     await tokens.first();
     if (ticking !== session) return;
@@ -151,7 +151,7 @@ export const createTab = (page) => {
   // Returns whether this tab had joined.
   const leave = () => {
     if (!ticking) return false;
-    if (channel && !leader) say({ tab: me, wish: [] });
+    if (channel && !leader) send({ tab: me, wish: [] });
     excluded = false;
     candidacy?.abort();
     candidacy = undefined;

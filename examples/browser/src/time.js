@@ -16,7 +16,7 @@ export const pause = (seconds, signal) => new Promise((resolve) => {
 });
 
 /** Reports an error of the page in the console. @type {(error: unknown) => void} */
-export const complain = (error) => { setTimeout(() => { throw error; }); };
+export const reportError = (error) => { setTimeout(() => { throw error; }); };
 
 /**
  * Calls a function of the page. Its exception does not disturb others.
@@ -26,6 +26,6 @@ export const call = (function_) => {
   try {
     function_();
   } catch (error) {
-    complain(error);
+    reportError(error);
   }
 };

@@ -1,5 +1,5 @@
 import { patience, silence } from "./limits.js";
-import { complain, now, pause } from "./time.js";
+import { now, pause, reportError } from "./time.js";
 
 /** Keeps the token of a page in memory. It is never stored. */
 export const createTokens = () => {
@@ -19,7 +19,7 @@ export const createTokens = () => {
         await Promise.race([from(), pause(patience, new AbortController().signal)]);
       if (loaded && source === from) value = loaded;
     } catch (error) {
-      complain(error);
+      reportError(error);
     }
     loading = undefined;
   })();
