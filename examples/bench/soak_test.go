@@ -18,7 +18,8 @@ func TestSoak_PrintsAndWritesWhatItHasFound(t *testing.T) {
 		t.Fatalf("%v\n%s", err, text.String())
 	}
 	for _, line := range []string{"disturbances", "publications", "answers", "deliveries expected", "missed", "excused",
-		"invented", "out of order", "torn", "stale", "ended", "errors", "problems", "delay, precise", "delay, legacy",
+		"invented", "out of order", "torn", "stale", "too early", "overdue",
+		"ended", "errors", "problems", "delay, precise", "delay, legacy",
 		"judge.py agrees"} {
 		if !strings.Contains(text.String(), "\n"+line) {
 			t.Errorf("no line %q:\n%s", line, text.String())
