@@ -9,18 +9,7 @@ import (
 	"novcomet/conf"
 	"novcomet/core"
 	"novcomet/core/access"
-	"novcomet/core/hub"
 )
-
-// Limits returns the limits of the endpoint.
-func Limits(c conf.Config) core.Limits {
-	return core.Limits{
-		Limits: hub.Limits{
-			MaxWaiting: c.MaxWaiting, MaxEvents: c.MaxEvents, MaxData: c.Data.MaxBytes, MaxAnswerData: c.Data.MaxAnswer(),
-		},
-		MaxForm: int64(c.MaxRequest), MaxStreams: c.MaxWaiting,
-	}
-}
 
 // Locations are the settings of all locations. They are made once for each set of COMET_* variables, because
 // parsing lists of patterns takes longer than the rest of a request.
