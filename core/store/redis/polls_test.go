@@ -178,12 +178,14 @@ func TestPolls_MissNothingAfterFailover(t *testing.T) {
 	}
 }
 
+// The periodic check is on: the servers of a Cluster do not repeat a notification that they could not send to
+// each other, for example because the machine is busy and they have reconnected.
 func TestPolls_MissNothingWhileSlotMoves(t *testing.T) {
 	cluster := servertest.StartCluster(t, make([]servertest.RedisOptions, 3)...)
 	for _, server := range cluster.Servers {
 		setUser(server, rights+clusterRights)
 	}
-	a := startPolls(t, userOptions(cluster.Addresses()...), unchecked, "a", "b", "c", "d", "e", "f", "g", "h")
+	a := startPolls(t, userOptions(cluster.Addresses()...), checked, "a", "b", "c", "d", "e", "f", "g", "h")
 	a.PublishAll()
 	owner := cluster.Owner(prefix + "a")
 	for range 2 {
