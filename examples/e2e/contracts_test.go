@@ -137,8 +137,9 @@ func testOtherPages(t *testing.T, site *launch.Site) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	want := launch.WithDirectory(string(page), site.Events)
 	for _, path := range []string{"/", "/index.html"} {
-		wantBody(t, do(t, newRequest(t, http.MethodGet, site.URL+path, "")), string(page))
+		wantBody(t, do(t, newRequest(t, http.MethodGet, site.URL+path, "")), want)
 	}
 }
 

@@ -24,8 +24,8 @@ import (
 //
 // The kernel sets the time. A publisher that read a clock, and was delayed before it set the time, could
 // publish into a second that has been answered already. But two stamps are older than the file that shows
-// them: the one of a file with data, which gets its name afterwards, and the old stamp plus 1 µs. So Publish
-// repeats a publication whose stamp is older than [Timing].Lag in the end.
+// them: the one of a file with data, which gets its name afterwards, and the old stamp plus 1 µs. If such a
+// stamp is older than [Timing].Lag in the end, Publish publishes once more.
 //
 // Another user's file can only be given the kernel's time. So if its stamp was ahead of the clock, the new
 // one is earlier.
@@ -61,7 +61,8 @@ func (s *Store) publishOnce(ctx context.Context, name string, data []byte) (even
 	default:
 		stamp, err = touchAfter(directory, name, before)
 	}
-	if err == nil && event.StampOf(time.Now()).Sub(stamp) > lag {
+	hasOlderStamp := data != nil || stamp == before+event.Microsecond
+	if err == nil && hasOlderStamp && event.StampOf(time.Now()).Sub(stamp) > lag {
 		return touchAfter(directory, name, stamp)
 	}
 	return stamp, err
