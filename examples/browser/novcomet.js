@@ -628,12 +628,16 @@ var NovComet = (() => {
     let next = 0;
     const load2 = () => loading ?? (loading = (async () => {
       const from = source;
+      let loaded;
       try {
-        const loaded = typeof from === "function" && await Promise.race([from(), pause(patience, new AbortController().signal)]);
-        if (loaded && source === from) value = loaded;
+        if (typeof from === "function") {
+          loaded = await Promise.race([from(), pause(patience, new AbortController().signal)]);
+        }
       } catch (error) {
         reportError(error);
       }
+      if (source !== from) return;
+      value = loaded || value;
       loading = void 0;
     })());
     return {

@@ -101,6 +101,18 @@ var apiPromises = []promise{
 		comet.unsubscribe("effect").subscribe("effect", add).subscribe("effect", addData, { data: true });
 	})`, "2,time"},
 
+	{"a token that is loading is not loaded again after the one before has arrived", `(async () => {
+		const comet = await client("/comet.php?loading");
+		let arrive, calls = 0;
+		comet.init(undefined, { token: () => new Promise((resolve) => { arrive = resolve; }) });
+		comet.subscribe("any", () => {}).run();
+		comet.init(undefined, { token: () => new Promise(() => { calls++; }) });
+		arrive("before");
+		await sleep(0);
+		comet.init(undefined, { stream: !!location.search }); // joins the other tabs again, with the token
+		return comet.stop(), "calls: " + calls;
+	})()`, "calls: 1"},
+
 	{"subscribing again does not send another request", `(async () => {
 		const comet = await client(), original = window.fetch, callback = () => {};
 		await opened(comet.subscribe("rendered", callback));

@@ -14,13 +14,16 @@ export const createTokens = () => {
   // Calls the page's function. If it fails, the server's answer says that a token is missing.
   const load = () => loading ??= (async () => {
     const from = source;
+    let loaded;
     try {
-      const loaded = typeof from === "function" &&
-        await Promise.race([from(), pause(patience, new AbortController().signal)]);
-      if (loaded && source === from) value = loaded;
+      if (typeof from === "function") {
+        loaded = await Promise.race([from(), pause(patience, new AbortController().signal)]);
+      }
     } catch (error) {
       reportError(error);
     }
+    if (source !== from) return; // The page has set another token meanwhile.
+    value = loaded || value;
     loading = undefined;
   })();
 
