@@ -488,8 +488,12 @@ var createTab = (page) => {
     if (!channel || !candidacy) return;
     const { signal } = candidacy;
     const since = now();
-    const has = new Map([...events.cursors].filter(([id]) => events.texts.has(id)));
-    send({ tab: me, wish: page.wish(), has, wake: wake2 });
+    send({
+      tab: me,
+      wish: page.wish(),
+      wake: wake2,
+      has: new Map([...events.cursors].filter(([id]) => events.texts.has(id)))
+    });
     pause(doubt * (1 + Math.random()), signal).then(() => {
       if (!signal.aborted && !leader && lastMessage < since) campaign(true);
     });
@@ -518,7 +522,7 @@ var createTab = (page) => {
     excluded = true;
   };
   const receive = ({ data: message }) => {
-    if (message.wish) return leader?.accept(message);
+    if (message.wish) return leader ? leader.accept(message) : onStorage();
     lastMessage = now();
     if (leader) return onStorage();
     if (message.out === me) refused(message.error);
@@ -535,7 +539,7 @@ var createTab = (page) => {
     leader = void 0;
     events.want();
   };
-  const campaign = async (steal = false) => {
+  const campaign = async (steal) => {
     candidacy?.abort();
     const { signal } = candidacy = new AbortController();
     try {
@@ -576,7 +580,8 @@ var createTab = (page) => {
   };
   const leave = () => {
     if (!ticking) return false;
-    if (channel && !leader) send({ tab: me, wish: [] });
+    resign(name, me);
+    send({ tab: me, wish: [] });
     excluded = false;
     candidacy?.abort();
     candidacy = void 0;
@@ -585,7 +590,6 @@ var createTab = (page) => {
     ticking = 0;
     channel?.close();
     channel = void 0;
-    resign(name, me);
     return true;
   };
   const rejoin = (sharing = true) => {

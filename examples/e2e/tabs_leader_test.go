@@ -60,3 +60,24 @@ func TestTabs_AreNotAlarmedWhenLeaderIsLeft(t *testing.T) {
 		}
 	}, chromium, firefox, webKit)
 }
+
+// The browser does not report a change of localStorage to the page that made it.
+func TestTabs_ClientTakesOverFromStoppedClientOfSamePage(t *testing.T) {
+	forEachHost(t, hosts[:2], func(t *testing.T, browser browser, h host) {
+		tt := newTabs(t, startPages(t), browser, h)
+		page := tt.first.openTab(t, tt.url+"/empty.html")
+		const script = `(async () => {
+			const one = await client(), two = await client();
+			let called = false;
+			await opened(one.subscribe("all", () => {}));
+			await opened(two.subscribe("all", () => { called = true; }));
+			one.stop();
+			const start = performance.now();
+			while (!called && performance.now() - start < 8000) await two.publish("all"), await sleep(0.1);
+			return two.stop(), called;
+		})()`
+		if !evaluate[bool](t, page, script) {
+			t.Error("the second client gets no event")
+		}
+	}, chromium, firefox)
+}

@@ -8,8 +8,8 @@ import { pause } from "./time.js";
 /**
  * Waits until this tab leads, and calls lead. It throws an AbortError if another tab has taken the lead, and
  * another error if the browser refuses the lock or the storage.
- * @type {(name: string, me: string, signal: AbortSignal, steal: boolean, lead: () => Promise<void>)
- * => Promise<void>}
+ * @type {(name: string, me: string, signal: AbortSignal, steal: boolean | undefined,
+ * lead: () => Promise<void>) => Promise<void>}
  */
 export const elect = async (name, me, signal, steal, lead) => {
   if (navigator.locks) {

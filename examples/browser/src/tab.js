@@ -49,8 +49,12 @@ export const createTab = (page) => {
     if (!channel || !candidacy) return;
     const { signal } = candidacy;
     const since = now();
-    const has = new Map([...events.cursors].filter(([id]) => events.texts.has(id)));
-    send({ tab: me, wish: page.wish(), has, wake });
+    send({
+      tab: me,
+      wish: page.wish(),
+      wake,
+      has: new Map([...events.cursors].filter(([id]) => events.texts.has(id))),
+    });
     pause(doubt * (1 + Math.random()), signal).then(() => {
       if (!signal.aborted && !leader && lastMessage < since) campaign(true);
     });
@@ -88,7 +92,7 @@ export const createTab = (page) => {
 
   /** @type {(event: MessageEvent) => void} */
   const receive = ({ data: message }) => {
-    if (message.wish) return leader?.accept(message);
+    if (message.wish) return leader ? leader.accept(message) : onStorage();
     lastMessage = now();
     if (leader) return onStorage(); // another tab leads
     if (message.out === me) refused(message.error);
@@ -110,7 +114,7 @@ export const createTab = (page) => {
   };
 
   /** @type {(steal?: boolean) => Promise<void>} */
-  const campaign = async (steal = false) => {
+  const campaign = async (steal) => {
     candidacy?.abort();
     const { signal } = candidacy = new AbortController();
     try {
@@ -151,7 +155,8 @@ export const createTab = (page) => {
   // Returns whether this tab had joined.
   const leave = () => {
     if (!ticking) return false;
-    if (channel && !leader) send({ tab: me, wish: [] });
+    resign(name, me);
+    send({ tab: me, wish: [] });
     excluded = false;
     candidacy?.abort();
     candidacy = undefined;
@@ -160,7 +165,6 @@ export const createTab = (page) => {
     ticking = 0;
     channel?.close();
     channel = undefined;
-    resign(name, me);
     return true;
   };
 
