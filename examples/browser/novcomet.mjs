@@ -164,29 +164,28 @@ var request = (url, form, signal, options = {}) => {
   return fetch(url, { cache: "no-store", signal, ...options });
 };
 var ask = async (url, form, seconds, abort, options) => {
-  const timer = setTimeout(() => abort.abort(new Error("no answer in time")), (seconds + patience) * 1e3);
+  const timer = setTimeout(() => abort.abort(new Error("no answer")), (seconds + patience) * 1e3);
   try {
     const response = await request(url, form, abort.signal, options);
-    const answer = await response.json().catch(() => null);
+    const answer2 = await response.json().catch(() => null);
     const { ok, status } = response;
-    if (ok && answer !== null) return answer;
-    const refused = answer?.error && [400, 403, 413].includes(status);
-    throw new (refused ? Refusal : Error)(answer?.error ?? (ok ? notAnAnswer : `HTTP ${status}`));
+    if (ok && answer2 !== null) return answer2;
+    const refused = answer2?.error && [400, 403, 413].includes(status);
+    throw new (refused ? Refusal : Error)(answer2?.error ?? (ok ? notAnAnswer : `HTTP ${status}`));
   } finally {
     clearTimeout(timer);
   }
 };
-var extra = 1024;
 var farewell = 0;
 var publish = async (url, id, data) => {
   const body = data === void 0 ? "" : JSON.stringify(data);
   if (body === void 0) throw new TypeError(`${id}: JSON has no ${typeof data}`);
-  const size = new Blob([body]).size + extra;
-  const keepalive = farewell + size <= longestFarewell + extra;
+  const size = new Blob([body]).size + 1024;
+  const keepalive = farewell + size <= longestFarewell;
   if (keepalive) farewell += size;
   try {
-    const answer = await ask(url, [["publish", id]], 0, new AbortController(), { method: "POST", body, keepalive });
-    if (answer !== true) throw new Error(`the server could not publish ${id}`);
+    const answer2 = await ask(url, [["publish", id]], 0, new AbortController(), { method: "POST", body, keepalive });
+    if (answer2 !== true) throw new Error(`the server could not publish ${id}`);
     return true;
   } finally {
     if (keepalive) farewell -= size;
@@ -227,15 +226,18 @@ var texts = (values = {}) => Object.entries(values).map(([id, value]) => {
     return [id, void 0];
   }
 });
+var answer = (at, parts2) => ({
+  at,
+  k: parts2.flatMap(({ k = {} }) => Object.keys(k)),
+  d: parts2.flatMap(({ d }) => texts(d))
+});
 async function* poll(url, form, ids, wait, abort) {
   const start = now();
-  const { s, k = {}, d, at } = await ask(url, [...form, ["wait", `${wait}`]], wait, abort);
+  const part = await ask(url, [...form, ["wait", `${wait}`]], wait, abort);
+  const { s, at } = part;
   if (!at) throw new Error(notAnAnswer);
   for (const id of ids) if (typeof at[id] !== "string") throw new Refusal(`the server knows no event "${id}"`);
-  yield (
-    /** @type {Answer} */
-    { at: Object.entries(at), k: Object.keys(k), d: texts(d) }
-  );
+  yield answer(Object.entries(at), [part]);
   if (wait && !s && now() - start < 1) await pause(1 + 2 * Math.random(), abort.signal);
 }
 async function* stream(url, form, ids, abort, trust) {
@@ -271,14 +273,7 @@ async function* stream(url, form, ids, abort, trust) {
         if (line.startsWith("id: ")) stamps = line.slice(4).split(",");
         else if (!stamps || line !== ":") continue;
         if (stamps.length !== ids.length) return;
-        yield (
-          /** @type {Answer} */
-          {
-            at: ids.map((id, i) => [id, stamps?.[i]]),
-            k: parts2.flatMap(({ k = {} }) => Object.keys(k)),
-            d: parts2.flatMap(({ d }) => texts(d))
-          }
-        );
+        yield answer(stamps.map((stamp, i) => [ids[i], stamp]), parts2);
         parts2 = [];
       }
     }
@@ -411,11 +406,11 @@ var createLeader = (page, me, signal, send, refused, share) => {
         connection = new AbortController();
         due = 0;
         try {
-          for await (const answer of follow()) {
+          for await (const answer2 of follow()) {
             failures = 0;
             proven = true;
-            send(answer);
-            page.learn(answer, true);
+            send(answer2);
+            page.learn(answer2, true);
             if (now() - called > rollCall) {
               if (share) share();
               else callRoll();
@@ -712,8 +707,8 @@ var createClient = () => {
     trust: createTrust(""),
     failure: {},
     wish: () => [...events.wish(), ...tokens.wish()],
-    learn(answer, direct) {
-      const { calls, lacking } = events.learn(answer, direct);
+    learn(answer2, direct) {
+      const { calls, lacking } = events.learn(answer2, direct);
       if (page.failure && !lacking) {
         page.failure = void 0;
         emit("open");

@@ -18,6 +18,13 @@ const texts = (values = {}) => Object.entries(values).map(([id, value]) => {
   }
 });
 
+/** @type {(at: [string, string][], parts: any[]) => Answer} */
+const answer = (at, parts) => ({
+  at,
+  k: parts.flatMap(({ k = {} }) => Object.keys(k)),
+  d: parts.flatMap(({ d }) => texts(d)),
+});
+
 /**
  * Yields the answer of a poll.
  * @param {string} url
@@ -28,10 +35,11 @@ const texts = (values = {}) => Object.entries(values).map(([id, value]) => {
  */
 export async function* poll(url, form, ids, wait, abort) {
   const start = now();
-  const { s, k = {}, d, at } = await ask(url, [...form, ["wait", `${wait}`]], wait, abort);
+  const part = await ask(url, [...form, ["wait", `${wait}`]], wait, abort);
+  const { s, at } = part;
   if (!at) throw new Error(notAnAnswer);
   for (const id of ids) if (typeof at[id] !== "string") throw new Refusal(`the server knows no event "${id}"`);
-  yield /** @type {Answer} */ ({ at: Object.entries(at), k: Object.keys(k), d: texts(d) });
+  yield answer(Object.entries(at), [part]);
   // If an unchanged answer arrives too soon, the server is full or about to end. The next poll has to wait.
   if (wait && !s && now() - start < 1) await pause(1 + 2 * Math.random(), abort.signal);
 }
@@ -80,11 +88,7 @@ export async function* stream(url, form, ids, abort, trust) {
         if (line.startsWith("id: ")) stamps = line.slice(4).split(","); // the last line of an answer
         else if (!stamps || line !== ":") continue; // A comment confirms the last stamps.
         if (stamps.length !== ids.length) return;
-        yield /** @type {Answer} */ ({
-          at: ids.map((id, i) => [id, stamps?.[i]]),
-          k: parts.flatMap(({ k = {} }) => Object.keys(k)),
-          d: parts.flatMap(({ d }) => texts(d)),
-        });
+        yield answer(stamps.map((stamp, i) => [ids[i], stamp]), parts);
         parts = [];
       }
     }

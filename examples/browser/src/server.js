@@ -22,7 +22,7 @@ export const request = (url, form, signal, options = {}) => {
  * => Promise<any>}
  */
 export const ask = async (url, form, seconds, abort, options) => {
-  const timer = setTimeout(() => abort.abort(new Error("no answer in time")), (seconds + patience) * 1000);
+  const timer = setTimeout(() => abort.abort(new Error("no answer")), (seconds + patience) * 1000);
   try {
     const response = await request(url, form, abort.signal, options);
     const answer = await response.json().catch(() => null); // null for a web server's own page
@@ -35,7 +35,6 @@ export const ask = async (url, form, seconds, abort, options) => {
   }
 };
 
-const extra = 1024; // bytes for which a publication counts besides its data: browsers allow 256 such requests
 let farewell = 0; // bytes of the page's publications in progress that may outlive it
 
 /**
@@ -45,8 +44,10 @@ let farewell = 0; // bytes of the page's publications in progress that may outli
 export const publish = async (url, id, data) => {
   const body = data === undefined ? "" : JSON.stringify(data);
   if (body === undefined) throw new TypeError(`${id}: JSON has no ${typeof data}`);
-  const size = new Blob([body]).size + extra;
-  const keepalive = farewell + size <= longestFarewell + extra;
+  // Each publication counts 1,024 bytes in addition to its data, so that at most 64 outlive a page: browsers
+  // allow 256.
+  const size = new Blob([body]).size + 1024;
+  const keepalive = farewell + size <= longestFarewell;
   if (keepalive) farewell += size;
   try {
     const answer = await ask(url, [["publish", id]], 0, new AbortController(), { method: "POST", body, keepalive });
