@@ -346,19 +346,19 @@ var createLeader = (page, me, signal, send, refused, share) => {
   let called = 0;
   let due = 0;
   let failures = 0;
-  const report = (wish = [], has = /* @__PURE__ */ new Map()) => {
+  const report = (wish = [], has) => {
     if (page.failure) return send(page.failure);
     const all = wishes.all();
     const ids = parts(all, "0");
     if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts2 : cursors).has(id))) return send({});
-    const stale = parts(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
+    const stale = parts(wish, "1").filter((id) => has?.get(id) !== cursors.get(id));
     send({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts2.get(id)]) });
   };
   const callRoll = () => {
     wishes.clear();
     wishes.set(me, page.wish());
-    called = now();
     report();
+    called = now();
   };
   async function* follow() {
     for (let wait = 0; ; ) {
@@ -384,7 +384,7 @@ var createLeader = (page, me, signal, send, refused, share) => {
           /** @type {Answer} */
           {
             at,
-            k: k.filter((id) => !lacking.has(id) || (cursors.get(id) ?? stamps.get(id)) !== stamps.get(id)),
+            k: k.filter((id) => !lacking.has(id) || cursors.has(id) && cursors.get(id) !== stamps.get(id)),
             d: dataIDs.filter((id) => k.includes(id) || !texts2.has(id)).map((id) => [id, data.get(id)])
           }
         );
@@ -407,6 +407,7 @@ var createLeader = (page, me, signal, send, refused, share) => {
         due = 0;
         try {
           for await (const answer2 of follow()) {
+            if (signal.aborted) return;
             failures = 0;
             proven = true;
             send(answer2);
@@ -431,7 +432,7 @@ var createLeader = (page, me, signal, send, refused, share) => {
             }
             const renewed = await tokens.renew(error.message);
             wishes.set(me, page.wish());
-            if (renewed) continue;
+            if (renewed || signal.aborted) continue;
             called = -rollCall;
           }
           const seconds = Math.min(2 ** failures++, longestPause) * (0.75 + Math.random() / 2);
@@ -744,6 +745,7 @@ var createClient = () => {
       if (other) {
         page.url = to;
         page.trust = createTrust(to);
+        page.failure = {};
         events.restart();
       }
       page.stream = stream2;

@@ -101,6 +101,14 @@ var apiPromises = []promise{
 		comet.unsubscribe("effect").subscribe("effect", add).subscribe("effect", addData, { data: true });
 	})`, "2,time"},
 
+	{"after init with another endpoint the connection is open when that one answers", `(async () => {
+		const comet = await client();
+		await opened(comet.subscribe("any", () => {}));
+		const states = [comet.connected, comet.init("/comet.php?another").connected];
+		await opened(comet);
+		return [...states, comet.connected, comet.stop().connected].join();
+	})()`, "true,false,true,false"},
+
 	{"a token that is loading is not loaded again after the one before has arrived", `(async () => {
 		const comet = await client("/comet.php?loading");
 		let arrive, calls = 0;

@@ -219,3 +219,42 @@ func TestClient_ReplacesFailedStream(t *testing.T) {
 		})
 	}
 }
+
+func TestClient_IgnoresRestOfStreamAfterStopOrInit(t *testing.T) {
+	event := func(stamp int) string {
+		const data = `{"s":1,"k":{"news":%[1]d.000000},"at":{"news":"%[1]d.000000"}}`
+		return fmt.Sprintf("event: news\ndata: "+data+"\nid: %[1]d.000000\n\n", stamp)
+	}
+	server := fakeServer(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Query().Has("other"):
+			waitForClientToLeave(r)
+		case strings.Contains(r.Header.Get("Accept"), "event-stream"):
+			sendPart(w, "id: 1.000000\n\n"+event(2)+event(3))
+			waitForClientToLeave(r)
+		default:
+			fmt.Fprint(w, `{"s":0,"at":{"news":"1.000000"}}`)
+		}
+	})
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		w := openWindow(t, browser, server.URL+"/empty.html")
+		for call, want := range map[string]string{
+			"stop()":                     "open,close,false,2",
+			`init("/comet.php?other=1")`: "open,false,",
+		} {
+			got := evaluate[string](t, w, `new Promise(async (resolve) => {
+				const comet = await client(), states = [];
+				for (const state of ["open", "close"]) comet.on(state, () => states.push(state));
+				comet.subscribe("news", async () => {
+					comet.`+call+`;
+					await sleep(0); // The client has read the rest.
+					resolve([...states, comet.connected, comet.last("news")].join());
+					comet.stop();
+				}).run();
+			})`)
+			if got != want {
+				t.Errorf("after %s in a callback: got %s, want %s", call, got, want)
+			}
+		}
+	}, chromium, firefox)
+}

@@ -153,6 +153,22 @@ func TestClient_GoesOnIfTokenDoesNotArrive(t *testing.T) {
 	}, chromium, firefox)
 }
 
+// A lone tab waits for its token itself.
+func TestClient_ReportsNoErrorAfterStop(t *testing.T) {
+	forEachBrowser(t, func(t *testing.T, browser browser) {
+		url, _ := tokenServer(t)
+		w := openPrivate(t, browser, "about:blank")
+		w.runFirst(t, `window.BroadcastChannel = undefined;`)
+		w.navigate(t, url+"/empty.html")
+		followPrivate(t, w, `() => calls++ ? new Promise((resolve) => { window.arrive = resolve; }) : "expired"`)
+		w.waitUntil(t, "calls === 2")
+		const script = `(comet.stop(), arrive("expired"), sleep(1).then(() => states.join()))`
+		if states := evaluate[string](t, w, script); states != "" {
+			t.Errorf("the stopped client had the states %s", states)
+		}
+	}, chromium, firefox)
+}
+
 func TestClient_PausesIfTokenIsNotRenewed(t *testing.T) {
 	forEachBrowser(t, func(t *testing.T, browser browser) {
 		for _, function := range []string{`() => "expired"`, `() => {}`, `() => { throw new Error("on purpose"); }`} {

@@ -73,6 +73,7 @@ export const createClient = () => {
       if (other) {
         page.url = to;
         page.trust = createTrust(to);
+        page.failure = {};
         events.restart();
       }
       page.stream = stream;

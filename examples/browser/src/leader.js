@@ -30,20 +30,20 @@ export const createLeader = (page, me, signal, send, refused, share) => {
 
   // Reports what is known, with the data that a tab wants and does not have.
   /** @type {(wish?: string[], has?: Map<string, string>) => void} */
-  const report = (wish = [], has = new Map()) => {
+  const report = (wish = [], has) => {
     if (page.failure) return send(page.failure);
     const all = wishes.all();
     const ids = parts(all, "0");
     if (!proven || !ids.every((id) => (all.has(`1${id}`) ? texts : cursors).has(id))) return send({});
-    const stale = parts(wish, "1").filter((id) => has.get(id) !== cursors.get(id));
+    const stale = parts(wish, "1").filter((id) => has?.get(id) !== cursors.get(id));
     send({ at: ids.map((id) => [id, cursors.get(id)]), k: [], d: stale.map((id) => [id, texts.get(id)]) });
   };
 
   const callRoll = () => {
     wishes.clear();
     wishes.set(me, page.wish());
-    called = now();
     report();
+    called = now();
   };
 
   /**
@@ -77,7 +77,7 @@ export const createLeader = (page, me, signal, send, refused, share) => {
         const stamps = new Map(at);
         yield /** @type {Answer} */ ({
           at,
-          k: k.filter((id) => !lacking.has(id) || (cursors.get(id) ?? stamps.get(id)) !== stamps.get(id)),
+          k: k.filter((id) => !lacking.has(id) || cursors.has(id) && cursors.get(id) !== stamps.get(id)),
           d: dataIDs.filter((id) => k.includes(id) || !texts.has(id)).map((id) => [id, data.get(id)]),
         });
       }
@@ -102,6 +102,7 @@ export const createLeader = (page, me, signal, send, refused, share) => {
         due = 0;
         try {
           for await (const answer of follow()) {
+            if (signal.aborted) return; // A callback for the answer before may have called stop or init.
             failures = 0;
             proven = true;
             send(answer);
@@ -123,7 +124,7 @@ export const createLeader = (page, me, signal, send, refused, share) => {
             }
             const renewed = await tokens.renew(error.message);
             wishes.set(me, page.wish());
-            if (renewed) continue;
+            if (renewed || signal.aborted) continue;
             called = -rollCall; // When the server no longer refuses this tab, it can share again.
           }
           const seconds = Math.min(2 ** failures++, longestPause) * (0.75 + Math.random() / 2);
