@@ -44,7 +44,7 @@ export interface Client {
   /**
    * Calls the callback for each publication from now on. "Now" is the first answer of the server, or for a
    * stopped client the next run. An event may have several callbacks. The same function is called once. If
-   * the page unsubscribes and subscribes again at once, nothing is missed in between.
+   * the page unsubscribes and subscribes again within a second, nothing is missed in between.
    *
    * With data: true the callback also gets the data of the event. It is for a page that shows a state: if the
    * event was ever published, the callback is first called with the last data. The latest data always

@@ -3,24 +3,6 @@
 
 var NovComet = (() => {
   "use strict";
-  // src/limits.js
-  var longestWait = 50;
-  var patience = 25;
-  var longestPause = 30;
-  var grace = 0.5;
-  var silence = 10;
-  var doubt = 5;
-  var asleep = 75;
-  var rollCall = 300;
-  var trial = 5;
-  var longestSilence = 45;
-  var distrust = [0, 60, 600, 3600];
-  var replay = 5;
-  var regret = 1;
-  var longestQuery = 2e3;
-  var longestFarewell = 65536;
-  var never = "0.000000";
-
   // src/time.js
   var now = () => performance.now() / 1e3;
   var wall = () => Date.now() / 1e3;
@@ -46,113 +28,23 @@ var NovComet = (() => {
     }
   };
 
-  // src/events.js
-  var createEvents = (dropped) => {
-    const callbacks = /* @__PURE__ */ new Map();
-    const cursors = /* @__PURE__ */ new Map();
-    const texts2 = /* @__PURE__ */ new Map();
-    let wanted = /* @__PURE__ */ new Set();
-    let since = 0;
-    const withData = (id) => [...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
-    const prune = () => {
-      for (const id of cursors.keys()) {
-        if (callbacks.has(id) || wanted.has(`0${id}`)) continue;
-        cursors.delete(id);
-        texts2.delete(id);
-      }
-    };
-    return {
-      cursors,
-      texts: texts2,
-      /** What the page wants of the server. */
-      wish: () => [...callbacks.keys()].flatMap((id) => [`0${id}`].concat(withData(id) ? `1${id}` : [])),
-      /**
-       * Returns whether the subscription is new.
-       * @type {(id: string, callback: Callback, data: boolean) => boolean}
-       */
-      subscribe(id, callback, data) {
-        const set = callbacks.get(id) ?? /* @__PURE__ */ new Map();
-        callbacks.set(id, set);
-        if (set.get(callback)?.data === data) return false;
-        set.set(callback, { data, seen: data ? void 0 : cursors.get(id) });
-        return true;
-      },
-      // A framework may subscribe again at once. Until then the event goes on, so that nothing is missed.
-      /** @type {(id: string, callback?: Callback) => void} */
-      unsubscribe(id, callback) {
-        const set = callbacks.get(id);
-        if (!set) return;
-        if (callback) set.delete(callback);
-        else set.clear();
-        setTimeout(() => {
-          if (set.size || callbacks.get(id) !== set) return;
-          callbacks.delete(id);
-          prune();
-          dropped();
-        }, regret * 1e3);
-      },
-      /** Begins anew, with another server. */
-      restart() {
-        cursors.clear();
-        texts2.clear();
-        for (const set of callbacks.values()) for (const subscription of set.values()) delete subscription.seen;
-      },
-      /** Sets the wishes of all tabs. @type {(wishes?: Set<string>) => void} */
-      want(wishes = /* @__PURE__ */ new Set()) {
-        wanted = wishes;
-        prune();
-      },
-      /**
-       * Applies an answer, of the server itself or of another tab. A cursor of another tab may be older because
-       * that tab was blocked. If it stays older, the event has got an older stamp, for example from a restored
-       * file. Returns the callbacks to call, and whether it lacks an event of the page, or its data.
-       * @type {(answer: Answer, direct?: boolean) => { calls: [string, Callback][], lacking: boolean }}
-       */
-      learn({ at, k, d }, direct) {
-        const data = new Map(d);
-        const calls = [];
-        const stamps = new Map(at);
-        let lacking = ![...callbacks.keys()].every((id) => stamps.has(id));
-        let older = 0;
-        for (const [id, cursor] of at) {
-          const mine = callbacks.get(id);
-          if (!mine && !wanted.has(`0${id}`)) continue;
-          const known = cursors.get(id);
-          if (+cursor && Number(known) > +cursor) {
-            older = since || now();
-            if (!direct && now() - older < replay) continue;
-          }
-          if (data.has(id)) texts2.set(id, data.get(id));
-          else if (withData(id) && !(known === cursor && texts2.has(id))) {
-            lacking = true;
-            continue;
-          } else if (known !== cursor) texts2.delete(id);
-          cursors.set(id, cursor);
-          for (const [callback, subscription] of mine ?? []) {
-            const { seen } = subscription;
-            if (+cursor && (seen ? seen !== cursor : subscription.data || k.includes(id))) {
-              subscription.seen = seen ?? never;
-              calls.push([id, callback]);
-            } else if (+cursor || !seen) subscription.seen = cursor;
-          }
-        }
-        since = older;
-        return { calls, lacking };
-      },
-      // Each callback gets values of its own. What a stopped client leaves out, the next run delivers.
-      /** @type {(calls: [string, Callback][], isRunning: () => boolean) => void} */
-      deliver(calls, isRunning) {
-        const seconds = calls.map(([id]) => [id, Math.floor(Number(cursors.get(id)))]);
-        for (const [id, callback] of calls) {
-          const subscription = callbacks.get(id)?.get(callback);
-          if (!subscription || !isRunning()) continue;
-          subscription.seen = cursors.get(id);
-          const text = subscription.data ? texts2.get(id) : void 0;
-          call(() => callback(Object.fromEntries(seconds), text && JSON.parse(text)));
-        }
-      }
-    };
-  };
+  // src/limits.js
+  var longestWait = 50;
+  var patience = 25;
+  var longestPause = 30;
+  var grace = 0.5;
+  var silence = 10;
+  var doubt = 5;
+  var asleep = 75;
+  var rollCall = 300;
+  var trial = 5;
+  var longestSilence = 45;
+  var distrust = [0, 60, 600, 3600];
+  var replay = 5;
+  var regret = 1;
+  var longestQuery = 2e3;
+  var longestFarewell = 65536;
+  var never = "0.000000";
 
   // src/server.js
   var Refusal = class extends Error {
@@ -194,6 +86,56 @@ var NovComet = (() => {
     }
   };
 
+  // src/token.js
+  var createTokens = () => {
+    let source;
+    let value;
+    let loading;
+    let next = 0;
+    const load2 = () => loading ?? (loading = (async () => {
+      const from = source;
+      let loaded;
+      try {
+        if (typeof from === "function") {
+          loaded = await Promise.race([from(), pause(patience, new AbortController().signal)]);
+        }
+      } catch (error) {
+        reportError(error);
+      }
+      if (source !== from) return;
+      value = loaded || value;
+      loading = void 0;
+    })());
+    return {
+      /** @type {(to: import("../novcomet.mjs").Token | undefined) => void} */
+      set(to) {
+        source = to;
+        value = typeof to === "function" ? void 0 : to;
+        loading = void 0;
+      },
+      source: () => source,
+      /** What the page wants of the server (wishes.js). */
+      wish: () => (
+        /** @type {string[]} */
+        [].concat(value || []).map((token) => `t${token}`)
+      ),
+      /** Waits for the first token. */
+      first: () => value || load2(),
+      /**
+       * Gets another token, if the server refused the last one.
+       * @type {(reason: string) => Promise<boolean>}
+       */
+      async renew(reason) {
+        const before = `${value}`;
+        if (reason.includes("token") && (loading || now() > next)) {
+          next = now() + silence;
+          await load2();
+        }
+        return `${value}` !== before;
+      }
+    };
+  };
+
   // src/storage.js
   var load = (key) => {
     try {
@@ -203,6 +145,31 @@ var NovComet = (() => {
     }
   };
   var save = (key, value) => localStorage.setItem(key, JSON.stringify(value));
+
+  // src/trust.js
+  var createTrust = (url) => {
+    let since = 0;
+    let failed = 0;
+    const key = `novcomet 3 ${url} streams`;
+    return {
+      allows() {
+        [since, failed] = load(key) ?? [since, failed];
+        const age = wall() - since;
+        return !(age >= 0 && age < distrust[failed]);
+      },
+      get failed() {
+        return failed;
+      },
+      set(count) {
+        failed = Math.min(count, distrust.length - 1);
+        since = wall();
+        try {
+          save(key, [since, failed]);
+        } catch {
+        }
+      }
+    };
+  };
 
   // src/election.js
   var elect = async (name, me, signal, steal, lead) => {
@@ -620,76 +587,116 @@ var NovComet = (() => {
     };
   };
 
-  // src/token.js
-  var createTokens = () => {
-    let source;
-    let value;
-    let loading;
-    let next = 0;
-    const load2 = () => loading ?? (loading = (async () => {
-      const from = source;
-      let loaded;
-      try {
-        if (typeof from === "function") {
-          loaded = await Promise.race([from(), pause(patience, new AbortController().signal)]);
+  // src/events.js
+  var createEvents = (dropped) => {
+    const callbacks = /* @__PURE__ */ new Map();
+    const cursors = /* @__PURE__ */ new Map();
+    const texts2 = /* @__PURE__ */ new Map();
+    let wanted = /* @__PURE__ */ new Set();
+    let since = 0;
+    const withData = (id) => [...callbacks.get(id) ?? []].some(([, { data }]) => data);
+    const all = () => [...callbacks.values()].flatMap((set) => [...set.values()]);
+    const isDue = ({ id, data, seen }) => seen && seen !== cursors.get(id) && Number(cursors.get(id)) && data !== void 0;
+    const prune = () => {
+      for (const id of cursors.keys()) {
+        if (!callbacks.has(id) && !wanted.has(`0${id}`)) {
+          cursors.delete(id);
+          texts2.delete(id);
         }
-      } catch (error) {
-        reportError(error);
-      }
-      if (source !== from) return;
-      value = loaded || value;
-      loading = void 0;
-    })());
-    return {
-      /** @type {(to: import("../novcomet.mjs").Token | undefined) => void} */
-      set(to) {
-        source = to;
-        value = typeof to === "function" ? void 0 : to;
-        loading = void 0;
-      },
-      source: () => source,
-      /** What the page wants of the server (wishes.js). */
-      wish: () => (
-        /** @type {string[]} */
-        [].concat(value || []).map((token) => `t${token}`)
-      ),
-      /** Waits for the first token. */
-      first: () => value || load2(),
-      /**
-       * Gets another token, if the server refused the last one.
-       * @type {(reason: string) => Promise<boolean>}
-       */
-      async renew(reason) {
-        const before = `${value}`;
-        if (reason.includes("token") && (loading || now() > next)) {
-          next = now() + silence;
-          await load2();
-        }
-        return `${value}` !== before;
       }
     };
-  };
-
-  // src/trust.js
-  var createTrust = (url) => {
-    let since = 0;
-    let failed = 0;
-    const key = `novcomet 3 ${url} streams`;
     return {
-      allows() {
-        [since, failed] = load(key) ?? [since, failed];
-        const age = wall() - since;
-        return !(age >= 0 && age < distrust[failed]);
+      cursors,
+      texts: texts2,
+      /** What the page wants of the server. */
+      wish: () => [...callbacks.keys()].flatMap((id) => [`0${id}`].concat(withData(id) ? `1${id}` : [])),
+      /**
+       * Returns whether the subscription is new.
+       * @type {(id: string, callback: Callback, data: boolean) => boolean}
+       */
+      subscribe(id, callback, data) {
+        const set = callbacks.get(id) ?? /* @__PURE__ */ new Map();
+        callbacks.set(id, set);
+        if (set.get(callback)?.data === data) return false;
+        const removed = [...set.values()].find((subscription) => subscription.data === void 0);
+        set.set(callback, { id, callback, data, seen: data ? void 0 : removed?.seen ?? cursors.get(id) });
+        return true;
       },
-      get failed() {
-        return failed;
+      // A framework may soon subscribe again. Until then the event goes on, and the removed callback keeps its
+      // cursor for the next one, so that nothing is missed.
+      /** @type {(id: string, callback?: Callback) => void} */
+      unsubscribe(id, callback) {
+        const set = callbacks.get(id);
+        for (const [key, subscription] of set ?? []) {
+          if (callback && callback !== key) continue;
+          subscription.data = void 0;
+          setTimeout(() => {
+            if (set?.get(key) !== subscription) return;
+            set.delete(key);
+            if (set.size) return;
+            callbacks.delete(id);
+            prune();
+            dropped();
+          }, regret * 1e3);
+        }
       },
-      set(count) {
-        failed = Math.min(count, distrust.length - 1);
-        since = wall();
-        try {
-          save(key, [since, failed]);
-        } catch {
+      /** Begins anew, with another server. */
+      restart() {
+        cursors.clear();
+        texts2.clear();
+        for (const subscription of all()) delete subscription.seen;
+      },
+      /** Sets the wishes of all tabs. @type {(wishes?: Set<string>) => void} */
+      want(wishes = /* @__PURE__ */ new Set()) {
+        wanted = wishes;
+        prune();
+      },
+      /**
+       * Applies an answer, of the server itself or of another tab. A cursor of another tab may be older because
+       * that tab was blocked. If it stays older, the event has got an older stamp, for example from a restored
+       * file. Returns whether the answer lacks an event of the page, or its data.
+       * @type {(answer: Answer, direct?: boolean) => boolean}
+       */
+      learn({ at, k, d }, direct) {
+        const data = new Map(d);
+        const stamps = new Map(at);
+        let lacking = [...callbacks.keys()].some((id) => !stamps.has(id));
+        let older = 0;
+        for (const [id, cursor] of at) {
+          const mine = callbacks.get(id);
+          if (!mine && !wanted.has(`0${id}`)) continue;
+          const known = cursors.get(id);
+          if (+cursor && Number(known) > +cursor) {
+            older = since || now();
+            if (!direct && now() - older < replay) continue;
+          }
+          if (data.has(id)) texts2.set(id, data.get(id));
+          else if (withData(id) && !(known === cursor && texts2.has(id))) {
+            lacking = true;
+            continue;
+          } else if (known !== cursor) texts2.delete(id);
+          cursors.set(id, cursor);
+          for (const [, subscription] of mine ?? []) {
+            subscription.seen ?? (subscription.seen = +cursor && (subscription.data || k.includes(id)) ? never : cursor);
+          }
+        }
+        since = older;
+        return lacking;
+      },
+      /**
+       * Calls each callback that has not seen the cursor of its event, with values of its own. What a stopped
+       * client leaves out, the next run delivers.
+       * @type {(isRunning: () => boolean) => void}
+       */
+      deliver(isRunning) {
+        const due = all().filter(isDue);
+        const seconds = due.map(({ id }) => [id, Math.floor(Number(cursors.get(id)))]);
+        for (const subscription of due) {
+          if (!isDue(subscription) || !isRunning()) continue;
+          const { id, callback, data } = subscription;
+          subscription.seen = cursors.get(id);
+          const text = data ? texts2.get(id) : void 0;
+          call(() => callback(Object.fromEntries(seconds), text && JSON.parse(text)));
         }
       }
     };
@@ -711,12 +718,12 @@ var NovComet = (() => {
       failure: {},
       wish: () => [...events.wish(), ...tokens.wish()],
       learn(answer2, direct) {
-        const { calls, lacking } = events.learn(answer2, direct);
+        const lacking = events.learn(answer2, direct);
         if (page.failure && !lacking) {
           page.failure = void 0;
           emit("open");
         }
-        events.deliver(calls, () => !!presence);
+        events.deliver(() => !!presence);
         return lacking;
       },
       fail(failure) {

@@ -101,6 +101,48 @@ var apiPromises = []promise{
 		comet.unsubscribe("effect").subscribe("effect", add).subscribe("effect", addData, { data: true });
 	})`, "2,time"},
 
+	{"what is published between unsubscribing and subscribing soon after is delivered", `(async () => {
+		const comet = await client(), original = window.setTimeout, ends = [], first = () => {};
+		await opened(comet.subscribe("gap", first));
+		// unsubscribe leaves the event and ends it after a second, by a timer that the test fires.
+		window.setTimeout = (end) => ends.push(end);
+		comet.unsubscribe("gap", first);
+		window.setTimeout = original;
+		const before = comet.last("gap");
+		await comet.publish("gap");
+		while (comet.last("gap") === before) await sleep(0.05);
+		await new Promise((called) => {
+			comet.subscribe("gap", called);
+			ends[0]();
+		});
+		return comet.stop(), "called";
+	})()`, "called"},
+
+	{"an event ends a second after its last callback was removed", `(async () => {
+		const comet = await client(), original = window.setTimeout, ends = [], first = () => {}, second = () => {};
+		await comet.publish("ending"), await sleep(0.1);
+		await opened(comet.subscribe("ending", first));
+		window.setTimeout = (end) => ends.push(end);
+		comet.unsubscribe("ending", first).subscribe("ending", second).unsubscribe("ending", second);
+		window.setTimeout = original;
+		ends[0]();
+		const goesOn = comet.last("ending") > 0;
+		ends[1]();
+		return comet.stop(), [goesOn, comet.last("ending")].join();
+	})()`, "true,"},
+
+	{"after init in a callback the other callbacks get nothing of the old endpoint", `(async () => {
+		const comet = await client(), got = [];
+		await comet.publish("moving", "data"), await sleep(0.1);
+		const move = (k, data) => comet.init("/comet.php?moving");
+		await new Promise((called) => {
+			comet.subscribe("moving", move, { data: true });
+			comet.subscribe("moving", (k, data) => called(got.push(data, comet.connected)), { data: true });
+			comet.run();
+		});
+		return comet.stop(), got.join();
+	})()`, "data,true"},
+
 	{"after init with another endpoint the connection is open when that one answers", `(async () => {
 		const comet = await client();
 		await opened(comet.subscribe("any", () => {}));

@@ -1,9 +1,9 @@
-import { createEvents } from "./events.js";
-import { publish } from "./server.js";
-import { createTab } from "./tab.js";
 import { call } from "./time.js";
+import { publish } from "./server.js";
 import { createTokens } from "./token.js";
 import { createTrust } from "./trust.js";
+import { createTab } from "./tab.js";
+import { createEvents } from "./events.js";
 
 /** Returns a new client. @type {() => import("../novcomet.mjs").Client} */
 export const createClient = () => {
@@ -31,12 +31,12 @@ export const createClient = () => {
     wish: () => [...events.wish(), ...tokens.wish()],
 
     learn(answer, direct) {
-      const { calls, lacking } = events.learn(answer, direct);
+      const lacking = events.learn(answer, direct);
       if (page.failure && !lacking) {
         page.failure = undefined;
         emit("open");
       }
-      events.deliver(calls, () => !!presence);
+      events.deliver(() => !!presence);
       return lacking;
     },
 

@@ -9,8 +9,9 @@ import { call, now } from "./time.js";
  * @param {() => void} dropped is called when an event has no callback any more
  */
 export const createEvents = (dropped) => {
-  // seen is the cursor of the last call, or of the beginning.
-  /** @typedef {{ data: boolean, seen?: string }} Subscription */
+  // seen is the cursor of the last call, or of the beginning. data is undefined after the page has removed
+  // the callback.
+  /** @typedef {{ id: string, callback: Callback, data?: boolean, seen?: string }} Subscription */
   /** @type {Map<string, Map<Callback, Subscription>>} */
   const callbacks = new Map();
   /** @type {Map<string, string>} */
@@ -22,14 +23,23 @@ export const createEvents = (dropped) => {
   let since = 0; // when other tabs began to report older cursors, or 0
 
   /** @type {(id: string) => boolean} */
-  const withData = (id) => [...callbacks.get(id)?.values() ?? []].some(({ data }) => data);
+  const withData = (id) => [...callbacks.get(id) ?? []].some(([, { data }]) => data);
+
+  /** @type {() => Subscription[]} */
+  const all = () => [...callbacks.values()].flatMap((set) => [...set.values()]);
+
+  // Reports whether the callback has to be called.
+  /** @type {(subscription: Subscription) => unknown} */
+  const isDue = ({ id, data, seen }) =>
+    seen && seen !== cursors.get(id) && Number(cursors.get(id)) && data !== undefined;
 
   // Cursors of events that no tab wants become stale.
   const prune = () => {
     for (const id of cursors.keys()) {
-      if (callbacks.has(id) || wanted.has(`0${id}`)) continue;
-      cursors.delete(id);
-      texts.delete(id);
+      if (!callbacks.has(id) && !wanted.has(`0${id}`)) {
+        cursors.delete(id);
+        texts.delete(id);
+      }
     }
   };
 
@@ -48,30 +58,36 @@ export const createEvents = (dropped) => {
       const set = callbacks.get(id) ?? new Map();
       callbacks.set(id, set);
       if (set.get(callback)?.data === data) return false;
-      set.set(callback, { data, seen: data ? undefined : cursors.get(id) });
+      // The callback may replace one that the page has just removed, so it begins where that one ended.
+      const removed = [...set.values()].find((subscription) => subscription.data === undefined);
+      set.set(callback, { id, callback, data, seen: data ? undefined : removed?.seen ?? cursors.get(id) });
       return true;
     },
 
-    // A framework may subscribe again at once. Until then the event goes on, so that nothing is missed.
+    // A framework may soon subscribe again. Until then the event goes on, and the removed callback keeps its
+    // cursor for the next one, so that nothing is missed.
     /** @type {(id: string, callback?: Callback) => void} */
     unsubscribe(id, callback) {
       const set = callbacks.get(id);
-      if (!set) return;
-      if (callback) set.delete(callback);
-      else set.clear();
-      setTimeout(() => {
-        if (set.size || callbacks.get(id) !== set) return;
-        callbacks.delete(id);
-        prune();
-        dropped();
-      }, regret * 1000);
+      for (const [key, subscription] of set ?? []) {
+        if (callback && callback !== key) continue;
+        subscription.data = undefined;
+        setTimeout(() => {
+          if (set?.get(key) !== subscription) return; // The page has subscribed again.
+          set.delete(key);
+          if (set.size) return;
+          callbacks.delete(id);
+          prune();
+          dropped();
+        }, regret * 1000);
+      }
     },
 
     /** Begins anew, with another server. */
     restart() {
       cursors.clear();
       texts.clear();
-      for (const set of callbacks.values()) for (const subscription of set.values()) delete subscription.seen;
+      for (const subscription of all()) delete subscription.seen;
     },
 
     /** Sets the wishes of all tabs. @type {(wishes?: Set<string>) => void} */
@@ -83,15 +99,13 @@ export const createEvents = (dropped) => {
     /**
      * Applies an answer, of the server itself or of another tab. A cursor of another tab may be older because
      * that tab was blocked. If it stays older, the event has got an older stamp, for example from a restored
-     * file. Returns the callbacks to call, and whether it lacks an event of the page, or its data.
-     * @type {(answer: Answer, direct?: boolean) => { calls: [string, Callback][], lacking: boolean }}
+     * file. Returns whether the answer lacks an event of the page, or its data.
+     * @type {(answer: Answer, direct?: boolean) => boolean}
      */
     learn({ at, k, d }, direct) {
       const data = new Map(d);
-      /** @type {[string, Callback][]} */
-      const calls = [];
       const stamps = new Map(at);
-      let lacking = ![...callbacks.keys()].every((id) => stamps.has(id));
+      let lacking = [...callbacks.keys()].some((id) => !stamps.has(id));
       let older = 0;
       for (const [id, cursor] of at) {
         const mine = callbacks.get(id);
@@ -108,28 +122,29 @@ export const createEvents = (dropped) => {
           continue;
         } else if (known !== cursor) texts.delete(id);
         cursors.set(id, cursor);
-        for (const [callback, subscription] of mine ?? []) {
-          const { seen } = subscription;
+        for (const [, subscription] of mine ?? []) {
           // A subscription with data begins with the last data.
-          if (+cursor && (seen ? seen !== cursor : subscription.data || k.includes(id))) {
-            subscription.seen = seen ?? never;
-            calls.push([id, callback]);
-          } else if (+cursor || !seen) subscription.seen = cursor;
+          subscription.seen ??= +cursor && (subscription.data || k.includes(id)) ? never : cursor;
         }
       }
       since = older;
-      return { calls, lacking };
+      return lacking;
     },
 
-    // Each callback gets values of its own. What a stopped client leaves out, the next run delivers.
-    /** @type {(calls: [string, Callback][], isRunning: () => boolean) => void} */
-    deliver(calls, isRunning) {
-      const seconds = calls.map(([id]) => [id, Math.floor(Number(cursors.get(id)))]);
-      for (const [id, callback] of calls) {
-        const subscription = callbacks.get(id)?.get(callback);
-        if (!subscription || !isRunning()) continue;
+    /**
+     * Calls each callback that has not seen the cursor of its event, with values of its own. What a stopped
+     * client leaves out, the next run delivers.
+     * @type {(isRunning: () => boolean) => void}
+     */
+    deliver(isRunning) {
+      const due = all().filter(isDue);
+      const seconds = due.map(({ id }) => [id, Math.floor(Number(cursors.get(id)))]);
+      for (const subscription of due) {
+        // Another callback may have removed this one, or called init with another URL.
+        if (!isDue(subscription) || !isRunning()) continue;
+        const { id, callback, data } = subscription;
         subscription.seen = cursors.get(id);
-        const text = subscription.data ? texts.get(id) : undefined;
+        const text = data ? texts.get(id) : undefined;
         call(() => callback(Object.fromEntries(seconds), text && JSON.parse(text)));
       }
     },
