@@ -183,6 +183,14 @@ var apiPromises = []promise{
 		return Promise.all(Array.from({ length: 400 }, publish)).then(String).catch(({ message }) => message);
 	})().then((result) => "" + result.split(",").every((one) => one === "true"))`, "true"},
 
+	{"a publication outlives the page if it has at most 64 KiB, 1 KiB included", `(async () => {
+		const comet = await client(), original = window.fetch, outlives = [];
+		window.fetch = async (url, { keepalive }) => (outlives.push(keepalive), new Response("true"));
+		for (const size of [65536, 65537]) await comet.publish("large", "x".repeat(size - 1024 - '""'.length));
+		window.fetch = original;
+		return outlives.join();
+	})()`, "true,false"},
+
 	{"open means that the server has answered about all events", `(async () => {
 		const one = await client("/comet.php?early"), two = await client("/comet.php?early");
 		await one.publish("early"), await sleep(0.1);
