@@ -20,8 +20,10 @@ func bodyOf(variables map[string]string, stdin io.Reader, timeout time.Duration)
 	method := variables["REQUEST_METHOD"]
 	switch length := variables["CONTENT_LENGTH"]; {
 	case length != "":
-		n, _ := strconv.ParseInt(length, 10, 64) // Package cgienv refuses what is not a number.
-		return io.LimitReader(body, n)
+		if n, err := strconv.ParseInt(length, 10, 64); err == nil && n >= 0 {
+			return io.LimitReader(body, n)
+		}
+		return body // Package cgienv refuses what is not a number, and does not read it.
 	case method != http.MethodPost && method != http.MethodPut, isTerminal(stdin):
 		return http.NoBody
 	}

@@ -57,13 +57,12 @@ func handler(environ []string, variables map[string]string, stdin io.Reader, log
 	})
 }
 
-// thenDrain returns a handler that answers, and then reads the rest of the body. If a part is unread when the
-// process ends, the kernel resets the connection to Apache's mod_cgid, and the answer is lost.
+// thenDrain returns a handler that sends the answer, and then reads the rest of the body.
 func thenDrain(body io.Reader, answer http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r)
-		const most = 16 << 20 // the largest max_request
-		_, _ = io.CopyN(io.Discard, body, most)
+		_ = http.NewResponseController(w).Flush() // The answer of net/http/cgi would be sent when this ends.
+		cgienv.Drain(body)
 	}
 }
 
