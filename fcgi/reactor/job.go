@@ -21,7 +21,7 @@ type job struct {
 // jobs are the requests that are served outside the loop. At most MaxServing run at the same time. Half of
 // them, but at least one, may publish, because a store that does not answer must leave room for other
 // requests. A job runs even if its connection is closed or its request is aborted meanwhile, so that no
-// publication is lost.
+// publication is lost. Only Close drops the jobs that have not started.
 type jobs struct {
 	publications, others []*job // that have not started yet
 	running, publishing  int
@@ -37,6 +37,10 @@ func (js *jobs) add(c *conn, request *fastcgi.Request, opened Opened) {
 		js.others = append(js.others, j)
 	}
 }
+
+// areFull reports whether as many publications wait as there may be connections. Those whose clients have
+// left wait, too.
+func (js *jobs) areFull(r *Reactor) bool { return len(js.publications) >= r.options.MaxConnections }
 
 // start runs as many jobs as may run.
 func (js *jobs) start(r *Reactor) {

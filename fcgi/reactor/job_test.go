@@ -277,3 +277,26 @@ func TestJobs_CountTheRequestsThatTheyKeep(t *testing.T) {
 		b.wantBuffered(0)
 	})
 }
+
+// Clients publish and leave, while the store does not answer.
+func TestJobs_OfClientsThatHaveLeftAreLimited(t *testing.T) {
+	const connections = 100
+	inBubble(t, Options{MaxServing: 8, MaxConnections: connections}, func(t *testing.T, b *bubble) {
+		unblock := make(chan struct{})
+		b.store.publish = func() { <-unblock }
+		for range 3 * connections {
+			w := b.connect()
+			w.Send(t, Request(1, Keep, Get("publish=a"), ""))
+			synctest.Wait()
+			w.Close()
+			synctest.Wait()
+		}
+		if n := len(b.jobs.publications); n != connections {
+			t.Errorf("%d publications wait, want %d", n, connections)
+		}
+		w := b.connect()
+		w.Send(t, Request(1, Keep, Get("publish=a"), ""))
+		w.WantResponse(t, 1, http.StatusServiceUnavailable, "max_serving")
+		close(unblock)
+	})
+}

@@ -134,8 +134,8 @@ func (r *Reactor) Run() {
 		}
 		r.scavenger.note(n + r.receive())
 		clear(r.frames)
-		// If ready is full, more has arrived, perhaps on a connection that seems to be late. One place may have
-		// been taken by wake.
+		// If ready is full, more has arrived, perhaps on a connection that seems to be late. A call of wake can
+		// take one place.
 		if n+1 < len(ready) {
 			r.closeLate()
 		}

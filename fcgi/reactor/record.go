@@ -118,7 +118,7 @@ func (c *conn) add(h fastcgi.Header, content []byte) error {
 	request := c.request
 	c.request = nil
 	opened := c.reactor.service.Open(request, false)
-	if opened.Subscriber == nil && c.reactor.receivedIsFull() {
+	if opened.Subscriber == nil && c.reactor.receivedIsFull() || opened.Publishes && c.reactor.jobs.areFull(c.reactor) {
 		request.Refuse(ErrFull)
 		opened = c.reactor.service.Open(request, false)
 	}
