@@ -65,7 +65,7 @@ type Endpoint struct {
 	location   Location
 	limits     atomic.Pointer[Limits]
 	limiter    access.Limiter
-	streams    hub.Alarm // too many
+	alarm      hub.Alarm // of MaxStreams
 	status     http.Handler
 	beforeWait func() (mayWait bool, err error)
 	metrics    *metrics.Metrics

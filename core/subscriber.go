@@ -27,7 +27,7 @@ type Subscriber struct {
 	cors     cors
 	query    Query
 	stream   *stream // nil: a poll
-	answered bool    // A poll: its answer was made.
+	answered bool    // The answer to the poll was made.
 }
 
 // stream is the state of a stream.
@@ -92,10 +92,11 @@ func (s *Subscriber) Begin(h http.Header) (preamble []byte) {
 	setStreamHeader(h)
 	e := s.endpoint
 	others := e.metrics.Streams.Add(1) - 1
-	full, begins := e.streams.IsReached(int(others), e.limits.Load().MaxStreams)
-	s.stream.onePart = s.stream.onePart || full
-	if begins {
-		e.log.Warn("the limit of open streams is reached; further ones end after their first part")
+	if most := e.limits.Load().MaxStreams; most > 0 && int(others) >= most {
+		s.stream.onePart = true
+		if e.alarm.IsDue() {
+			e.log.Warn("the limit of open streams is reached; further ones end after their first part")
+		}
 	}
 	e.metrics.StreamsTotal.Add(1)
 	s.stream.end = time.Now().Add(cmp.Or(s.location.StreamEnd, 10*time.Minute))

@@ -130,7 +130,8 @@ func (b *batch) applyLocked(stamps []event.Stamp) {
 			if w.unchecked { // rule: poll-that-comes-during-a-check-gets-its-own
 				continue
 			}
-			if !w.inBatch { // All events of the others are in this batch.
+			// A waiter that was due has all its events in the batch.
+			if !w.inBatch {
 				w.partial = !b.full // rule: legacy-answer-follows-a-check-of-all-its-events
 			}
 			b.addWaiter(w)

@@ -49,25 +49,25 @@ type Hub struct {
 	wake     chan struct{} // wakes the loop before its timer
 	watching sync.WaitGroup
 
-	mu           sync.Mutex // protects the following
-	limits       Limits
-	waitingAlarm Alarm // of MaxWaiting
-	eventsAlarm  Alarm // of MaxEvents
-	entries      entries
-	waiting      schedule
-	pauses       map[time.Duration]int // how many waiters have each pause
-	dirty        []*entry              // those whose dirty is true
-	nextCheck    time.Time             // of all entries
-	count        int                   // of waiters
-	running      bool                  // The loop runs. It does while a request waits.
-	draining     bool
-	drainEnd     time.Time // when, while draining, no answer is held any longer
-	closed       bool
-	ending       bool               // The loop has ended after Close.
-	ended        chan struct{}      // closed when, after Close, the loop has ended
-	interest     *interestDelta     // for a store that asks what is waited for; nil: it does not ask
-	stopWatch    context.CancelFunc // stops watching the store; nil: it is not watched
-	unwatchable  bool               // The store cannot be watched.
+	alarm Alarm // of MaxWaiting and MaxEvents
+
+	mu          sync.Mutex // protects the following
+	limits      Limits
+	entries     entries
+	waiting     schedule
+	pauses      map[time.Duration]int // how many waiters have each pause
+	dirty       []*entry              // those whose dirty is true
+	nextCheck   time.Time             // of all entries
+	count       int                   // of waiters
+	running     bool                  // The loop runs. It does while a request waits.
+	draining    bool
+	drainEnd    time.Time // when, while draining, no answer is held any longer
+	closed      bool
+	ending      bool               // The loop has ended after Close.
+	ended       chan struct{}      // closed when, after Close, the loop has ended
+	interest    *interestDelta     // for a store that asks what is waited for; nil: it does not ask
+	stopWatch   context.CancelFunc // stops watching the store; nil: it is not watched
+	unwatchable bool               // The store cannot be watched.
 
 	// Only the loop uses the following.
 	clockOffset   time.Duration            // the store's clock minus this machine's
@@ -110,18 +110,17 @@ func (h *Hub) Resume(w *Waiter) {
 }
 
 func (h *Hub) add(w *Waiter) {
-	if limit := h.register(w); limit != "" {
+	if limit := h.register(w); limit != "" && h.alarm.IsDue() {
 		h.log.Warn("the limit of " + limit + " is reached; polls are answered at once")
 	}
 }
 
-// register registers the waiter. Its own check is due at once, that of all events after its pause at the
-// latest. If a limit is reached and that is to be logged, it returns the limit.
+// register registers the waiter, and returns the name of the limit that is reached, or "". The waiter's own
+// check is due at once. The check of all events is due after the waiter's pause at the latest.
 func (h *Hub) register(w *Waiter) (limit string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	full, limit := h.isFullLocked()
-	if full {
+	if limit = h.reachedLimitLocked(); limit != "" {
 		w.deadline = w.since
 	}
 	if check := w.next.Add(w.pause); len(h.pauses) == 0 ||

@@ -1,6 +1,9 @@
 package hub
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Limits bound what a [Hub] holds.
 type Limits struct {
@@ -18,32 +21,23 @@ type Limits struct {
 	MaxAnswerData int
 }
 
-// Alarm notices when a limit is reached. The zero Alarm is ready to use.
-type Alarm struct{ on atomic.Bool }
+// Alarm limits the log lines about a limit that is reached. The zero Alarm is ready to use.
+type Alarm struct{ last atomic.Int64 } // when a line was due, in nanoseconds since 1970
 
-// IsReached reports whether as much is in use as the limit allows; 0: any number. begins is true the first
-// time, so that it can be logged, and again after less than 90 % of the limit was in use.
-func (a *Alarm) IsReached(used, limit int) (reached, begins bool) {
-	reached = limit > 0 && used >= limit
-	switch {
-	case reached:
-		begins = !a.on.Swap(true)
-	case limit == 0 || float64(used) < 0.9*float64(limit):
-		a.on.Store(false)
-	}
-	return reached, begins
+// IsDue reports whether a line is due: at most one a minute. Each publication empties the hub, and the
+// clients that return reach the limit anew.
+func (a *Alarm) IsDue() bool {
+	now, last := time.Now().UnixNano(), a.last.Load()
+	return now-last >= int64(time.Minute) && a.last.CompareAndSwap(last, now)
 }
 
-// isFullLocked reports whether a limit is reached. begins names the limit if that is to be logged.
-func (h *Hub) isFullLocked() (full bool, begins string) {
-	full, isNew := h.waitingAlarm.IsReached(h.count, h.limits.MaxWaiting)
-	begins = "waiting requests"
-	if !full {
-		full, isNew = h.eventsAlarm.IsReached(len(h.entries), h.limits.MaxEvents)
-		begins = "distinct events"
+// reachedLimitLocked returns the name of the limit that is reached, or "".
+func (h *Hub) reachedLimitLocked() string {
+	switch {
+	case h.limits.MaxWaiting > 0 && h.count >= h.limits.MaxWaiting:
+		return "waiting requests"
+	case h.limits.MaxEvents > 0 && len(h.entries) >= h.limits.MaxEvents:
+		return "distinct events"
 	}
-	if !isNew {
-		begins = ""
-	}
-	return full, begins
+	return ""
 }
