@@ -15,7 +15,8 @@ import (
 // stampField is the field of an event's hash that publish.lua sets.
 const stampField = "s"
 
-// Check reads all stamps in one pipeline, after the clock. In a Cluster, it does so with each server.
+// Check reads the clock and all stamps in one pipeline. In a Cluster, it asks each server for its clock, and
+// then for its stamps.
 func (s *Store) Check(ctx context.Context, ids []event.ID) (store.Snapshot, error) {
 	if s.cluster != nil {
 		return s.checkCluster(ctx, ids)

@@ -22,11 +22,8 @@ type request struct {
 // checkCluster asks each server for its time and then for its stamps, all servers at once. The events of a
 // server that does not answer are [store.Unknown], as long as another server answers.
 func (s *Store) checkCluster(ctx context.Context, ids []event.ID) (store.Snapshot, error) {
-	began, keys := time.Now(), s.keys(ids)
-	if len(keys) == 0 {
-		keys = []string{s.options.Prefix} // Any server will do.
-	}
-	requests, err := s.requests(ctx, keys)
+	began := time.Now()
+	requests, err := s.requests(ctx, s.keys(ids))
 	if err != nil {
 		return store.Snapshot{}, s.unavailable(ctx, err)
 	}
@@ -35,7 +32,7 @@ func (s *Store) checkCluster(ctx context.Context, ids []event.ID) (store.Snapsho
 		asking.Go(func() { r.stamps, r.err = s.ask(ctx, server, r.keys) })
 	}
 	asking.Wait()
-	stamps := make([]event.Stamp, len(keys))
+	stamps := make([]event.Stamp, len(ids))
 	answered, partial := false, error(nil)
 	for _, r := range requests {
 		for i, position := range r.positions {
@@ -52,7 +49,7 @@ func (s *Store) checkCluster(ctx context.Context, ids []event.ID) (store.Snapsho
 	if !answered {
 		return store.Snapshot{}, partial
 	}
-	return store.Snapshot{Now: event.StampOf(s.servers.earliest(began)), Stamps: stamps[:len(ids)], Partial: partial}, nil
+	return store.Snapshot{Now: event.StampOf(s.servers.earliest(began)), Stamps: stamps, Partial: partial}, nil
 }
 
 // requests returns what to ask which server.
@@ -60,6 +57,13 @@ func (s *Store) requests(ctx context.Context, keys []string) (map[*goredis.Clien
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	requests := map[*goredis.Client]*request{}
+	if len(keys) == 0 { // Only a clock is read, of any server.
+		server, err := s.cluster.MasterForKey(ctx, s.options.Prefix)
+		if err != nil {
+			return nil, err
+		}
+		return map[*goredis.Client]*request{server: {}}, nil
+	}
 	for i, key := range keys {
 		server, err := s.cluster.MasterForKey(ctx, key)
 		if err != nil { // Nothing is known of any slot.
@@ -75,9 +79,10 @@ func (s *Store) requests(ctx context.Context, keys []string) (map[*goredis.Clien
 	return requests, nil
 }
 
-// ask asks one server. If the server did not answer the last time, ask waits only for the time that a healthy
-// server takes, so that polls for events of other servers do not wait for this one. A later answer makes the
-// next check wait again.
+// ask asks one server. If the server did not answer the last time, ask waits for 50 ms at most, and not at
+// all while an earlier question is open. So polls for events of other servers do not wait for this one. When
+// an answer comes later, the next check waits for the server in full again. While a slot is moving to a
+// server that hangs, the events of its old server are unknown, too.
 func (s *Store) ask(ctx context.Context, server *goredis.Client, keys []string) ([]event.Stamp, error) {
 	const healthy = 50 * time.Millisecond
 	address := server.Options().Addr
@@ -95,7 +100,8 @@ func (s *Store) ask(ctx context.Context, server *goredis.Client, keys []string) 
 		switch {
 		case ctx.Err() != nil:
 			s.servers.answer(address, down)
-		case time.Since(began) < healthy: // A failure at once delays no poll.
+		case time.Since(began) < healthy, // A failure at once delays no poll.
+			isReply(err): // for example about a slot that no server has
 			s.servers.answer(address, nil)
 		default:
 			s.servers.answer(address, err)

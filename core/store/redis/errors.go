@@ -41,3 +41,9 @@ func isWrongType(err error) bool { return goredis.HasErrorPrefix(err, "WRONGTYPE
 
 // isDenied reports whether the user lacks a right to the command, the key or the channel.
 func isDenied(err error) bool { return goredis.HasErrorPrefix(err, "NOPERM") }
+
+// isReply reports whether a server has sent the error.
+func isReply(err error) bool {
+	_, ok := errors.AsType[goredis.Error](err)
+	return ok
+}

@@ -20,7 +20,7 @@ type servers struct {
 type server struct {
 	lastAsked time.Time
 	asked     bool  // and no answer has come yet
-	down      error // why there was no answer the last time; nil if there was one
+	down      error // why there was no answer the last time; nil if there was one, or if a failure came at once
 
 	clock   time.Time // the last answer to the command TIME
 	clockAt time.Time // when it came, by this machine's clock
@@ -60,9 +60,9 @@ func (s *servers) setClock(address string, clock time.Time) {
 	}
 }
 
-// earliest returns the earliest time of the known servers. It is the time when a check began, or a later one
-// by the clock of a server that answered afterwards. The time between is that of this machine's monotonic
-// clock: nobody sets it.
+// earliest returns the earliest time of the known servers. The clock of a server that has answered since the
+// check began counts as it was read. Each other clock has run on to the beginning of the check, by this
+// machine's monotonic clock, which is never set.
 func (s *servers) earliest(began time.Time) (earliest time.Time) {
 	const maxAge = 10 * time.Minute // After that, the server has no event that a poll waits for, or is gone.
 	s.mu.Lock()

@@ -45,7 +45,8 @@ type Options struct {
 	// milliseconds. 0, the default, means never. A removed event counts as never published, and its
 	// next publication answers every poll.
 	Expire time.Duration
-	// Timeout is the longest time of one method call, retries included. 0 means 1 s. While no server answers,
+	// Timeout is the longest time of one method call, retries included; in a Cluster a check can take twice as
+	// long. 0 means 1 s. While no server answers,
 	// a poll can end late by up to twice the timeout.
 	Timeout time.Duration
 }
