@@ -23,9 +23,9 @@ import (
 // published.
 //
 // The kernel sets the time. A publisher that read a clock, and was delayed before it set the time, could
-// publish into a second that has been answered already. But two stamps are older than the file that shows
-// them: the one of a file with data, which gets its name afterwards, and the old stamp plus 1 µs. If such a
-// stamp is older than [Timing].Lag in the end, Publish publishes once more.
+// publish into a second that has been answered already. But two stamps can be older than the moment at which
+// readers first see them: a file with data gets its name after its stamp, and the old stamp plus 1 µs is a
+// time that has passed. If such a stamp is older than [Timing].Lag then, Publish touches the file once more.
 //
 // Another user's file can only be given the kernel's time. So if its stamp was ahead of the clock, the new
 // one is earlier.
@@ -62,10 +62,14 @@ func (s *Store) publishOnce(ctx context.Context, name string, data []byte) (even
 		stamp, err = touchAfter(directory, name, before)
 	}
 	hasOlderStamp := data != nil || stamp == before+event.Microsecond
-	if err == nil && hasOlderStamp && event.StampOf(time.Now()).Sub(stamp) > lag {
-		return touchAfter(directory, name, stamp)
+	if err != nil || !hasOlderStamp || event.StampOf(time.Now()).Sub(stamp) <= lag {
+		return stamp, err
 	}
-	return stamp, err
+	repeated, err := touchAfter(directory, name, stamp)
+	if errors.Is(err, ErrCoarse) {
+		return stamp, nil // It only looks old: the file system keeps no more of its time.
+	}
+	return repeated, err
 }
 
 // lock locks the directory that the path leads to, and returns its descriptor. The mutex keeps goroutines

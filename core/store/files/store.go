@@ -64,7 +64,7 @@ const (
 	// writeTime is how old a stamp is when the write that set it has certainly ended. The time that a write
 	// sets is up to one tick old already.
 	writeTime = tick + writing
-	// lag is how old a stamp may be when the file that shows it can be read.
+	// lag is how old a stamp may be when readers first see it.
 	lag = 20 * time.Millisecond
 )
 
