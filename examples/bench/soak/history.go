@@ -49,8 +49,8 @@ type pageRecord struct {
 	Ahead micros   `json:"ahead"` // how far its clock is ahead of the server's
 }
 
-// pollRecord is what a page asked and was answered. Each event of a stream is one, too, and so is its end,
-// without an answer.
+// pollRecord is what a page asked and was answered. Each event of a stream has a record, too. So has the end
+// of a stream, without an Answer.
 type pollRecord struct {
 	Page    int               `json:"page"`
 	Sent    micros            `json:"sent"`

@@ -5,7 +5,7 @@ Usage: judge.py FILE. The file is a JSON object: the run, its pages, their polls
 stream is one, too), the publications with the stamps that their publishers found afterwards, and the disturbances.
 Times are microseconds since 1970. The verdict is printed as JSON.
 
-It shares no code with the judge in Go. What a disturbance may cause is in both, from the manual.
+It shares no code with the judge in Go. Both list what a disturbance may cause, as the manual does.
 """
 import collections, json, sys
 
@@ -13,7 +13,8 @@ SECOND, TICK = 1_000_000, 10_000
 # While they last, nothing need be delivered.
 SUSPENDS = ["restart", "kill", "stop comet-fcgi", "descriptors", "stop worker", "worker descriptors", "away",
             "replaced", "overflow", "hang", "stop store", "failover", "move", "memcached"]
-# comet-fcgi answers what waits when it ends: polls unchanged, and the last part of streams.
+# When comet-fcgi ends, it answers polls unchanged and ends streams. When it is killed, a web server may end a
+# stream as if it were complete.
 ENDS_EARLY = ["restart", "kill"]
 # Requests may fail: the process that has them is killed or has no descriptor for them, the web server takes
 # longer than request_timeout to send one, or the connection is cut.
@@ -79,7 +80,8 @@ def judge_waits(page, page_polls):
         unfinished = poll.get("error") or poll.get("pending") or "now" in poll["cursors"].values()
         if not unfinished and not poll["content"].get("s") and poll["at"] - start < wait - TICK:
             verdict["early"] += not during(ENDS_EARLY, start, poll["at"])
-        verdict["overdue"] += passed(page_polls, start, poll["at"], longest)[0] > longest
+        if poll["at"] - start > longest:
+            verdict["overdue"] += passed(page_polls, start, poll["at"], longest)[0] > longest
 
 
 class Subscription:

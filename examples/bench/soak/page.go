@@ -82,18 +82,22 @@ func (p *page) newPoll(sent micros) *pollRecord {
 // poll sends a poll and reads its answer. It records the two, and if the browser had to send the poll again.
 func (p *page) poll(ctx context.Context, query string) error {
 	r := p.newPoll(now())
-	connections := 0
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
-		if connections++; connections > 1 {
-			r.Resent = now()
-		}
-	}})
-	body, err := do(traced, p.browser, http.MethodGet, p.soak.endpoint+"?"+query, nil)
+	body, err := do(traced(ctx, r), p.browser, http.MethodGet, p.soak.endpoint+"?"+query, nil)
 	if err == nil {
 		err = p.read(body)
 	}
 	p.record(ctx, r, string(body), err)
 	return err
+}
+
+// traced returns a context whose request notes in the record when the browser sends it again.
+func traced(ctx context.Context, r *pollRecord) context.Context {
+	connections := 0
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
+		if connections++; connections > 1 {
+			r.Resent = now()
+		}
+	}})
 }
 
 // record adds the record of a poll. A legacy page ends with any error, and the others with an invalid answer.

@@ -38,7 +38,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 	}
 	r := next(opened)
 	defer func() { p.record(ctx, r, "", failed) }()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(traced(ctx, r), http.MethodGet, url, nil)
 	if err != nil {
 		return pkgerrors.Wrap(err, "making a request")
 	}
@@ -55,9 +55,12 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 		return fmt.Errorf("HTTP %d", answer.StatusCode)
 	}
 	var data, id string
-	resumable := true // The last event had an id.
+	resumable := true // No event waits for an id.
 	for lines := bufio.NewReader(answer.Body); ; {
 		line, err := lines.ReadString('\n')
+		if errors.Is(err, io.EOF) && !resumable {
+			return fmt.Errorf("the last part of a stream has no id: %w", errInvalid)
+		}
 		if errors.Is(err, io.EOF) { // An event that is not complete does not count.
 			return nil
 		}
@@ -92,7 +95,11 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 				*last = id
 				maps.Copy(known, p.cursors)
 			}
-			r = next(max(r.Sent, r.At)) // The next one is asked for by the answer before.
+			before := r
+			r = next(max(before.Sent, before.At)) // The next one is asked for by the answer before.
+			if data == "" { // before is not recorded.
+				r.Resent = before.Resent
+			}
 			data, id = "", ""
 		}
 	}

@@ -1,9 +1,12 @@
 package soak
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -64,5 +67,42 @@ func TestReadStream_FailsAfterItsLastEvent(t *testing.T) {
 	}
 	if event, failure := polls[0], polls[1]; failure.Sent != event.At || !strings.Contains(failure.Error, "cut") {
 		t.Errorf("it failed with %q, sent at %v; the last event came at %v", failure.Error, failure.Sent, event.At)
+	}
+}
+
+// A reloaded Apache does not read a request that arrives on a kept connection, and closes the connection.
+func TestReadStream_RecordsThatItsRequestWasSentAgain(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for range 2 {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			in := bufio.NewReader(c)
+			if _, err := http.ReadRequest(in); err == nil {
+				fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(preamble), preamble)
+				_, _ = in.Peek(1) // the next request
+			}
+			c.Close()
+		}
+	}()
+	known := map[string]string{"a": "1000.000001", "b": "1000.000001"}
+	p := &page{pageRecord: pageRecord{Kind: stream, IDs: []string{"a", "b"}}, soak: &soak{}, browser: newBrowser(),
+		cursors: known}
+	defer p.browser.CloseIdleConnections()
+	url, last := "http://"+listener.Addr().String(), ""
+	for range 2 {
+		if err := p.readStream(context.WithoutCancel(t.Context()), url, &last, known); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, second := p.soak.history.Polls[0], p.soak.history.Polls[1]
+	if first.Resent != 0 || second.Resent == 0 {
+		t.Errorf("sent again at %v and %v", first.Resent, second.Resent)
 	}
 }
