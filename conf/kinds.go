@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"novcomet/core/access"
 )
@@ -206,7 +207,7 @@ func show(value any) string {
 	list, ok := value.([]string)
 	if !ok {
 		text := value.(string)
-		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			return strconv.Quote(text)
 		}
 		return text

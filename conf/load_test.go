@@ -209,7 +209,7 @@ func TestExplain_ShowsWholeValuesInOneLine(t *testing.T) {
 	long := strings.Repeat("news, ", 50) + "chat"
 	for value, want := range map[string]string{
 		"": "", "a": "a", `a"`: `a"`, `"a"`: `"a"`, "a b": "a b", long: long,
-		"a\nb": `"a\nb"`, "a\x1bb": `"a\x1bb"`,
+		"a\nb": `"a\nb"`, "a\x1bb": `"a\x1bb"`, "a\x9bb": `"a\x9bb"`,
 	} {
 		values, _, err := Explain(Source{File: os.DevNull, Flags: map[string]string{"publish.allow": value}})
 		i := slices.Index(namesOf(""), "publish.allow")

@@ -17,8 +17,8 @@ type Opened struct {
 	probe func() error
 }
 
-// Probe finds out whether the store's stamps are exact enough, and how exact they are. It must be called
-// before the store is used. Only the files are probed: a memcached or Redis server may start later.
+// Probe finds out whether the store's stamps are exact enough, and how exact they are. If it is called,
+// call it before the store is used. Only the files are probed: a memcached or Redis server may start later.
 func (o Opened) Probe() error {
 	if o.probe == nil {
 		return nil

@@ -17,7 +17,7 @@ type Handler struct {
 	// Location returns the settings of a request's location. An error is logged and answered with 500: no
 	// request may get past settings that could not be read.
 	Location func(variables map[string]string) (*core.Location, error)
-	// Log gets a line for each location whose settings are invalid, and for each panic.
+	// Log gets a line for each request to a location whose settings are invalid, and for each panic.
 	Log *slog.Logger
 }
 

@@ -51,7 +51,7 @@ func (s *Store) Publish(ctx context.Context, id event.ID, data []byte) (event.St
 func (s *Store) tryToPublish(
 	ctx context.Context, server *server, key string, data []byte,
 ) (stamp event.Stamp, stored bool, err error) {
-	const far = 2 * time.Second // The stamp of a clock that is further ahead is ignored.
+	const far = 2 * time.Second // An old stamp that is further ahead is ignored.
 	var item *memcache.Item
 	err = server.exchange(ctx, func() (err error) { item, err = server.client.Get(key); return err })
 	if err != nil && !errors.Is(err, memcache.ErrCacheMiss) {

@@ -17,8 +17,8 @@
 //   - {at, k, d}: the leader has an answer of the server. at has the cursor of each requested event, k the
 //     events that the server reported as changed, d the data, as JSON text, of events whose data is wanted
 //     and new. If an event of a tab is missing, or the data for a new cursor, the tab sends its wish again.
-//     So every five minutes the leader forgets the wishes of other tabs: a tab may have ended without a
-//     message.
+//     So the leader forgets the wishes of other tabs with the first answer after five minutes: a tab may have
+//     ended without a message.
 //   - {error, seconds}: there is no connection. The next attempt is in that many seconds.
 //   - {out, error}: the server refuses the wish of this tab, which then works alone.
 //   - {}: the sender leads, but has no answer of the server yet.

@@ -95,10 +95,13 @@ func (c *checker) publishByURL(ctx context.Context, method string, header ...str
 // publish publishes the event again.
 func (c *checker) publish(ctx context.Context) error {
 	if c.method != "" {
-		if a := c.publishByURL(ctx, c.method); !a.published() {
+		a := c.publishByURL(ctx, c.method)
+		if a.published() {
+			return nil
+		}
+		if a.status != http.StatusTooManyRequests || c.store == nil {
 			return errors.New(a.String())
 		}
-		return nil
 	}
 	if c.store == nil {
 		return errors.New("it is not open")

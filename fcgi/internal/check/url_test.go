@@ -103,12 +103,14 @@ func TestURL_TooManyPublicationsAreNoRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	e, directory := endpoint(t, access.Rules{Rate: rate})
-	url := serve(t, e)
-	if response, err := http.Get(url + "?publish=a"); err != nil || response.Body.Close() != nil {
-		t.Fatal(err)
+	i := installation{url: serve(t, e), env: []string{"COMET_FILE_DIRECTORY=" + directory}}
+	first, second := i.check(t), i.check(t) // The first publication uses up the rate.
+	wantFinding(t, first, check.Warning, "publish", "everybody")
+	wantFinding(t, second, check.OK, "publish", "HTTP 429, not tested")
+	for _, r := range []*check.Report{first, second} {
+		wantFinding(t, r, check.OK, "delivery", "after a publication")
+		wantFinding(t, r, check.OK, "stream", "an event after")
 	}
-	r := installation{url: url, env: []string{"COMET_FILE_DIRECTORY=" + directory}}.check(t)
-	wantFinding(t, r, check.OK, "publish", "HTTP 429, not tested")
 }
 
 // A proxy that changes Host makes a page of the site look like another site's, also if publishing is
