@@ -101,3 +101,29 @@ func eventOfEachServer(cluster *servertest.Cluster) []string {
 	}
 	return names
 }
+
+// go-redis repeats commands for such a slot for some time.
+func TestCheckCluster_SlotWithoutServerLeavesOtherEvents(t *testing.T) {
+	cluster := startPartialCluster(t)
+	s := open(t, redis.Options{Addresses: cluster.Addresses(), Timeout: time.Second})
+	ids := []event.ID{coretest.MustID("lost")} // go-redis repeats a pipeline if its first command fails so.
+	for _, name := range eventOfEachServer(cluster) {
+		publish(t, s, name)
+		ids = append(ids, coretest.MustID(name))
+	}
+	slot := cluster.Servers[0].Do("CLUSTER", "KEYSLOT", prefix+"lost")
+	for _, server := range cluster.Servers {
+		server.Do("CLUSTER", "DELSLOTS", slot)
+	}
+	for i := range 10 {
+		snapshot, err := s.Check(t.Context(), ids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, id := range ids[1:] {
+			if snapshot.Stamps[k+1] == store.Unknown {
+				t.Errorf("check %d: %q is unknown, and its server answers: %v", i, id, snapshot.Partial)
+			}
+		}
+	}
+}
