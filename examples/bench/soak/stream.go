@@ -97,7 +97,7 @@ func (p *page) readStream(ctx context.Context, url string, last *string, known m
 			}
 			before := r
 			r = next(max(before.Sent, before.At)) // The next one is asked for by the answer before.
-			if data == "" { // before is not recorded.
+			if data == "" {                       // before is not recorded.
 				r.Resent = before.Resent
 			}
 			data, id = "", ""
