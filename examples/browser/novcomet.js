@@ -487,9 +487,9 @@ var NovComet = (() => {
       excluded = true;
     };
     const receive = ({ data: message }) => {
-      if (message.wish) return leader ? leader.accept(message) : onStorage();
+      if (message.wish) return leader ? leader.accept(message) : checkLead();
       lastMessage = now();
-      if (leader) return onStorage();
+      if (leader) return checkLead();
       if (message.out === me) refused(message.error);
       if (message.error && !message.out) page.fail(message);
       if (message.at && page.learn(message)) renew();
@@ -518,7 +518,7 @@ var NovComet = (() => {
         rejoin(false);
       }
     };
-    const onStorage = () => {
+    const checkLead = () => {
       if (channel && candidacy && isOpen(name, me, !!leader)) campaign();
     };
     const join = async (sharing = true) => {
@@ -561,7 +561,7 @@ var NovComet = (() => {
       if (leave()) join(sharing);
     };
     const reactions = {
-      storage: onStorage,
+      storage: checkLead,
       online: wake,
       offline: wake,
       // A waiting request may not notice.

@@ -37,7 +37,7 @@ export const createTab = (page) => {
   let ticking = 0; // the timer of a tab that has joined, or 0
   let ticked = 0; // when it fired last, by the visitor's clock
 
-  // A message that cannot be sent must not end a request. A tab that receives no answer sends a hello again.
+  // A message that cannot be sent must not end a request. A tab that receives nothing for a while says hello.
   /** @type {(message: object) => void} */
   const send = (message) => {
     try {
@@ -92,9 +92,10 @@ export const createTab = (page) => {
 
   /** @type {(event: MessageEvent) => void} */
   const receive = ({ data: message }) => {
-    if (message.wish) return leader ? leader.accept(message) : onStorage();
+    // A tab that leaves resigns first, so the lead may be free.
+    if (message.wish) return leader ? leader.accept(message) : checkLead();
     lastMessage = now();
-    if (leader) return onStorage(); // another tab leads
+    if (leader) return checkLead(); // another tab leads
     if (message.out === me) refused(message.error);
     if (message.error && !message.out) page.fail(message);
     if (message.at && page.learn(message)) renew();
@@ -126,7 +127,7 @@ export const createTab = (page) => {
     }
   };
 
-  const onStorage = () => {
+  const checkLead = () => {
     if (channel && candidacy && isOpen(name, me, !!leader)) campaign();
   };
 
@@ -174,7 +175,7 @@ export const createTab = (page) => {
 
   // A suspended page could not lead. Browsers do not suspend a page that has a request or a lock.
   const reactions = {
-    storage: onStorage,
+    storage: checkLead,
     online: wake,
     offline: wake, // A waiting request may not notice.
     pagehide: leave,
