@@ -40,7 +40,8 @@ type stream struct {
 
 func (e *Endpoint) newSubscriber(r *http.Request, q Query, l *Location, c cors) *Subscriber {
 	s := &Subscriber{endpoint: e, location: l, cors: c, query: q}
-	s.query.Tokens, s.query.LastEventID = nil, "" // A waiting subscriber keeps nothing of its request in memory.
+	// Each text is a part of the request, and would keep all of it in memory while the subscriber waits.
+	s.query.Tokens, s.query.LastEventID = nil, ""
 	if !wantsStream(r.Header) {
 		return s
 	}
@@ -95,7 +96,7 @@ func (s *Subscriber) Begin(h http.Header) (preamble []byte) {
 	if most := e.limits.Load().MaxStreams; most > 0 && int(others) >= most {
 		s.stream.onePart = true
 		if e.alarm.IsDue() {
-			e.log.Warn("the limit of open streams is reached; further ones end after their first part")
+			e.log.Warn("the limit of open streams (max_waiting) is reached; further ones end after their first part")
 		}
 	}
 	e.metrics.StreamsTotal.Add(1)
@@ -141,8 +142,8 @@ func (s *Subscriber) Wait(receiver hub.Receiver) {
 // the result contained is delivered again, with the latest state.
 func (s *Subscriber) Resume() { s.endpoint.hub.Resume(&s.Waiter) }
 
-// Cancel ends the wait because the client has gone. It reports whether it was in time. If so, the receiver
-// gets no result.
+// Cancel ends the wait because the client has gone. It reports whether the subscriber was waiting. If so,
+// the receiver gets no result.
 func (s *Subscriber) Cancel() bool { return s.endpoint.hub.Cancel(&s.Waiter) }
 
 // Part returns the bytes of a result, which must not be changed, and whether they are the last ones. It must

@@ -165,9 +165,9 @@ func TestStream_EndsWhenItsTokenHasExpired(t *testing.T) {
 
 func TestStream_AboveALimitGetsOnePartAndEnds(t *testing.T) {
 	for name, limits := range map[string]core.Limits{
-		"open streams":     {MaxStreams: 1},
-		"waiting requests": {Limits: hub.Limits{MaxWaiting: 1}},
-		"distinct events":  {Limits: hub.Limits{MaxEvents: 1}},
+		"open streams (max_waiting)":     {MaxStreams: 1},
+		"waiting requests (max_waiting)": {Limits: hub.Limits{MaxWaiting: 1}},
+		"distinct events (max_events)":   {Limits: hub.Limits{MaxEvents: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			memory := coretest.NewMemory()
@@ -307,7 +307,8 @@ func TestSubscriber_CountsAPollOnce(t *testing.T) {
 	}
 }
 
-// What is larger than its size could be sent when there is no room for it, and be lost.
+// The reactor queues only large results when there is no room. A part that is larger than its size could be
+// sent instead, find no room, and be lost.
 func TestSubscriber_PartIsNotLongerThanTheSizeOfItsResult(t *testing.T) {
 	memory := coretest.NewMemory()
 	endpoint := newEndpoint(memory, formatted)

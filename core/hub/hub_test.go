@@ -192,7 +192,7 @@ func count(s *coretest.Memory) int {
 
 func TestHub_AnswersARequestAboveALimitAtOnce(t *testing.T) {
 	for name, l := range map[string]hub.Limits{
-		"waiting requests": {MaxWaiting: 1}, "distinct events": {MaxEvents: 2},
+		"waiting requests (max_waiting)": {MaxWaiting: 1}, "distinct events (max_events)": {MaxEvents: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, coretest.NewMemory(), l, func(f *fixture) {

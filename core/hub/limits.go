@@ -21,11 +21,11 @@ type Limits struct {
 	MaxAnswerData int
 }
 
-// Alarm limits the log lines about a limit that is reached. The zero Alarm is ready to use.
+// Alarm limits how often the log says that a limit is reached. The zero Alarm is ready to use.
 type Alarm struct{ last atomic.Int64 } // when a line was due, in nanoseconds since 1970
 
-// IsDue reports whether a line is due: at most one a minute. Each publication empties the hub, and the
-// clients that return reach the limit anew.
+// IsDue reports whether a line is due, and starts a minute in which no other is. Without that, each
+// publication could cause a line: it empties the hub, and the clients that return reach the limit again.
 func (a *Alarm) IsDue() bool {
 	now, last := time.Now().UnixNano(), a.last.Load()
 	return now-last >= int64(time.Minute) && a.last.CompareAndSwap(last, now)
@@ -35,9 +35,9 @@ func (a *Alarm) IsDue() bool {
 func (h *Hub) reachedLimitLocked() string {
 	switch {
 	case h.limits.MaxWaiting > 0 && h.count >= h.limits.MaxWaiting:
-		return "waiting requests"
+		return "waiting requests (max_waiting)"
 	case h.limits.MaxEvents > 0 && len(h.entries) >= h.limits.MaxEvents:
-		return "distinct events"
+		return "distinct events (max_events)"
 	}
 	return ""
 }
