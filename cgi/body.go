@@ -23,7 +23,7 @@ func bodyOf(variables map[string]string, stdin io.Reader, timeout time.Duration)
 		if n, err := strconv.ParseInt(length, 10, 64); err == nil && n >= 0 {
 			return io.LimitReader(body, n)
 		}
-		return body // Package cgienv refuses what is not a number, and does not read it.
+		return body // Package cgienv refuses such a length, and does not read the body.
 	case method != http.MethodPost && method != http.MethodPut, isTerminal(stdin):
 		return http.NoBody
 	}

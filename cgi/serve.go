@@ -24,7 +24,7 @@ func handler(environ []string, variables map[string]string, stdin io.Reader, log
 	config, err := conf.Load(conf.Source{Environ: settingsEnviron(environ)})
 	// If the settings are invalid, request_timeout may be unknown.
 	body := bodyOf(variables, stdin, cmp.Or(config.RequestTimeout, 5*time.Second))
-	var opened build.Opened
+	var opened build.OpenedStore
 	if err == nil {
 		opened, err = build.Store(config, nil) // It is closed with the process.
 	}
@@ -39,8 +39,8 @@ func handler(environ []string, variables map[string]string, stdin io.Reader, log
 	endpoint := core.NewEndpoint(opened, core.Options{
 		Limits: build.Limits(config), Log: log,
 		Status: http.HandlerFunc(status), BeforeWait: func() (bool, error) {
-			// Without the probe, polls are answered 10 ms later. A missing directory may be created while the poll
-			// waits.
+			// The probe finds out how exact the times of files are. Without it, polls are answered 10 ms later. Times
+			// that are too coarse are an error. A missing directory is not: it may be created while the poll waits.
 			if err := opened.Probe(); errors.Is(err, files.ErrCoarse) {
 				return false, err
 			}
@@ -61,7 +61,7 @@ func handler(environ []string, variables map[string]string, stdin io.Reader, log
 func thenDrain(body io.Reader, answer http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r)
-		_ = http.NewResponseController(w).Flush() // The answer of net/http/cgi would be sent when this ends.
+		_ = http.NewResponseController(w).Flush() // Otherwise, net/http/cgi sends the answer only at the end.
 		cgienv.Drain(body)
 	}
 }

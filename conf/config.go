@@ -127,20 +127,20 @@ type CGI struct {
 func (c Config) Wait() time.Duration { return time.Duration(c.Tries) * c.Sleep }
 
 const (
-	// maxHold is how long an answer may be held after the wait, and a margin.
-	maxHold = 10 * time.Second
+	// afterWait is what an answer may need after the wait: it is held for up to 8 s, and has to arrive.
+	afterWait = 10 * time.Second
 	// safeWait is the longest wait that the default time-out of nginx and Apache allows.
-	safeWait = time.Minute - maxHold
+	safeWait = time.Minute - afterWait
 )
 
 // Warnings returns one line for each setting that is allowed but probably a mistake.
 func (c Config) Warnings() (lines []string) {
 	if wait := c.Wait(); wait > safeWait {
-		lines = append(lines, fmt.Sprintf("tries × sleep is %s; with the %s that an answer may be held, "+
+		lines = append(lines, fmt.Sprintf("tries × sleep is %s; with the %s that a held answer may need to arrive, "+
 			"a poll can take longer than the default time-out of web servers: "+
 			"the files in examples/ allow 65s; for more, or with files of your own, set nginx's "+
 			"fastcgi_read_timeout (60s), Apache's TimeOut or ProxyTimeout (60) or mod_fcgid's FcgidIOTimeout (40) "+
-			"to %d seconds or more", wait, maxHold, int(wait/time.Second)+20))
+			"to %d seconds or more", wait, afterWait, int(wait/time.Second)+20))
 	}
 	if c.Status {
 		lines = append(lines, "status: on applies to every location, so nobody can poll or publish: set COMET_STATUS "+

@@ -90,7 +90,7 @@ var keys = []key{
 	{"max_request", "65536", reload, number("bytes, ", 4096, 16<<20),
 		"Bytes of a request's variables, and of its form body."},
 	{"max_waiting", "0", reload, number("", 0, 1_000_000),
-		"Waiting polls and streams. 0, and at most: as many as the limit of open files allows."},
+		"Waiting polls and streams. 0: as many as the limit of open files allows, which is also the maximum."},
 	{"max_events", "100000", reload, number("", 0, 10_000_000), "Different events that clients wait for. 0: no limit."},
 	{"max_serving", "32", restart, number("", 1, 10_000), "Publications and other requests in progress."},
 	{"max_buffered", "67108864", restart, number("bytes, ", 1<<20, 1<<30),

@@ -202,7 +202,8 @@ func quote(value string) string {
 	return strconv.Quote(value)
 }
 
-// show returns a whole text or list of texts in one line. A text is quoted only if it would not be one line.
+// show returns a text or a list of texts in one line, and shortens nothing. It quotes the elements of a list,
+// and a text with characters that cannot be printed.
 func show(value any) string {
 	list, ok := value.([]string)
 	if !ok {

@@ -30,8 +30,8 @@ func newInForce(c conf.Config) *inForce {
 	}
 }
 
-// withMaxWaiting returns the settings with the max_waiting that applies: at most, and by default, most of the
-// connections. Some are left for publications, and for polls that are answered at once because so many wait.
+// withMaxWaiting returns the settings with the max_waiting that applies. Its default is also its maximum: it
+// leaves some connections for publications, and for polls that are answered at once because so many wait.
 func withMaxWaiting(c conf.Config, connections int) conf.Config {
 	const reserve = 1000
 	most := connections - min(connections/5, reserve)

@@ -10,7 +10,7 @@ import (
 )
 
 // openStore opens the store that the settings name.
-func openStore(c conf.Config) (build.Opened, error) {
+func openStore(c conf.Config) (build.OpenedStore, error) {
 	return build.Store(c, map[string]build.Opener{"redis": openRedis})
 }
 

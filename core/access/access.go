@@ -7,8 +7,8 @@ package access
 type Rules struct {
 	// Subscribe and Publish are the ids that may be subscribed to and published.
 	Subscribe, Publish Patterns
-	// Methods are the HTTP methods that publish, of GET and POST. HEAD counts as GET, PUT as POST. nil: both;
-	// empty: none.
+	// Methods are the HTTP methods that publish, of GET and POST. PUT needs POST. HEAD publishes nothing; it is
+	// answered as if it did, and needs GET. nil: both; empty: none.
 	Methods []string
 	// Origins are other sites whose pages may publish, and read what every client may subscribe to.
 	Origins Origins

@@ -66,7 +66,8 @@ func (l *Limiter) Take(r Rate, address string) (wait time.Duration) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// A reservation is not given back if there is a later one, and the times must not run backwards.
+	// The lock is held until the end: a reservation is not given back in full after a later one, and the times
+	// must not run backwards.
 	now := time.Now()
 	reservation := l.limiterLocked(r, networkOf(address), now).ReserveN(now, 1)
 	if wait = reservation.DelayFrom(now); wait > 0 {

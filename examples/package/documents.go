@@ -10,8 +10,8 @@ import (
 	"github.com/pkg/errors"
 )
 
-// texts are those of a release beside the examples, and their pictures. They have the paths of the
-// repository, so that their links work. Only links to source code lead nowhere.
+// texts are the other documents of a release, besides the examples, and their pictures. They keep the paths
+// of the repository, so that their links work. Only links to source code do not.
 var texts = []string{
 	"LICENSE", "README.md", ".github/CHANGELOG.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md",
 	".github/demo-dark.png", ".github/demo-light.png", ".github/overview.svg",

@@ -21,7 +21,7 @@ type conn struct {
 	keep    bool   // Keep the connection when the request has been answered.
 	aborted bool   // The web server aborted the request. It ends when its result or outcome arrives.
 	inHub   bool   // The subscriber waits in the hub.
-	// roomNeeded is 0, or while the subscriber waits for room about how many bytes its answer needs.
+	// roomNeeded is about how many bytes the answer needs while the subscriber waits for room, otherwise 0.
 	roomNeeded int
 
 	partial []byte         // bytes that were not handled so far, such as a part of a header
@@ -57,8 +57,8 @@ var (
 	errLate    = errors.New("the web server did not send its request, or did not read its answer, in time")
 )
 
-// ErrFull refuses a request, or drops an answer, when Options.MaxBuffered is reached, or when as many
-// publications wait for the store as there may be connections.
+// ErrFull refuses a request, or drops an answer, when Options.MaxBuffered is reached. It also refuses a
+// publication when Options.MaxConnections publications wait for their turn.
 var ErrFull = errors.New("too many requests wait to be served, or answers to be read (max_buffered, max_serving)")
 
 // addConn begins to serve a connection that was accepted.

@@ -77,6 +77,7 @@ func (c *conn) send(f *frame) {
 		c.fail(err)
 	case n == len(f.bytes):
 		c.allSent()
+	// A frame that another connection holds needs no more memory.
 	case f.holders == 0 && c.reactor.unsentIsFull(): // If it is a result, the client polls again and gets it.
 		c.fail(ErrFull)
 	default:

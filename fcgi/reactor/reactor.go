@@ -29,7 +29,7 @@ type Service interface {
 	Limits() Limits
 }
 
-// Opened is what becomes of a request. The loop answers a Subscriber. A Handler runs outside the loop, even
+// Opened says how a request is answered. The loop answers a Subscriber. A Handler runs outside the loop, even
 // if the client has left; it gets the body of the request from net/http/fcgi. A Handler must recover from its
 // own panics: net/http/fcgi does not, so they would end the process.
 type Opened struct {
@@ -134,8 +134,8 @@ func (r *Reactor) Run() {
 		}
 		r.scavenger.note(n + r.receive())
 		clear(r.frames)
-		// If ready is full, more has arrived, perhaps on a connection that seems to be late. A call of wake can
-		// take one place.
+		// If ready was full, more may have arrived, perhaps on a connection that seems to be late. A call of wake
+		// takes one of the places.
 		if n+1 < len(ready) {
 			r.closeLate()
 		}

@@ -15,7 +15,7 @@ func TestScavenger_ReleasesMemoryWhenABurstIsOver(t *testing.T) {
 			b.system.report(make([]readiness, events)...)
 			synctest.Wait()
 		}
-		for range 2 { // What is below a burst is forgotten.
+		for range 2 { // Work that is less than a burst is forgotten.
 			work(burst - 1)
 			time.Sleep(10 * time.Second)
 		}

@@ -25,7 +25,8 @@ import (
 // The kernel sets the time. A publisher that read a clock, and was delayed before it set the time, could
 // publish into a second that has been answered already. But two stamps can be older than the moment at which
 // readers first see them: a file with data gets its name after its stamp, and the old stamp plus 1 µs is a
-// time that has passed. If such a stamp is older than [Timing].Lag then, Publish touches the file once more.
+// time that has passed. If such a stamp is older than [store.Timing].Lag then, Publish touches the file once
+// more.
 //
 // Another user's file can only be given the kernel's time. So if its stamp was ahead of the clock, the new
 // one is earlier.
@@ -67,7 +68,7 @@ func (s *Store) publishOnce(ctx context.Context, name string, data []byte) (even
 	}
 	repeated, err := touchAfter(directory, name, stamp)
 	if errors.Is(err, ErrCoarse) {
-		return stamp, nil // It only looks old: the file system keeps no more of its time.
+		return stamp, nil // The stamp only looks old, because the file system keeps no microseconds.
 	}
 	return repeated, err
 }

@@ -103,7 +103,8 @@ func TestPublish_WithStampAheadOfTheClock(t *testing.T) {
 	}
 }
 
-// The file can show a stamp long after the time that it names. Here, the bubble's clock says so.
+// A file can show a stamp to readers long after the time that the stamp names. Here the bubble's clock is an
+// hour later.
 func TestPublish_RepeatsPublicationThatComesLate(t *testing.T) {
 	for name, data := range map[string][]byte{"without data": nil, "with data": []byte("data")} {
 		t.Run(name, func(t *testing.T) {

@@ -80,8 +80,8 @@ func (s *Store) requests(ctx context.Context, keys []string) (map[*goredis.Clien
 }
 
 // ask asks one server. If the server did not answer the last time, ask waits for 50 ms at most, and not at
-// all while an earlier question is open. So polls for events of other servers do not wait for this one. When
-// an answer comes later, the next check waits for the server in full again. While a slot is moving to a
+// all while that question is still open. So polls for events of other servers do not wait for this one. Once
+// the server has answered, the next check waits for it up to the timeout again. While a slot is moving to a
 // server that hangs, the events of its old server are unknown, too.
 func (s *Store) ask(ctx context.Context, server *goredis.Client, keys []string) ([]event.Stamp, error) {
 	const healthy = 50 * time.Millisecond

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// servers are what is known of a Cluster's servers.
+// servers is what the checks have learned about a Cluster's servers.
 //
 // The earliest of their clocks is the store's clock, for two reasons. A legacy poll is held until its second
 // has ended on every server. And a stamp counts as older than a poll only if it is older by the clock that
@@ -16,7 +16,7 @@ type servers struct {
 	known map[string]*server // by address
 }
 
-// server is what is known of one server.
+// server is the state of one server.
 type server struct {
 	lastAsked time.Time
 	asked     bool  // and no answer has come yet
@@ -60,8 +60,8 @@ func (s *servers) setClock(address string, clock time.Time) {
 	}
 }
 
-// earliest returns the earliest time of the known servers. The clock of a server that has answered since the
-// check began counts as it was read. Each other clock has run on to the beginning of the check, by this
+// earliest returns the earliest present time of the known servers. A clock that was read during the check
+// counts as it was read. A clock that was read before is moved forward to the beginning of the check, by this
 // machine's monotonic clock, which is never set.
 func (s *servers) earliest(began time.Time) (earliest time.Time) {
 	const maxAge = 10 * time.Minute // After that, the server has no event that a poll waits for, or is gone.

@@ -42,12 +42,11 @@ type Options struct {
 	// Prefix is the beginning of all keys, before the id.
 	Prefix string
 	// Expire is how long after its last publication an event is removed: at least 1 ms, in whole
-	// milliseconds. 0, the default, means never. A removed event counts as never published, and its
-	// next publication answers every poll.
+	// milliseconds. 0, the default, means never. A removed event counts as never published, and its next
+	// publication answers every poll.
 	Expire time.Duration
 	// Timeout is the longest time of one method call, retries included; in a Cluster a check can take twice as
-	// long. 0 means 1 s. While no server answers,
-	// a poll can end late by up to twice the timeout.
+	// long. 0 means 1 s. While no server answers, a poll can end late by up to twice the timeout.
 	Timeout time.Duration
 }
 

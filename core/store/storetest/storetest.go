@@ -44,8 +44,8 @@ type Subject struct {
 	// available again, with or without its events. It is nil if that cannot be tested.
 	Interrupt func(t testing.TB) (resume func())
 
-	// SetStamp sets the stamp of an event to one up to a century ahead, as another program could. It is nil if
-	// that cannot be tested.
+	// SetStamp sets the stamp of an event, as another program could: from ten years behind the store's clock to
+	// a century ahead of it. It is nil if that cannot be tested.
 	SetStamp func(t testing.TB, id event.ID, stamp event.Stamp)
 }
 

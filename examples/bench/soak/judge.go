@@ -16,8 +16,8 @@ const (
 	hold = 8 * second
 )
 
-// judge judges the history. judge.py does the same, and shares no code with it. Both list what a disturbance
-// may cause, as the manual does.
+// judge judges the history. judge.py does the same, and shares no code with it. What a disturbance may cause
+// is listed in both, as in the table of ../README.md.
 func (h *History) judge() *Report {
 	h.mu.Lock()
 	defer h.mu.Unlock()

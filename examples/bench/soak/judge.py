@@ -5,7 +5,7 @@ Usage: judge.py FILE. The file is a JSON object: the run, its pages, their polls
 stream is one, too), the publications with the stamps that their publishers found afterwards, and the disturbances.
 Times are microseconds since 1970. The verdict is printed as JSON.
 
-It shares no code with the judge in Go. Both list what a disturbance may cause, as the manual does.
+It shares no code with the judge in Go. What a disturbance may cause is listed in both, as in the README.
 """
 import collections, json, sys
 

@@ -1,13 +1,14 @@
 package check
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/pkg/errors"
+	pkgerrors "github.com/pkg/errors"
 	"golang.org/x/sys/unix"
 
 	"novcomet/fcgi/fastcgi"
@@ -74,17 +75,17 @@ func probeFastCGI(network, address string) error {
 	const timeout = 5 * time.Second
 	c, err := net.DialTimeout(network, address, timeout)
 	if err != nil {
-		return errors.WithStack(err) // It says what was attempted.
+		return pkgerrors.WithStack(err) // It says what was attempted.
 	}
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(timeout)) // It fails only on a closed connection.
 	asked := fastcgi.AppendParams(nil, map[string]string{"FCGI_MPXS_CONNS": ""})
 	if _, err := c.Write(fastcgi.AppendRecord(nil, fastcgi.GetValues, 0, asked)); err != nil {
-		return errors.WithStack(err)
+		return pkgerrors.WithStack(err)
 	}
 	var header [fastcgi.HeaderLength]byte
 	if _, err := io.ReadFull(c, header[:]); err != nil {
-		return errors.Wrap(err, "the program there does not answer like a FastCGI program")
+		return pkgerrors.Wrap(err, "the program there does not answer like a FastCGI program")
 	}
 	if h, ok := fastcgi.ParseHeader(header[:]); !ok || h.Type != fastcgi.GetValuesResult {
 		return errors.New("the program there is not a FastCGI program")
