@@ -130,7 +130,9 @@ func swapAnswers(h *History) bool {
 	for i, p := range h.Polls {
 		for _, other := range h.Polls[i+1:] {
 			id, _ := h.only(p)
-			if next, _ := h.only(other); p.Page == other.Page && id != "" && id == next && other.At > p.At+100*ms {
+			next, _ := h.only(other)
+			// The first answer has the cursor of the second poll. Between others, there may be less than a tick.
+			if p.Page == other.Page && id != "" && id == next && strings.Contains(p.Answer, other.Cursors[id]) {
 				p.Answer, other.Answer = other.Answer, p.Answer
 				return true
 			}
