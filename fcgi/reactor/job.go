@@ -38,10 +38,6 @@ func (js *jobs) add(c *conn, request *fastcgi.Request, opened Opened) {
 	}
 }
 
-// areFull reports whether as many publications wait as there may be connections. Those whose clients have
-// left wait, too.
-func (js *jobs) areFull(r *Reactor) bool { return len(js.publications) >= r.options.MaxConnections }
-
 // start runs as many jobs as may run.
 func (js *jobs) start(r *Reactor) {
 	limit := r.options.MaxServing

@@ -114,6 +114,12 @@ func (r *Reactor) Serving() int { return int(r.serving.Load()) }
 func (r *Reactor) receivedIsFull() bool { return r.received >= r.options.MaxBuffered }
 func (r *Reactor) unsentIsFull() bool   { return r.unsent >= r.options.MaxBuffered }
 
+// publicationsAreFull reports whether as many publications wait as there may be connections. Those whose
+// clients have left wait, too.
+func (r *Reactor) publicationsAreFull() bool {
+	return len(r.jobs.publications) >= r.options.MaxConnections
+}
+
 // Stop closes each connection after the answer to its request, and idle connections after one last read. It
 // returns at once. Run returns when the last connection is closed.
 func (r *Reactor) Stop() { r.inbox.post(func(m *messages) { m.stop = true }) }

@@ -117,10 +117,11 @@ func (c *conn) add(h fastcgi.Header, content []byte) error {
 	}
 	request := c.request
 	c.request = nil
-	opened := c.reactor.service.Open(request, false)
-	if opened.Subscriber == nil && c.reactor.receivedIsFull() || opened.Publishes && c.reactor.jobs.areFull(c.reactor) {
+	r := c.reactor
+	opened := r.service.Open(request, false)
+	if opened.Subscriber == nil && r.receivedIsFull() || opened.Publishes && r.publicationsAreFull() {
 		request.Refuse(ErrFull)
-		opened = c.reactor.service.Open(request, false)
+		opened = r.service.Open(request, false)
 	}
 	c.serve(request, opened)
 	return nil
