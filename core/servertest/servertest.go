@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -27,19 +28,28 @@ func WaitFor(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-// FreePort returns a port of 127.0.0.1 that no program listens on. It is below the range of ports
-// that Linux gives to outgoing connections. So none of them occupies the port while its server is restarted.
+// The ports that FreePort chooses from. They are below the range of ports that Linux gives to outgoing
+// connections, so none of them occupies the port while its server is restarted. They are not those of the demo.
+const firstPort, ports = 12_000, 8_000
+
+// FreePort tries one port after the other, from one at random. A test program does not choose a port twice,
+// because the first server may be starting, or restarting.
+var (
+	offset = rand.Uint32N(ports)
+	tried  atomic.Uint32
+)
+
+// FreePort returns a port of 127.0.0.1 that no program listens on.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	const lowest, highest = 12_000, 32_000
 	for range 1000 {
-		port := lowest + rand.IntN(highest-lowest)
+		port := firstPort + int((offset+tried.Add(1))%ports)
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			listener.Close()
 			return port
 		}
 	}
-	t.Fatalf("no port is free between %d and %d", lowest, highest)
+	t.Fatalf("no port is free between %d and %d", firstPort, firstPort+ports)
 	return 0
 }

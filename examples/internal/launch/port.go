@@ -4,13 +4,24 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/pkg/errors"
 )
 
+// The ports that FreePort chooses from. Linux uses ports from 32768 for outgoing connections, which could
+// occupy the port before the server does.
+const firstPort, ports = 20000, 12000
+
+// FreePort tries one port after the other, from one at random. A process does not choose a port twice, because
+// the first server may be starting, or restarting.
+var (
+	offset = rand.Uint32N(ports)
+	tried  atomic.Uint32
+)
+
 // FreePort returns the port if it is free on 127.0.0.1, or an error. For port 0 it returns a free one between
-// 20000 and 32000. Linux uses ports from 32768 for outgoing connections, which could occupy the port before
-// the server does.
+// 20000 and 32000.
 func FreePort(port int) (int, error) {
 	if port != 0 {
 		if err := checkFree(port); err != nil {
@@ -20,7 +31,7 @@ func FreePort(port int) (int, error) {
 	}
 	var err error
 	for range 100 {
-		port = 20000 + rand.IntN(12000)
+		port = firstPort + int((offset+tried.Add(1))%ports)
 		if err = checkFree(port); err == nil {
 			return port, nil
 		}

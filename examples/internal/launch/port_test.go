@@ -1,0 +1,17 @@
+package launch
+
+import "testing"
+
+func TestFreePort_ChoosesEachPortOnce(t *testing.T) {
+	chosen := map[int]bool{}
+	for range 1000 {
+		port, err := FreePort(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if chosen[port] {
+			t.Fatalf("port %d is chosen twice, before a server listens on it", port)
+		}
+		chosen[port] = true
+	}
+}
