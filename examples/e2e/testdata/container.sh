@@ -66,7 +66,7 @@ kill -HUP "$program"
 until grep -q 'settings reloaded' log; do sleep 0.05; done
 curl -gsSN --max-time 30 -H 'Accept: text/event-stream' "${url}now" >stream &
 stream=$!
-until grep -q retry stream; do sleep 0.05; done
+until grep -qs retry stream; do sleep 0.05; done
 kill -TERM "$program"
 wait $stream && echo "the stream has ended"
 wait $container && echo "the container has ended"
