@@ -49,15 +49,8 @@ func TestSuperviseComet_CountsCrashesButNotFailedStarts(t *testing.T) {
 	s.comet.Unlock()
 	until(func() bool { return s.countFailedStarts() >= 3 })
 
-	s.comet.Lock() // A failed start whose end nobody has seen.
-	must(site.StopDaemon())
-	must(s.startDaemon(t.Context()))
-	must(site.StopDaemon())
 	must(os.Rename(site.Events+"-away", site.Events))
-	before := starts()
-	must(s.startDaemon(t.Context()))
-	s.comet.Unlock()
-	until(func() bool { return starts() > before })
+	until(func() bool { return starts() > 1 })
 	s.comet.Lock()
 	if s.ended != 0 {
 		t.Errorf("%d failed starts count as crashes", s.ended)

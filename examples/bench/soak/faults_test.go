@@ -96,7 +96,7 @@ func (h *History) only(p *pollRecord) (id, data string) {
 func isDelivered(h *History, published *publication) bool {
 	alone, delivered := true, false
 	for _, p := range h.Publications {
-		alone = alone && (p == published || p.ID != published.ID || p.Stamp != published.Stamp)
+		alone = alone && (p == published || p.ID != published.ID)
 	}
 	for _, p := range h.Polls {
 		delivered = delivered || h.isPrecise(p) && strings.Contains(p.Answer, published.ID+`":`+published.cursor()+"}")

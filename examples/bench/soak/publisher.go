@@ -7,7 +7,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pkg/errors"
@@ -18,7 +20,10 @@ import (
 // events are the ids that are published: a few busy ones, with many pages each, and many quiet ones, with few
 // pages each. Quiet ones are published so seldom that a later publication does not hide that an earlier one
 // was missed.
-type events struct{ busy, quiet []string }
+type events struct {
+	busy, quiet []string
+	publishing  map[string]*sync.RWMutex // held for writing while the event is published in a way that must be alone
+}
 
 const (
 	busyEvents   = 4
@@ -31,6 +36,10 @@ func newEvents(pages int) (e events) {
 	}
 	for i := range max(pages, 2*quietPerPage) {
 		e.quiet = append(e.quiet, fmt.Sprintf("quiet-%03d", i))
+	}
+	e.publishing = map[string]*sync.RWMutex{}
+	for _, id := range slices.Concat(e.busy, e.quiet) {
+		e.publishing[id] = new(sync.RWMutex)
 	}
 	return e
 }
@@ -60,6 +69,7 @@ func oneOf[T any](all []T) T { return all[rand.IntN(len(all))] }
 type way struct {
 	name    string
 	data    bool // with data
+	alone   bool // No other program may publish the event meanwhile.
 	publish func(ctx context.Context, id, data string) error
 }
 
@@ -76,8 +86,10 @@ func (s *soak) byURL() []way {
 		return err
 	}
 	return []way{
-		{"URL", false, func(ctx context.Context, id, _ string) error { return publish(ctx, http.MethodGet, id, nil) }},
-		{"URL with data", true, func(ctx context.Context, id, data string) error {
+		{name: "URL", publish: func(ctx context.Context, id, _ string) error {
+			return publish(ctx, http.MethodGet, id, nil)
+		}},
+		{name: "URL with data", data: true, publish: func(ctx context.Context, id, data string) error {
 			return publish(ctx, http.MethodPost, id, strings.NewReader(data))
 		}},
 	}
@@ -103,6 +115,13 @@ func (s *soak) publishUntil(ctx context.Context, end time.Time) {
 // publish publishes, and records what it did and found. Data has a number, and a length that shows whether
 // something is missing.
 func (s *soak) publish(ctx context.Context, w way, id string) {
+	if publishing := s.events.publishing[id]; w.alone {
+		publishing.Lock()
+		defer publishing.Unlock()
+	} else {
+		publishing.RLock()
+		defer publishing.RUnlock()
+	}
 	const longest = 3000
 	data := fmt.Sprintf(`{"n":%d,"x":"%s"}`, s.published.Add(1), strings.Repeat("x", rand.IntN(longest)))
 	p := &publication{ID: id, Way: w.name, Start: now()}

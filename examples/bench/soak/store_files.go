@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	pkgerrors "github.com/pkg/errors"
@@ -21,9 +20,8 @@ import (
 // fileStore keeps the events in a directory on a small file system of its own, so that it can be full, read
 // only, or away.
 type fileStore struct {
-	mount   string     // where the file system is mounted; empty: there is none
-	events  string     // the directory of the events; empty before the site has one of its own
-	inPlace sync.Mutex // Two programs that write a file at the same time mix their data.
+	mount  string // where the file system is mounted; empty: there is none
+	events string // the directory of the events; empty before the site has one of its own
 }
 
 const mountSize = 4 << 20 // bytes
@@ -47,16 +45,18 @@ func openFiles(h *Host, disturb bool) (*fileStore, error) {
 
 func (f *fileStore) configure(o *launch.Options) { o.Directory = f.events }
 
-// scripts are ways to publish by a shell. FILE is the event's file, NEW another one, and DATA its data.
+// scripts are ways to publish by a shell. FILE is the event's file, NEW another one, and DATA its data. Two
+// programs that write a file at the same time mix their data. A file that is renamed brings its old time back,
+// until it is touched.
 var scripts = []struct {
-	name          string
-	data, inPlace bool
-	text          string
+	name        string
+	data, alone bool
+	text        string
 }{
 	{"touch", false, false, "touch FILE"},
 	{"rewriting", true, true, "echo 'DATA' > FILE"},
 	{"two at once", true, true, "touch FILE & echo 'DATA' > FILE && wait $!"},
-	{"renaming", true, false, "echo 'DATA' > NEW && mv -f NEW FILE && touch -c FILE"},
+	{"renaming", true, true, "echo 'DATA' > NEW && mv -f NEW FILE && touch -c FILE"},
 }
 
 func (f *fileStore) ways(site *launch.Site) (ways []way) {
@@ -64,12 +64,8 @@ func (f *fileStore) ways(site *launch.Site) (ways []way) {
 		f.events = site.Events
 	}
 	for _, script := range scripts {
-		ways = append(ways, way{script.name, script.data, func(ctx context.Context, id, data string) error {
+		ways = append(ways, way{script.name, script.data, script.alone, func(ctx context.Context, id, data string) error {
 			text := strings.NewReplacer("FILE", f.file(id), "NEW", f.events+"/.new-"+id, "DATA", data).Replace(script.text)
-			if script.inPlace {
-				f.inPlace.Lock()
-				defer f.inPlace.Unlock()
-			}
 			if site.Shell(ctx, text) != nil { // The error has the whole script.
 				return errors.New("the script failed")
 			}
@@ -191,7 +187,7 @@ func (f *fileStore) setClock(s *soak, o occurrence) (stop, error) {
 			if _, err := f.stamp(o.ctx, id); err != nil {
 				continue // This program would become the owner of a new file.
 			}
-			s.publish(o.ctx, way{"clock", false, func(context.Context, string, string) error {
+			s.publish(o.ctx, way{name: "clock", publish: func(context.Context, string, string) error {
 				set := time.Now().Add(ahead)
 				return pkgerrors.Wrap(os.Chtimes(f.file(id), set, set), "setting the time of a file")
 			}}, id)

@@ -119,8 +119,10 @@ func (r *redisStore) ways(*launch.Site) []way {
 		return errors.Wrap(r.script.Eval(ctx, r.client, []string{key(id)}, arguments...).Err(), "publish.lua")
 	}
 	return []way{
-		{"script", false, func(ctx context.Context, id, _ string) error { return run(ctx, id) }},
-		{"script with data", true, func(ctx context.Context, id, data string) error { return run(ctx, id, 0, data) }},
+		{name: "script", publish: func(ctx context.Context, id, _ string) error { return run(ctx, id) }},
+		{name: "script with data", data: true, publish: func(ctx context.Context, id, data string) error {
+			return run(ctx, id, 0, data)
+		}},
 	}
 }
 
