@@ -29,7 +29,7 @@ func (b *bench) measureStore(ctx context.Context) (failed error) {
 	for i := range both {
 		s := &subject{name: cometFCGI, socket: filepath.Join(b.scratch, fmt.Sprint("sock", i))}
 		defer s.stop()
-		if err := b.run(ctx, s, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+address); err != nil {
+		if err := b.run(ctx, s, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+address, "COMET_STORE_TIMEOUT=30s"); err != nil {
 			return err
 		}
 		both[i] = s
