@@ -16,8 +16,9 @@ import (
 	pkgerrors "github.com/pkg/errors"
 )
 
-// stopTime is the time between SIGTERM and SIGKILL. comet-fcgi ends within 5 s of SIGTERM.
-const stopTime = 8 * time.Second
+// stopTime is the time between SIGTERM and SIGKILL. comet-fcgi ends within 5 s of SIGTERM, if the
+// machine has time for it.
+const stopTime = 20 * time.Second
 
 // credential is the user of a process.
 type credential = syscall.Credential
