@@ -64,6 +64,23 @@ func runCheck(t *testing.T, site *launch.Site, url string, env []string) (findin
 	return report.Findings, cmd.ProcessState.ExitCode()
 }
 
+// wantFindings runs comet-fcgi check up to three times, until judge finds nothing wrong with what it reports: a
+// machine that is busy for a second can look like a mistake of its administrator.
+func wantFindings(t *testing.T, site *launch.Site, url string, env []string,
+	judge func(findings checkFindings, status int) (wrong []string)) {
+	t.Helper()
+	var wrong []string
+	var findings checkFindings
+	for range 3 {
+		var status int
+		findings, status = runCheck(t, site, url, env)
+		if wrong = judge(findings, status); len(wrong) == 0 {
+			return
+		}
+	}
+	t.Errorf("%s, in:\n%s", strings.Join(wrong, "\n"), findings)
+}
+
 func TestCheck_FindsMistake(t *testing.T) {
 	for _, m := range mistakes {
 		t.Run(m.name, func(t *testing.T) {
@@ -78,24 +95,26 @@ func TestCheck_FindsMistake(t *testing.T) {
 			if m.spoil != nil {
 				m.spoil(t, site)
 			}
-			findings, status := runCheck(t, site, url, m.env)
-			for _, want := range m.want {
-				if !findings.has(want) {
-					t.Errorf("no finding %q in:\n%s", want, findings)
+			wantFindings(t, site, url, m.env, func(findings checkFindings, status int) (wrong []string) {
+				for _, want := range m.want {
+					if !findings.has(want) {
+						wrong = append(wrong, fmt.Sprintf("no finding %q", want))
+					}
 				}
-			}
-			wantStatus := 0
-			if slices.ContainsFunc(findings, func(f checkFinding) bool { return f.Verdict == "problem" }) {
-				wantStatus = 1
-			}
-			if status != wantStatus {
-				t.Errorf("exit status %d, want %d, with:\n%s", status, wantStatus, findings)
-			}
-			for _, f := range findings {
-				if f.Verdict != "ok" && f.Do == "" {
-					t.Errorf("the finding does not say what to do: %s", f)
+				wantStatus := 0
+				for _, f := range findings {
+					if f.Verdict == "problem" {
+						wantStatus = 1
+					}
+					if f.Verdict != "ok" && f.Do == "" {
+						wrong = append(wrong, "this finding does not say what to do: "+f.String())
+					}
 				}
-			}
+				if status != wantStatus {
+					wrong = append(wrong, fmt.Sprintf("exit status %d, want %d", status, wantStatus))
+				}
+				return wrong
+			})
 		})
 	}
 }
@@ -110,20 +129,22 @@ func TestCheck_FindsNothingWrongWithGoodSite(t *testing.T) {
 	servers := []launch.Server{launch.Nginx, launch.ApacheProxy}
 	o := launch.Options{Settings: merge(threeSeconds, map[string]string{"publish.allow": nobody})}
 	forEachServer(t, servers, o, func(t *testing.T, site *launch.Site) {
-		findings, status := runCheck(t, site, site.URL+"/comet.php", nil)
-		if status != 0 {
-			t.Errorf("exit status %d, want 0", status)
-		}
-		for _, f := range findings {
-			if f.Verdict != "ok" || f.Do != "" {
-				t.Errorf("unexpected finding: %s", f)
+		wantFindings(t, site, site.URL+"/comet.php", nil, func(findings checkFindings, status int) (wrong []string) {
+			if status != 0 {
+				wrong = append(wrong, fmt.Sprintf("exit status %d, want 0", status))
 			}
-		}
-		for _, check := range checkNames {
-			if !findings.has("ok " + check + ": ") {
-				t.Errorf("no finding of %s in:\n%s", check, findings)
+			for _, f := range findings {
+				if f.Verdict != "ok" || f.Do != "" {
+					wrong = append(wrong, "unexpected finding: "+f.String())
+				}
 			}
-		}
+			for _, check := range checkNames {
+				if !findings.has("ok " + check + ": ") {
+					wrong = append(wrong, "no finding of "+check)
+				}
+			}
+			return wrong
+		})
 		if left, err := filepath.Glob(filepath.Join(site.Events, "*")); err != nil || len(left) > 0 {
 			t.Errorf("the check leaves %q (%v)", left, err)
 		}

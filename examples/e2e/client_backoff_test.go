@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// movableClock is a script with which a test sets the clocks of all pages of a site. The pages have no timer
-// that would take a changed clock for a machine that was asleep, and no channel to each other.
+// movableClock is a script with which a test sets the clocks of all pages of a site. No other time passes: not
+// the 5 s after which a page gives up a stream that sends nothing. The pages have no timer that would take a
+// changed clock for a machine that was asleep, and no channel to each other.
 const movableClock = `{
-	const { now } = Date;
-	const passed = performance.now.bind(performance);
+	const { setTimeout } = window, { now } = Date;
 	Date.now = () => now() + (Number(localStorage.ahead ?? 0) + Number(localStorage.wrong ?? 0)) * 1000;
-	performance.now = () => passed() + Number(localStorage.ahead ?? 0) * 1000;
+	performance.now = () => Number(localStorage.ahead ?? 0) * 1000;
+	window.setTimeout = (callback, milliseconds, ...rest) =>
+		setTimeout(callback, milliseconds === 5000 ? 60000 : milliseconds, ...rest);
 	window.setInterval = () => 1;
 	window.BroadcastChannel = undefined;
 }`

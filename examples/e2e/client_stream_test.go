@@ -101,11 +101,11 @@ func TestClient_PollsIfServerBuffersStream(t *testing.T) {
 	}
 }
 
-// shortSilence is a script that makes the client treat a stream as silent after 6 s instead of 45 s.
+// shortSilence is a script that makes the client treat a stream as silent after 15 s instead of 45 s.
 const shortSilence = `{
 	const { setTimeout } = window;
 	window.setTimeout = (callback, milliseconds, ...rest) =>
-		setTimeout(callback, milliseconds === 45000 ? 6000 : milliseconds, ...rest);
+		setTimeout(callback, milliseconds === 45000 ? 15000 : milliseconds, ...rest);
 }`
 
 func sendPart(w http.ResponseWriter, text string) {
@@ -146,7 +146,7 @@ func TestClient_ReplacesFailedStream(t *testing.T) {
 			sendPart(w, start)
 			comments := time.NewTicker(time.Second)
 			defer comments.Stop()
-			for range 8 { // longer than shortSilence
+			for range 20 { // longer than shortSilence
 				<-comments.C
 				sendPart(w, ":\n\n")
 			}

@@ -26,7 +26,8 @@ func TestCluster_DeliversFromEveryPublisherToEveryMachine(t *testing.T) {
 	redis := servertest.StartRedis(t, servertest.RedisOptions{})
 	site := launchSite(t, launch.Options{
 		Server: launch.Cluster, Redis: redis.Address(),
-		Settings: map[string]string{"tries": "1", "sleep": "60"}, // No check of the store finds a publication.
+		// No check of the store finds a publication.
+		Settings: map[string]string{"tries": "1", "sleep": "60", "store_timeout": "30"},
 	})
 	_, port, err := net.SplitHostPort(redis.Address())
 	if err != nil {
@@ -83,7 +84,9 @@ func TestCluster_DeliversFromEveryPublisherToEveryMachine(t *testing.T) {
 func TestCluster_PassesOverMachineThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	redis := servertest.StartRedis(t, servertest.RedisOptions{})
-	site := launchSite(t, launch.Options{Server: launch.Cluster, Redis: redis.Address()})
+	site := launchSite(t, launch.Options{
+		Server: launch.Cluster, Redis: redis.Address(), Settings: map[string]string{"store_timeout": "30"},
+	})
 	machine := netip.MustParseAddrPort(site.Socket())
 	stopDaemon(t, site)
 	silent, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

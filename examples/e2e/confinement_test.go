@@ -47,11 +47,11 @@ func TestUnits_AllowWhatTheProgramDoes(t *testing.T) {
 		}
 	})
 	t.Run("connect to memcached", func(t *testing.T) {
-		restart("store: memcached")
+		restart(`store: memcached\nstore_timeout: 30s`)
 		m.want(t, publish+`a'`, "true")
 	})
 	t.Run("connect to Redis", func(t *testing.T) {
-		restart("store: redis")
+		restart(`store: redis\nstore_timeout: 30s`)
 		m.want(t, publish+`a'`, "true")
 	})
 	t.Run("start again until the directory of the events is there", func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestUnits_AllowWhatTheProgramDoes(t *testing.T) {
 		// By default systemd gives up after five attempts in half a second.
 		m.must(t, `mv /run/novcomet/events /run/novcomet/away
 			! systemctl restart comet-fcgi
-			timeout 30 sh -c 'until [ $(systemctl show -P NRestarts comet-fcgi) -gt 6 ]; do sleep 0.2; done'
+			timeout 120 sh -c 'until [ $(systemctl show -P NRestarts comet-fcgi) -gt 6 ]; do sleep 0.2; done'
 			mv /run/novcomet/away /run/novcomet/events`)
 		m.want(t, publish+`a'`, "true")
 	})

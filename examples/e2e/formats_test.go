@@ -72,7 +72,7 @@ func TestTurbo_ReplacesElementsAndRefreshesThePage(t *testing.T) {
 	}
 	replaceNews("<b>first</b>")
 	replaceNews("second\nline")
-	touch(t, eventFile(site, "orders"))
+	write(t, site, "orders", "")
 	w.waitUntil(t, `window.renders === 1 && `+shows("#news", "No news so far."))
 	replaceNews("after a refresh")
 	stopDaemon(t, site)

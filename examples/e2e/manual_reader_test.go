@@ -127,7 +127,8 @@ func (r *reader) follow(s step) error {
 	stdout, stderr := r.output()
 	asShown := func() bool { return len(s.output) == 0 || r.stamps.match(s.output, stdout, true) }
 	for range 50 {
-		// A server that was just started may not listen yet. One that reloads may still answer as before.
+		// A server that was just started may not listen yet, nor its store. One that reloads may still answer as
+		// before.
 		refused := status != "0" && (status == cannotConnect || strings.Contains(stderr, "onnection refused"))
 		if err != nil || !refused && (!r.reloads || asShown()) {
 			break
@@ -136,7 +137,7 @@ func (r *reader) follow(s step) error {
 		status, err = r.execute(s.command, "")
 		stdout, stderr = r.output()
 	}
-	r.reloads = strings.Contains(s.command, " reload ")
+	r.reloads = strings.Contains(s.command, " reload") || strings.Contains(s.command, " restart")
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w\n%s%s", s.command, err, stdout, stderr)

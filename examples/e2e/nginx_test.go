@@ -79,11 +79,11 @@ func sendBurst(t *testing.T, browsers, connections int) (site *launch.Site, lost
 func TestNginx_WithTwoProcessesServesAsWithOne(t *testing.T) {
 	t.Parallel()
 	site := launchSite(t, launch.Options{Server: launch.NginxBoth, Settings: longPolls})
+	const browsers = 20
 	sendPolls := func() (polls []<-chan answer) {
-		for range 20 {
-			polls = append(polls, sendQuery(t, site, "subscribed[news]=now"))
+		for range browsers {
+			polls = append(polls, sendQuery(t, site, "subscribed[news]=0.000000"))
 		}
-		wantWaiting(t, polls[0])
 		return polls
 	}
 	wantPublication := func(a answer) {
@@ -93,6 +93,7 @@ func TestNginx_WithTwoProcessesServesAsWithOne(t *testing.T) {
 		}
 	}
 	before := sendPolls()
+	wantConnections(t, site, browsers)
 	stopDaemon(t, site)
 	meanwhile := sendPolls()
 	touch(t, eventFile(site, "news"))
@@ -125,36 +126,32 @@ func TestNginx_ShowsStatusOfEachProcess(t *testing.T) {
 	for range browsers {
 		sendQuery(t, site, "subscribed[news]=now")
 	}
-	eventually(t, func() error {
-		if n := countConnections(t, site); n < browsers {
-			return fmt.Errorf("%d of %d polls wait", n, browsers)
-		}
-		return nil
-	})
+	wantConnections(t, site, browsers)
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		socket := filepath.Join(filepath.Dir(site.Events), "status.sock")
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}}
 	paths := []string{"/comet-status-1", "/comet-status-2"}
+	count := func(path string) int {
+		response, err := client.Do(newRequest(t, http.MethodGet, "http://localhost"+path, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		var process struct{ Waiting int }
+		if err := json.NewDecoder(response.Body).Decode(&process); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		return process.Waiting
+	}
 	for range 3 { // Behind an upstream, each request would show another process.
-		sum := 0
-		for _, path := range paths {
-			response, err := client.Do(newRequest(t, http.MethodGet, "http://localhost"+path, ""))
-			if err != nil {
-				t.Fatal(err)
+		eventually(t, func() error {
+			if one, two := count(paths[0]), count(paths[1]); one == 0 || two == 0 || one+two != browsers {
+				return fmt.Errorf("%d and %d wait; want a part of %d in each process", one, two, browsers)
 			}
-			var process struct{ Waiting int }
-			err = json.NewDecoder(response.Body).Decode(&process)
-			response.Body.Close()
-			if err != nil || process.Waiting == 0 || process.Waiting == browsers {
-				t.Errorf("%s: %d wait, %v; want a part of %d", path, process.Waiting, err, browsers)
-			}
-			sum += process.Waiting
-		}
-		if sum != browsers {
-			t.Errorf("%d wait in both processes; want %d", sum, browsers)
-		}
+			return nil
+		})
 	}
 	manual := example(t, "..", "fcgi", "README.md")
 	for _, path := range paths {

@@ -193,6 +193,17 @@ func countConnections(t *testing.T, site *launch.Site) int {
 	return n
 }
 
+// wantConnections waits for so many connections from the web server to its comet-fcgi.
+func wantConnections(t *testing.T, site *launch.Site, want int) {
+	t.Helper()
+	eventually(t, func() error {
+		if n := countConnections(t, site); n < want {
+			return fmt.Errorf("%d of %d polls wait", n, want)
+		}
+		return nil
+	})
+}
+
 func eventFile(site *launch.Site, id string) string {
 	return filepath.Join(site.Events, id+".comet")
 }

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,7 +20,13 @@ func TestStatus_ShowsMetricsToThisMachineOnly(t *testing.T) {
 	for _, server := range []launch.Server{launch.Nginx, launch.ApacheProxy} {
 		forEachServer(t, []launch.Server{server}, o, func(t *testing.T, site *launch.Site) {
 			publish(t, site, "a")
-			wantWaiting(t, sendQuery(t, site, "subscribed[b]=now"))
+			sendQuery(t, site, "subscribed[b]=now")
+			eventually(t, func() error {
+				if n := waitingRequests(t, site); n != 1 {
+					return fmt.Errorf("%d requests wait", n)
+				}
+				return nil
+			})
 
 			status, body := getStatus(t, site, "", "*/*")
 			var got, want struct {

@@ -92,7 +92,7 @@ func (s *stream) endsWithin(limit time.Duration) bool {
 }
 
 func TestStream_ResumesAndEnds(t *testing.T) {
-	o := launch.Options{Settings: map[string]string{"sleep": "0.2", "stream.comment": "0.3", "stream.end": "6"}}
+	o := launch.Options{Settings: map[string]string{"sleep": "0.2", "stream.comment": "0.3", "stream.end": "15"}}
 	forEachServer(t, launch.Servers(), o, func(t *testing.T, site *launch.Site) {
 		s := openStream(t, site, "subscribed[a]=now&subscribed[b]=now", "")
 		s.next(t, "id: ")

@@ -72,12 +72,9 @@ func TestTabs_ClientTakesOverFromStoppedClientOfSamePage(t *testing.T) {
 			await opened(one.subscribe("all", () => {}));
 			await opened(two.subscribe("all", () => { called = true; }));
 			one.stop();
-			const start = performance.now();
-			while (!called && performance.now() - start < 8000) await two.publish("all"), await sleep(0.1);
+			while (!called) await two.publish("all"), await sleep(0.1);
 			return two.stop(), called;
 		})()`
-		if !evaluate[bool](t, page, script) {
-			t.Error("the second client gets no event")
-		}
+		evaluate[bool](t, page, script) // It fails if the second client gets no event.
 	}, chromium, firefox)
 }

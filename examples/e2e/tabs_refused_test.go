@@ -93,6 +93,7 @@ func startRefusingServer(t *testing.T, refused string) *refusingServer {
 	t.Helper()
 	s := new(refusingServer)
 	s.refused.Store(refused)
+	s.last.Store("")
 	s.url = fakeServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.ParseForm() != nil {
 			return
