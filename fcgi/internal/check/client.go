@@ -72,9 +72,9 @@ func cause(err error) error {
 
 // send sends a request, and returns the answer. header has names and values in turn.
 func (c *client) send(ctx context.Context, timeout time.Duration, method, query string, header ...string) (a answer) {
+	begin := time.Now() // before the timeout begins: a request that times out took at least that long
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	begin := time.Now()
 	defer func() { a.took = time.Since(begin) }()
 	response, err := c.open(ctx, method, query, header...)
 	if err != nil {
