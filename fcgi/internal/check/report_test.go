@@ -69,7 +69,7 @@ func TestReport_JSON(t *testing.T) {
 	if got.Verdict != r.Verdict() || len(got.Findings) != len(r.Findings) || got.Findings[0] != r.Findings[0] {
 		t.Errorf("%s", &b)
 	}
-	if len(got.Settings) != len(r.Settings) || got.Settings[0].Key != "tries" || got.Settings[0].Value != "2" {
+	if len(got.Settings) != len(r.Settings) || got.Settings[0].Key != "tries" || got.Settings[0].Value != "10" {
 		t.Errorf("settings: %+v", got.Settings)
 	}
 }

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"cmp"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -27,21 +28,21 @@ type installation struct {
 	store      store.Store // default: files
 	storeError error
 	url        string
-	wait       time.Duration
+	wait       time.Duration // default: 100ms, so that no test waits until polls end unchanged
 	event      string
 }
 
 func (i installation) options(t *testing.T) check.Options {
 	source := conf.Source{
 		File:    os.DevNull,
-		Environ: append([]string{"COMET_FILE_DIRECTORY=" + t.TempDir(), "COMET_TRIES=2", "COMET_SLEEP=500ms"}, i.env...),
+		Environ: append([]string{"COMET_FILE_DIRECTORY=" + t.TempDir(), "COMET_TRIES=10", "COMET_SLEEP=500ms"}, i.env...),
 		Flags:   map[string]string{},
 	}
 	if i.listen != "" {
 		source.Flags["listen"] = i.listen
 	}
 	return check.Options{
-		Source: source, URL: i.url, Wait: i.wait, Event: i.event,
+		Source: source, URL: i.url, Wait: cmp.Or(i.wait, 100*time.Millisecond), Event: i.event,
 		OpenStore: func(c conf.Config) (store.Store, error) {
 			if i.store != nil {
 				return i.store, i.storeError
@@ -89,7 +90,7 @@ func endpoint(t *testing.T, rules access.Rules) (h http.Handler, directory strin
 	t.Helper()
 	directory = t.TempDir()
 	s := &files.Store{Directory: directory, Mode: 0o600, FineTimestamps: true}
-	location := core.Location{Tries: 2, Sleep: 500 * time.Millisecond, Access: rules}
+	location := core.Location{Tries: 10, Sleep: 500 * time.Millisecond, Access: rules}
 	e := core.NewEndpoint(s, core.Options{Location: location})
 	t.Cleanup(e.Close)
 	return e, directory
@@ -118,7 +119,8 @@ func TestRun_RefusesInvalidOptions(t *testing.T) {
 func TestRun_FindsNoProblemInAGoodInstallationAndLeavesNoFile(t *testing.T) {
 	t.Parallel()
 	e, directory := endpoint(t, access.Rules{})
-	r := installation{url: serve(t, e), env: []string{"COMET_FILE_DIRECTORY=" + directory}}.check(t)
+	env := []string{"COMET_FILE_DIRECTORY=" + directory}
+	r := installation{url: serve(t, e), wait: time.Minute, env: env}.check(t)
 	for _, about := range []string{"URL", "header", "delivery", "cache", "stream", "time-out"} {
 		wantFinding(t, r, check.OK, about)
 	}
