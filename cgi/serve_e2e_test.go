@@ -24,7 +24,7 @@ func TestServe_LetsNoPollWaitWhereOnlySecondsAreKept(t *testing.T) {
 
 func memcachedRequest(t *testing.T, address, query string, more ...string) answer {
 	t.Helper()
-	store := get(query, "COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS="+address)
+	store := get(query, "COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS="+address, "COMET_STORE_TIMEOUT=30s")
 	return request(t, "/nonexistent", "", append(store, more...)...)
 }
 
