@@ -56,6 +56,9 @@ func isolatedEnv(directory string) []string {
 // longPoll makes polls wait longer than any test.
 const longPoll = "COMET_TRIES=100000"
 
+// patientStore gives memcached and Redis time on a busy machine.
+const patientStore = "COMET_STORE_TIMEOUT=30s"
+
 // start starts comet-fcgi with this directory of events. If it still runs at the end of the test, it is
 // killed.
 func start(t testing.TB, directory string, o startOptions) *program {

@@ -31,7 +31,7 @@ func eachStore(t *testing.T, f func(t *testing.T, s testStore)) {
 		{"redis", []string{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=" + redis.Address()},
 			func(event string) bool { return redis.Do("EXISTS", "novcomet:"+event) == int64(1) }},
 	} {
-		s.env = append([]string{"COMET_FILE_DIRECTORY=/nonexistent"}, s.env...)
+		s.env = append([]string{"COMET_FILE_DIRECTORY=/nonexistent", patientStore}, s.env...)
 		t.Run(s.name, func(t *testing.T) { f(t, s) })
 	}
 }

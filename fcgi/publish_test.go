@@ -25,8 +25,8 @@ func TestPublish_NamesWhatIsWrong(t *testing.T) {
 	}{
 		{[]string{"publish", "a"}, []string{"COMET_FILE_DIRECTORY=/nonexistent"},
 			[]string{"not available", "/nonexistent"}},
-		{[]string{"publish", "a", "--config", config}, nil, []string{"not available", "127.0.0.1:1"}},
-		{[]string{"publish", "a"}, []string{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=127.0.0.1:1"},
+		{[]string{"publish", "a", "--config", config}, []string{patientStore}, []string{"not available", "127.0.0.1:1"}},
+		{[]string{"publish", "a"}, []string{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=127.0.0.1:1", patientStore},
 			[]string{"not available", "127.0.0.1:1"}},
 		{[]string{"publish", "a"}, []string{"COMET_STORE=redis", "COMET_REDIS_PASSWORD_FILE=/nonexistent"},
 			[]string{"redis.password_file", "/nonexistent"}},

@@ -20,8 +20,9 @@ func TestReload_KeepsTheStore(t *testing.T) {
 		return len(strings.Split(strings.TrimSpace(fmt.Sprint(redis.Do("CLIENT", "LIST"))), "\n"))
 	}
 	unused := connections()
-	r := startReloading(t, "tries: 2000\nsleep: 20ms\nstore: redis\nredis.addresses: "+redis.Address()+"\n")
-	wantText(t, r.reload("tries: 2000\nsleep: 20ms\nfile.directory: "+t.TempDir()+"\n"),
+	common := "tries: 2000\nsleep: 20ms\nstore_timeout: 30\n"
+	r := startReloading(t, common+"store: redis\nredis.addresses: "+redis.Address()+"\n")
+	wantText(t, r.reload(common+"file.directory: "+t.TempDir()+"\n"),
 		"the old settings stay in force", "file.directory, store, redis.addresses need a restart")
 	w := connect(t, r.path)
 	w.Send(t, Request(1, 0, Get("subscribed[a]=0.000000"), ""))

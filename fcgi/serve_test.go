@@ -72,8 +72,8 @@ func TestServe_ChecksPeriodicallyWithoutInotify(t *testing.T) {
 func TestServe_StartsWithoutTheServerOfItsStore(t *testing.T) {
 	t.Parallel()
 	for _, env := range [][]string{
-		{"COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS=127.0.0.1:1"},
-		{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=127.0.0.1:1"},
+		{"COMET_STORE=memcached", "COMET_MEMCACHED_SERVERS=127.0.0.1:1", patientStore},
+		{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=127.0.0.1:1", patientStore},
 	} {
 		p, path := startServer(t, t.TempDir(), env...)
 		wantAnswer(t, ask(t, path, Get("publish=a"), ""), http.StatusServiceUnavailable, "false")
