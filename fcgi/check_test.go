@@ -65,7 +65,8 @@ func TestCheck_ExitStatusIsOneIfThereIsAProblem(t *testing.T) {
 func TestCheck_FindsTheRunningCometFcgi(t *testing.T) {
 	t.Parallel()
 	directory := servertest.OpenDirectory(t)
-	_, socket := startServer(t, directory)
+	server, socket := startServer(t, directory)
+	server.waitUntilReady() // The check waits for an answer for 5 s.
 	p := start(t, directory, startOptions{args: []string{checkCommand, "--listen", "unix:" + socket}})
 	p.wantExit(0)
 	wantText(t, p.stdout.String(), "ok       socket         "+socket+": mode ",
@@ -76,7 +77,8 @@ func TestCheck_FindsTheRunningCometFcgi(t *testing.T) {
 func TestCheck_OfASocketTestsOnlyThat(t *testing.T) {
 	t.Parallel()
 	directory := servertest.OpenDirectory(t)
-	_, socket := startServer(t, directory)
+	server, socket := startServer(t, directory)
+	server.waitUntilReady()
 	for address, want := range map[string]struct {
 		exit int
 		line string
