@@ -156,14 +156,16 @@ func TestDedup_LogsEachProblemWhenThereAreTooManyMessages(t *testing.T) {
 }
 
 func TestDedup_CountsTheOccurrencesOfAllGoroutines(t *testing.T) {
-	log, written := testLog(t)
-	var workers sync.WaitGroup
-	for i := range 50 {
-		workers.Go(func() { log.With(slog.Int("worker", i)).Error("it broke") })
-	}
-	workers.Wait()
-	lines := strings.Split(strings.TrimSpace(written()), "\n")
-	if len(lines) != 2 || !strings.Contains(lines[1], "times=49") {
-		t.Errorf("written: %q", lines)
-	}
+	inBubbleWithLog(t, func(t *testing.T, log *serverLog, since func() string) {
+		var workers sync.WaitGroup
+		for i := range 50 {
+			workers.Go(func() { log.With(slog.Int("worker", i)).Error("it broke") })
+		}
+		workers.Wait()
+		log.close()
+		lines := strings.Split(strings.TrimSpace(since()), "\n")
+		if len(lines) != 2 || !strings.Contains(lines[1], "times=49") {
+			t.Errorf("written: %q", lines)
+		}
+	})
 }

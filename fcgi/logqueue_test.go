@@ -82,17 +82,19 @@ func TestLogQueue_EndsInTimeWhenTheLogIsNotRead(t *testing.T) {
 }
 
 func TestLogQueue_WritesEachLineOfManyWritersWhole(t *testing.T) {
-	log, written := testLog(t)
-	var writers sync.WaitGroup
-	for range 50 {
-		writers.Go(func() {
-			for range 100 {
-				log.Info("it works")
-			}
-		})
-	}
-	writers.Wait()
-	if got, want := written(), strings.Repeat("level=INFO msg=\"it works\"\n", 5000); got != want {
-		t.Errorf("%d lines, some of them not whole", strings.Count(got, "\n"))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		log, written := testLog(t)
+		var writers sync.WaitGroup
+		for range 50 {
+			writers.Go(func() {
+				for range 100 {
+					log.Info("it works")
+				}
+			})
+		}
+		writers.Wait()
+		if got, want := written(), strings.Repeat("level=INFO msg=\"it works\"\n", 5000); got != want {
+			t.Errorf("%d lines, some of them not whole", strings.Count(got, "\n"))
+		}
+	})
 }
