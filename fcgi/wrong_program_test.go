@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	. "novcomet/fcgi/fastcgi/fastcgitest"
 )
 
@@ -35,15 +37,18 @@ func TestWrongProgram_ReadsTheBodyOfACGIRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer stdin.Close()
 	defer writer.Close()
-	body := strings.Repeat("x", 1<<20) // more than fits into a pipe
+	body := strings.Repeat("x", 60_000) // It fits into the pipe, but not into one call of read.
+	if _, err := io.WriteString(writer, body); err != nil {
+		t.Fatal(err)
+	}
 	p := start(t, t.TempDir(), startOptions{
 		stdin: stdin, env: []string{"GATEWAY_INTERFACE=CGI/1.1", "CONTENT_LENGTH=" + strconv.Itoa(len(body))},
 	})
-	stdin.Close()
-	if _, err := io.WriteString(writer, body); err != nil {
-		t.Error(err)
-	}
 	p.wantExit(1)
+	if n, err := unix.IoctlGetInt(int(stdin.Fd()), unix.TIOCINQ); err != nil || n != 0 {
+		t.Errorf("%d bytes of the body are unread, %v", n, err)
+	}
 	wantText(t, p.stdout.String(), `{"error":"`)
 }
