@@ -43,17 +43,21 @@ func dial(address string) (net.Conn, error) {
 // webServers are many connections.
 type webServers struct{ all []*WebServer }
 
-// connectMany opens n connections.
-func connectMany(t testing.TB, address string, n int) *webServers {
+// connectMany opens n connections. Each sends one of the requests at once, in turn; without requests, it sends
+// nothing.
+func connectMany(t testing.TB, address string, n int, requests ...[]byte) *webServers {
 	t.Helper()
 	many := &webServers{}
 	t.Cleanup(many.close)
-	for range n {
+	for i := range n {
 		w, err := tryConnect(address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		many.all = append(many.all, w)
+		if len(requests) > 0 {
+			w.Send(t, requests[i%len(requests)])
+		}
 	}
 	return many
 }
