@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -133,7 +134,10 @@ func TestServer_ServesThousandsWhileAReaderIsSlow(t *testing.T) {
 	begin := time.Now()
 	slow.Send(t, Request(1, Keep, Get("subscribed[large]=0.0&data=1"), ""))
 	var read atomic.Int64
-	go readBytewise(slow, &read)
+	var reading sync.WaitGroup
+	reading.Go(func() { readBytewise(slow, &read) })
+	defer reading.Wait()
+	defer slow.Close()
 	servertest.WaitFor(t, "the slow one reads", func() bool { return read.Load() > 1 })
 
 	const limit = 10 * time.Second // on a busy machine
