@@ -181,12 +181,19 @@ func TestServer_ServesOthersWhileManyReadNothing(t *testing.T) {
 	sendAll(slow, "subscribed[large]=0.0&data=1")
 	polls := sendAll(50, "subscribed[news]=0.0")
 	var answered []chan error
+	var whole atomic.Int64
 	for i, w := range now.all {
 		answered = append(answered, make(chan error, 1))
 		go func() {
 			r, err := w.Response(uint16(1 + i))
-			if err == nil && !strings.HasPrefix(r.Body, `{"s":1,"k":{"large":`) {
+			switch part := strings.Contains(r.Body, `{"s":1,"k":{"large":`); {
+			case err == nil && part:
+				whole.Add(1)
+			case err == nil:
 				err = fmt.Errorf("HTTP %d %.100q", r.Status, r.Body)
+			case part: // While others wait for room, an answer that is not read is soon cut off.
+				t.Logf("the machine is too slow to read an answer: %v", err)
+				err = nil
 			}
 			answered[i] <- err
 		}()
@@ -203,6 +210,9 @@ func TestServer_ServesOthersWhileManyReadNothing(t *testing.T) {
 		if err := <-answered[i]; err != nil {
 			t.Error(err)
 		}
+	}
+	if whole.Load() == 0 {
+		t.Error("each answer was cut off")
 	}
 	servertest.WaitFor(t, "those that read nothing are closed", func() bool { return s.reactor.Connections() == 0 })
 }

@@ -72,14 +72,14 @@ type Response struct {
 	Body   string
 }
 
-// Response receives the response to a request up to its end.
+// Response receives the response to a request up to its end. With an error, Body is the output until then.
 func (w *WebServer) Response(id uint16) (Response, error) {
 	var out []byte
 	for {
 		kind, of, content, err := w.Receive()
 		switch {
 		case err != nil:
-			return Response{}, fmt.Errorf("after %d bytes, %.100q: %w", len(out), out, err)
+			return Response{Body: string(out)}, fmt.Errorf("after %d bytes, %.100q: %w", len(out), out, err)
 		case of != id:
 			return Response{}, fmt.Errorf("a record of type %d with id %d instead of %d", kind, of, id)
 		case kind == 3 && len(content) == 8:
