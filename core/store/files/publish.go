@@ -82,6 +82,7 @@ func (s *Store) lock(ctx context.Context) (directory int, err error) {
 	giveUp := time.Now().Add(patience)
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, longestPause) {
 		s.publishing.Lock()
+		late := time.Now().After(giveUp) // before the attempt: a program that was delayed after it tries again
 		directory, err = s.publishing.at(s.Directory)
 		if err == nil {
 			err = retryEINTR(func() error { return unix.Flock(directory, unix.LOCK_EX|unix.LOCK_NB) })
@@ -94,7 +95,7 @@ func (s *Store) lock(ctx context.Context) (directory int, err error) {
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return -1, err
 		}
-		if time.Now().After(giveUp) {
+		if late {
 			return -1, fmt.Errorf("%w: %s: another program has locked the directory for %v",
 				store.ErrUnavailable, s.Directory, patience)
 		}
@@ -178,6 +179,7 @@ func ensureLater(directory int, name string, before event.Stamp) (event.Stamp, e
 func touchUntilChanged(directory int, name string, before event.Stamp) (event.Stamp, error) {
 	const patience = 20 * time.Millisecond
 	for giveUp := time.Now().Add(patience); ; {
+		late := time.Now().After(giveUp) // before the touch: a program that was delayed after it touches again
 		if err := touch(directory, name); err != nil {
 			return 0, err
 		}
@@ -185,7 +187,7 @@ func touchUntilChanged(directory int, name string, before event.Stamp) (event.St
 		if err != nil || stamp != before {
 			return stamp, err
 		}
-		if time.Now().After(giveUp) {
+		if late {
 			return 0, fmt.Errorf("%q: another user's file, whose stamp did not change in %v", name, patience)
 		}
 	}
