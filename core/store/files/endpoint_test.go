@@ -16,6 +16,7 @@ import (
 	"novcomet/core"
 	"novcomet/core/event"
 	"novcomet/core/internal/coretest"
+	"novcomet/core/servertest"
 	"novcomet/core/store"
 	"novcomet/core/store/files"
 )
@@ -101,7 +102,7 @@ func TestEndpoint_DeliversTheLastContentThatEchoWrites(t *testing.T) {
 					}
 					mustWrite(t, path, want+"\n")
 				}
-				timeout := time.After(10 * time.Second)
+				timeout := time.After(servertest.Patience)
 				for name, data := range received {
 					for got := ""; got != want; {
 						select {

@@ -13,6 +13,7 @@ import (
 
 	"novcomet/core/event"
 	"novcomet/core/internal/coretest"
+	"novcomet/core/servertest"
 	"novcomet/core/store/files"
 )
 
@@ -40,7 +41,7 @@ func next(t *testing.T, notifications <-chan []event.ID) []event.ID {
 	select {
 	case ids := <-notifications:
 		return ids
-	case <-time.After(10 * time.Second):
+	case <-time.After(servertest.Patience):
 		t.Fatal("no notification")
 		return nil
 	}
@@ -109,13 +110,13 @@ func TestWatch_NotifiesOfAnyEventWhenTheKernelsQueueOverflows(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	full, overflow := make(chan struct{}), make(chan struct{}, 1)
-	first, ended := true, make(chan struct{})
+	watching, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		defer close(ended)
-		_ = s.Watch(ctx, nil, func(ids ...event.ID) {
+		first := true
+		ended <- s.Watch(ctx, nil, func(ids ...event.ID) {
 			if first {
 				first = false
-				mustWrite(t, filepath.Join(directory, "a.comet"), "")
+				close(watching)
 				return
 			}
 			<-full // While this blocks, nobody reads the queue.
@@ -127,6 +128,11 @@ func TestWatch_NotifiesOfAnyEventWhenTheKernelsQueueOverflows(t *testing.T) {
 			}
 		})
 	}()
+	select {
+	case <-watching:
+	case err := <-ended:
+		t.Fatal(err)
+	}
 	paths := []string{filepath.Join(directory, "x.comet"), filepath.Join(directory, "y.comet")}
 	for _, path := range paths {
 		mustWrite(t, path, "")
@@ -138,7 +144,7 @@ func TestWatch_NotifiesOfAnyEventWhenTheKernelsQueueOverflows(t *testing.T) {
 	close(full)
 	select {
 	case <-overflow:
-	case <-time.After(20 * time.Second):
+	case <-time.After(servertest.Patience):
 		t.Error("no notification without ids")
 	}
 	cancel()
