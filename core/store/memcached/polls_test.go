@@ -39,7 +39,7 @@ func TestPolls_MissNothingAfterRestart(t *testing.T) {
 
 // A machine whose clock is behind by the skew may have published the event just now.
 func TestPolls_NowCountsAsNewWithinSkewAnd200ms(t *testing.T) {
-	const skew, slow = 20 * time.Second, 10 * time.Second // slow: how late a poll may come on a busy machine
+	const skew, slow = 20 * time.Second, 10 * time.Second // slow: how long a poll may take on a busy machine
 	server := servertest.StartMemcached(t)
 	s := openWith(t, memcached.Options{
 		Servers: []string{server.Address()}, Prefix: "novcomet:", Timeout: slow, Skew: skew,
@@ -47,8 +47,8 @@ func TestPolls_NowCountsAsNewWithinSkewAnd200ms(t *testing.T) {
 	endpoint := core.NewEndpoint(s, core.Options{Location: settings})
 	t.Cleanup(endpoint.Close)
 	for ago, want := range map[time.Duration]string{
-		skew - slow:                 `{"s":1,`,
-		skew + 200*time.Millisecond: `{"s":0,`,
+		skew - slow: `{"s":1,`,
+		skew + slow: `{"s":0,`,
 	} {
 		server.Set("novcomet:a", fmt.Sprint(time.Now().Add(-ago).UnixMicro()))
 		if _, body := coretest.Ask(t, endpoint, "subscribed[a]=now&wait=0"); !strings.HasPrefix(body, want) {
