@@ -19,15 +19,16 @@ type Cluster struct {
 // slots is how many slots the keys of a Cluster are divided into.
 const slots = 16384
 
-// StartCluster starts one server for each of the options, and makes a Cluster of them.
+// StartCluster starts one server for each of the options, and makes a Cluster of them. A server that does not
+// answer the others counts as failed after a minute, unless the options say otherwise.
 func StartCluster(t testing.TB, options ...RedisOptions) *Cluster {
 	t.Helper()
 	c := &Cluster{}
 	for i, o := range options {
 		bus := FreePort(t)
-		o.Arguments = slices.Concat(o.Arguments, []string{
-			"--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(bus), "--cluster-node-timeout", "5000",
-		})
+		o.Arguments = slices.Concat([]string{
+			"--cluster-enabled", "yes", "--cluster-port", fmt.Sprint(bus), "--cluster-node-timeout", "60000",
+		}, o.Arguments)
 		s := StartRedis(t, o)
 		s.Do("CLUSTER", "ADDSLOTSRANGE", i*slots/len(options), (i+1)*slots/len(options)-1)
 		s.Do("CLUSTER", "SET-CONFIG-EPOCH", i+1)

@@ -79,7 +79,9 @@ func openSentinel(ctx context.Context, h *Host) (*redisStore, error) {
 
 // openCluster starts a Cluster of three masters.
 func openCluster(ctx context.Context, h *Host) (*redisStore, error) {
-	servers := servertest.StartCluster(h, servertest.RedisOptions{}, servertest.RedisOptions{}, servertest.RedisOptions{})
+	// A server that is stopped for more than 5 s counts as failed.
+	o := servertest.RedisOptions{Arguments: []string{"--cluster-node-timeout", "5000"}}
+	servers := servertest.StartCluster(h, o, o, o)
 	r := &redisStore{servers: servers.Servers, addresses: servers.Addresses()}
 	owners := map[string]int{}
 	r.more = []disturbance{
