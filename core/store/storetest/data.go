@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"novcomet/core/event"
@@ -83,30 +84,36 @@ func (c contract) orderAndLimitOfData(t *testing.T) {
 	}
 }
 
-// wholeData publishes data that is the number of the publication, many times.
+// wholeData publishes data that is the number of the publication, many times. It goes on until the data has
+// been read often enough meanwhile.
 func (c contract) wholeData(t *testing.T) {
-	const digits, times, publications = 8, 5000, 200
+	const digits, times, least = 8, 5000, 200
 	s, id := c.openWithData(t), newID("whole")
-	stamps := make([]event.Stamp, publications)
-	done := make(chan struct{})
+	var stamps []event.Stamp
+	enough, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		for i := range stamps {
-			var err error
+		for i := 0; i < least || !isClosed(enough); i++ {
 			data := bytes.Repeat(fmt.Appendf(nil, "%0*d", digits, i), times)
-			if stamps[i], err = s.Publish(t.Context(), id, data); err != nil {
+			stamp, err := s.Publish(t.Context(), id, data)
+			if err != nil {
 				t.Error(err)
 				return
 			}
+			stamps = append(stamps, stamp)
 		}
 	}()
-	defer func() { <-done }()
+	stop := sync.OnceFunc(func() { close(enough) })
+	defer func() { stop(); <-done }()
 	type observation struct {
 		stamp  event.Stamp
 		number int
 	}
 	var observations []observation
-	for finished := false; !finished; {
+	for checks, finished := 0, false; !finished; checks++ {
+		if checks == least {
+			stop()
+		}
 		finished = isClosed(done) // The last observation is after the last publication.
 		stamp := check(t, s, id).Stamps[0]
 		texts, _ := dataOf(t, s, digits*times, id)
@@ -124,7 +131,7 @@ func (c contract) wholeData(t *testing.T) {
 	for _, o := range observations {
 		published := slices.IndexFunc(stamps, func(stamp event.Stamp) bool { return stamp > o.stamp })
 		if published < 0 {
-			published = publications
+			published = len(stamps)
 		}
 		if o.number < published-1 {
 			t.Errorf("at the stamp of publication %d, the data is that of publication %d", published-1, o.number)
