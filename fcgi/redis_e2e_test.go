@@ -44,12 +44,13 @@ func TestOpenStore_AppliesPrefixAndTimeout(t *testing.T) {
 			_, err = s.Publish(t.Context(), id, nil)
 			return err
 		}
-		if err := publish(server.key+server.address, "COMET_STORE_PREFIX=site-2:", patientStore); err != nil || !server.has() {
+		err := publish(server.key+server.address, "COMET_STORE_PREFIX=site-2:", patientStore)
+		if err != nil || !server.has() {
 			t.Errorf("%s: %v; has the key: %v", name, err, server.has())
 		}
 		const timeout = 2 * time.Second // The default is a shorter one.
 		begin := time.Now()
-		err := publish(server.key+silent.Addr().String(), "COMET_STORE_TIMEOUT="+timeout.String())
+		err = publish(server.key+silent.Addr().String(), "COMET_STORE_TIMEOUT="+timeout.String())
 		if !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%s: %v; want ErrUnavailable", name, err)
 		}

@@ -43,8 +43,8 @@ func dial(address string) (net.Conn, error) {
 // webServers are many connections.
 type webServers struct{ all []*WebServer }
 
-// connectMany opens n connections. Each sends one of the requests at once, in turn; without requests, it sends
-// nothing.
+// connectMany opens n connections. Each sends one of the requests at once, in turn, or nothing if there are
+// none.
 func connectMany(t testing.TB, address string, n int, requests ...[]byte) *webServers {
 	t.Helper()
 	many := &webServers{}

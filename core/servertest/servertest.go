@@ -29,11 +29,11 @@ func WaitFor(t testing.TB, what string, condition func() bool) {
 }
 
 // The ports that FreePort chooses from. They are below the range of ports that Linux gives to outgoing
-// connections, so none of them occupies the port while its server is restarted. They are not those of the demo.
+// connections, so none of them occupies the port while its server is restarted. The demo has others.
 const firstPort, ports = 12_000, 8_000
 
-// FreePort tries one port after the other, from one at random. A test program does not choose a port twice,
-// because the first server may be starting, or restarting.
+// FreePort tries one port after the other, from one at random. A test program does not choose a port twice:
+// the first server may be starting, or restarting.
 var (
 	offset = rand.Uint32N(ports)
 	tried  atomic.Uint32

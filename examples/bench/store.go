@@ -25,11 +25,12 @@ func (b *bench) measureStore(ctx context.Context) (failed error) {
 	address := servertest.StartRedis(h, servertest.RedisOptions{}).Address()
 	r := goredis.NewClient(&goredis.Options{Addr: address, Protocol: 2, DisableIdentity: true})
 	defer r.Close()
+	env := []string{"COMET_STORE=redis", "COMET_REDIS_ADDRESSES=" + address, "COMET_STORE_TIMEOUT=30s"}
 	var both [2]*subject
 	for i := range both {
 		s := &subject{name: cometFCGI, socket: filepath.Join(b.scratch, fmt.Sprint("sock", i))}
 		defer s.stop()
-		if err := b.run(ctx, s, "COMET_STORE=redis", "COMET_REDIS_ADDRESSES="+address, "COMET_STORE_TIMEOUT=30s"); err != nil {
+		if err := b.run(ctx, s, env...); err != nil {
 			return err
 		}
 		both[i] = s

@@ -64,7 +64,7 @@ func runCheck(t *testing.T, site *launch.Site, url string, env []string) (findin
 	return report.Findings, cmd.ProcessState.ExitCode()
 }
 
-// wantFindings runs comet-fcgi check up to three times, until judge finds nothing wrong with what it reports: a
+// wantFindings runs comet-fcgi check up to three times, until judge finds nothing wrong with its report. A
 // machine that is busy for a second can look like a mistake of its administrator.
 func wantFindings(t *testing.T, site *launch.Site, url string, env []string,
 	judge func(findings checkFindings, status int) (wrong []string)) {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// movableClock is a script with which a test sets the clocks of all pages of a site. No other time passes: not
-// the 5 s after which a page gives up a stream that sends nothing. The pages have no timer that would take a
-// changed clock for a machine that was asleep, and no channel to each other.
+// movableClock is a script with which a test sets the clocks of all pages of a site. No other time passes. So
+// no page gives up a stream that sends nothing for 5 s. The pages have no channel to each other, and no timer
+// that would take a changed clock for a machine that was asleep.
 const movableClock = `{
 	const { setTimeout } = window, { now } = Date;
 	Date.now = () => now() + (Number(localStorage.ahead ?? 0) + Number(localStorage.wrong ?? 0)) * 1000;

@@ -97,7 +97,7 @@ func TestAcceptor_AcceptsNoMoreThanMaxConnections(t *testing.T) {
 		if n := r.Connections(); n > limit {
 			t.Errorf("%d connections, want at most %d", n, limit)
 		}
-		// The next one is accepted only when this one is closed, because its bytes are not FastCGI. If they come too
+		// The next one is accepted only when this one is closed, because its bytes are not FastCGI. If they are
 		// late, this one is closed already.
 		_, _ = c.Write([]byte("not FastCGI"))
 		if _, err := io.ReadAll(c); err != nil && !errors.Is(err, unix.ECONNRESET) {

@@ -129,9 +129,8 @@ func soakHere(t *testing.T, serve faulty, slack time.Duration) *History {
 		Slack: toMicros(slack), Sleep: toMicros(time.Second), Wait: toMicros(2 * time.Second), Age: toMicros(age),
 		Notifies: true,
 	}
-	s.ways = append(s.byURL(), way{name: "rewriting", data: true, alone: true, publish: func(_ context.Context, id, data string) error {
-		return os.WriteFile(f.file(id), []byte(data), 0o644)
-	}})
+	rewrite := func(_ context.Context, id, data string) error { return os.WriteFile(f.file(id), []byte(data), 0o644) }
+	s.ways = append(s.byURL(), way{name: "rewriting", data: true, alone: true, publish: rewrite})
 	if err := s.run(t.Context(), func(string) {}); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func openFiles(h *Host, disturb bool) (*fileStore, error) {
 func (f *fileStore) configure(o *launch.Options) { o.Directory = f.events }
 
 // scripts are ways to publish by a shell. FILE is the event's file, NEW another one, and DATA its data. Two
-// programs that write a file at the same time mix their data. A file that is renamed brings its old time back,
+// programs that write a file at the same time mix their data. A renamed file has the time of its last write
 // until it is touched.
 var scripts = []struct {
 	name        string

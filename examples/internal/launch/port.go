@@ -13,8 +13,8 @@ import (
 // occupy the port before the server does.
 const firstPort, ports = 20000, 12000
 
-// FreePort tries one port after the other, from one at random. A process does not choose a port twice, because
-// the first server may be starting, or restarting.
+// FreePort tries one port after the other, from one at random. A process does not choose a port twice: the
+// first server may be starting, or restarting.
 var (
 	offset = rand.Uint32N(ports)
 	tried  atomic.Uint32
