@@ -21,7 +21,7 @@ type reader struct {
 	status  *bufio.Reader
 	jobs    map[string]string // the process groups of the endless commands, by their kind
 	stamps  stamps
-	reloads bool // the last command reloads a server
+	reloads bool // the last command reloads or restarts a server
 }
 
 // endless matches the commands that do not end, by their kind.
@@ -127,8 +127,7 @@ func (r *reader) follow(s step) error {
 	stdout, stderr := r.output()
 	asShown := func() bool { return len(s.output) == 0 || r.stamps.match(s.output, stdout, true) }
 	for range 50 {
-		// A server that was just started may not listen yet, nor its store. One that reloads may still answer as
-		// before.
+		// After a start, a server or its store may not listen yet. After a reload, it may still answer as before.
 		refused := status != "0" && (status == cannotConnect || strings.Contains(stderr, "onnection refused"))
 		if err != nil || !refused && (!r.reloads || asShown()) {
 			break

@@ -82,7 +82,7 @@ func (s *Store) lock(ctx context.Context) (directory int, err error) {
 	giveUp := time.Now().Add(patience)
 	for pause := 100 * time.Microsecond; ; pause = min(2*pause, longestPause) {
 		s.publishing.Lock()
-		late := time.Now().After(giveUp) // before the attempt: a program that was delayed after it tries again
+		late := time.Now().After(giveUp) // A delay after this line allows one more attempt.
 		directory, err = s.publishing.at(s.Directory)
 		if err == nil {
 			err = retryEINTR(func() error { return unix.Flock(directory, unix.LOCK_EX|unix.LOCK_NB) })
@@ -179,7 +179,7 @@ func ensureLater(directory int, name string, before event.Stamp) (event.Stamp, e
 func touchUntilChanged(directory int, name string, before event.Stamp) (event.Stamp, error) {
 	const patience = 20 * time.Millisecond
 	for giveUp := time.Now().Add(patience); ; {
-		late := time.Now().After(giveUp) // before the touch: a program that was delayed after it touches again
+		late := time.Now().After(giveUp) // A delay after this line allows one more attempt.
 		if err := touch(directory, name); err != nil {
 			return 0, err
 		}

@@ -22,7 +22,7 @@ import (
 // was missed.
 type events struct {
 	busy, quiet []string
-	publishing  map[string]*sync.RWMutex // held for writing while the event is published in a way that must be alone
+	publishing  map[string]*sync.RWMutex // locked for writing by a way that must be alone
 }
 
 const (

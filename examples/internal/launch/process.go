@@ -16,8 +16,8 @@ import (
 	pkgerrors "github.com/pkg/errors"
 )
 
-// stopTime is the time between SIGTERM and SIGKILL. comet-fcgi ends within 5 s of SIGTERM, if the
-// machine has time for it.
+// stopTime is the time between SIGTERM and SIGKILL. comet-fcgi needs up to 5 s, and more on a busy
+// machine.
 const stopTime = 20 * time.Second
 
 // credential is the user of a process.

@@ -72,7 +72,7 @@ func cause(err error) error {
 
 // send sends a request, and returns the answer. header has names and values in turn.
 func (c *client) send(ctx context.Context, timeout time.Duration, method, query string, header ...string) (a answer) {
-	begin := time.Now() // before the timeout begins: a request that times out took at least that long
+	begin := time.Now() // before the timeout begins, so that a request that times out took at least that long
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	defer func() { a.took = time.Since(begin) }()
